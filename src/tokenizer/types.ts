@@ -1,0 +1,14 @@
+/** Counts and encodes text exactly as the tokenizer.json it was made from does. */
+export interface Tokenizer {
+  /** Short name for records (`qwen3`, or the folder's name). */
+  readonly name: string;
+  /** sha256 of the tokenizer.json, hex. */
+  readonly sha256: string;
+  readonly vocabSize: number;
+  /** Ids, added tokens in the text recognised as the reference does; no post-processor specials. */
+  encode(text: string): Uint32Array;
+  /** `encode(text).length` without building the ids. */
+  count(text: string): number;
+  decode(ids: ArrayLike<number>): string;
+  tokenToId(token: string): number | null;
+}

@@ -1,0 +1,38 @@
+import { isObject, type JsonValue } from '../core/json.ts';
+
+/** Appends one key to a JSON Pointer, escaped as RFC 6901 says. */
+export function joinPath(path: string, key: string | number): string {
+  return `${path}/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`;
+}
+
+/** Segment that enters a string holding JSON text. */
+export const JSON_TEXT_SEGMENT = '!json';
+
+/** The value at a pointer, entering JSON text at `!json` segments; undefined when there is none. */
+export function valueAt(record: JsonValue, path: string): JsonValue | undefined {
+  if (path === '') return record;
+  let value: JsonValue | undefined = record;
+  for (const raw of path.slice(1).split('/')) {
+    const segment = raw.replaceAll('~1', '/').replaceAll('~0', '~');
+    if (segment === JSON_TEXT_SEGMENT && typeof value === 'string') {
+      try {
+        value = JSON.parse(value) as JsonValue;
+      } catch {
+        return undefined;
+      }
+    } else if (Array.isArray(value)) {
+      value = value[Number(segment)];
+    } else if (isObject(value) && Object.hasOwn(value, segment)) {
+      value = value[segment];
+    } else {
+      return undefined;
+    }
+  }
+  return value;
+}
+
+/** The string at a pointer, or null when the value there is not a string. */
+export function textAt(record: JsonValue, path: string): string | null {
+  const value = valueAt(record, path);
+  return typeof value === 'string' ? value : null;
+}
