@@ -1,5 +1,6 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vitest/config';
+import { offlinePlugin } from './scripts/offlinePlugin.mjs';
 
 /** Cross-origin isolation: threads for onnxruntime-web's WASM. */
 const isolationHeaders = {
@@ -9,11 +10,19 @@ const isolationHeaders = {
 
 export default defineConfig({
   base: './',
-  plugins: [react()],
+  plugins: [react(), offlinePlugin()],
   worker: { format: 'es' },
   server: { headers: isolationHeaders },
   preview: { headers: isolationHeaders },
-  build: { target: 'es2023', sourcemap: false, chunkSizeWarningLimit: 2000 },
+  build: {
+    target: 'es2023',
+    chunkSizeWarningLimit: 2000,
+    rolldownOptions: {
+      input: { main: 'index.html', sw: 'src/offline/serviceWorker.ts' },
+      // The service worker's address must not change between versions.
+      output: { entryFileNames: (chunk) => (chunk.name === 'sw' ? 'sw.js' : 'assets/[name]-[hash].js') },
+    },
+  },
   test: {
     projects: [
       {

@@ -1,0 +1,3 @@
+export declare function findChromium(): string | null;
+export declare function hasLavapipe(): boolean;
+export declare function ensureSystemPackages(log?: (line: string) => void): string[];

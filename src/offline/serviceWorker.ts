@@ -1,0 +1,67 @@
+/// <reference lib="WebWorker" />
+/**
+ * Offline use: keeps the built files of one version and answers from them, so that the second visit needs
+ * no network. The same worker adds the isolation and policy headers that a plain static host cannot send.
+ * `__PRECACHE__` is replaced at build time by {version, files, policy}; the files are all of the build but
+ * those loaded on demand, which are kept when first used.
+ */
+declare const __PRECACHE__: { version: string; files: string[]; policy: string };
+declare const self: ServiceWorkerGlobalScope;
+
+const cachePrefix = 'acc-workbench-';
+const cacheName = cachePrefix + __PRECACHE__.version;
+
+self.addEventListener('install', (event) => {
+  event.waitUntil(
+    (async () => {
+      const cache = await caches.open(cacheName);
+      await cache.addAll(__PRECACHE__.files.map((file) => new Request(file, { cache: 'reload' })));
+      // A first installation takes over at once; an update waits until no tab runs the old version.
+      if (!self.registration.active) await self.skipWaiting();
+    })(),
+  );
+});
+
+self.addEventListener('activate', (event) => {
+  event.waitUntil(
+    (async () => {
+      for (const name of await caches.keys()) {
+        if (name.startsWith(cachePrefix) && name !== cacheName) await caches.delete(name);
+      }
+      await self.clients.claim();
+    })(),
+  );
+});
+
+self.addEventListener('message', (event) => {
+  if (event.data === 'use-new-version') void self.skipWaiting();
+});
+
+function withHeaders(response: Response, path: string): Response {
+  // Opaque and partial answers cannot be rebuilt; the relay document has a policy of its own.
+  if (response.type === 'opaque' || response.status === 206 || /\/relay\.(html|js)$/.test(path))
+    return response;
+  const headers = new Headers(response.headers);
+  headers.set('Cross-Origin-Opener-Policy', 'same-origin');
+  headers.set('Cross-Origin-Embedder-Policy', 'require-corp');
+  headers.set('Cross-Origin-Resource-Policy', 'same-origin');
+  headers.set('Content-Security-Policy', __PRECACHE__.policy);
+  return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
+}
+
+self.addEventListener('fetch', (event) => {
+  const { request } = event;
+  const url = new URL(request.url);
+  if (request.method !== 'GET' || url.origin !== self.location.origin || request.headers.has('range')) return;
+  event.respondWith(
+    (async () => {
+      const cache = await caches.open(cacheName);
+      const key = request.mode === 'navigate' && !url.pathname.endsWith('relay.html') ? './' : request;
+      const kept = await cache.match(key, { ignoreSearch: request.mode === 'navigate' });
+      if (kept) return withHeaders(kept, url.pathname);
+      const fresh = await fetch(request);
+      if (fresh.ok && fresh.type === 'basic') await cache.put(request, fresh.clone());
+      return withHeaders(fresh, url.pathname);
+    })(),
+  );
+});
