@@ -38,6 +38,8 @@ export interface CompileOptions {
   readonly countTokens: boolean;
   /** Overrides of the inferred kind by trajectory id. */
   readonly kindOverrides: Readonly<Record<string, AgentKind>>;
+  /** Examples that carry one of these flags are rejected (stage `other`, code = the flag). */
+  readonly excludeFlags?: readonly string[];
 }
 
 /** A place a piece came from. `start`/`end` are the range in the string at (file, record, path). */
@@ -49,6 +51,11 @@ export interface EvidenceSource {
   readonly turn: number;
   readonly start?: number;
   readonly end?: number;
+  /**
+   * `table`: the piece is the canonical rendering (compile/sql/renderTable) of the database table at `path`
+   * (`/database/table`) of `file`. Absent: the piece is a range of the string at `path` of the record.
+   */
+  readonly rendering?: 'table';
 }
 
 /** One piece of the context: `content.slice(start, end)` of the user message is its text. */
@@ -59,6 +66,10 @@ export interface ExampleEvidence {
   readonly start: number;
   readonly end: number;
   readonly source: EvidenceSource;
+  /** Distractor tier: 1 = opened or visited without being needed, 2 = only returned. Absent for gold. */
+  readonly tier?: 1 | 2;
+  /** Ranges of the message content that an evidence mask replaced or cut; the text there is not the source's. */
+  readonly masked?: readonly { readonly start: number; readonly end: number }[];
   /** Other places that showed (nearly) the same text and were merged into this piece. */
   readonly alsoAt?: readonly EvidenceSource[];
   readonly tokens?: number;
@@ -73,6 +84,8 @@ export interface CheckResult {
 export interface ExampleMessage {
   readonly role: 'system' | 'user' | 'assistant' | 'tool';
   readonly content: string;
+  /** Role mask of multi-turn controls: true = its tokens are targets. Absent in QA pairs (only the assistant is). */
+  readonly train?: boolean;
 }
 
 /** One line of `examples.jsonl`. Offsets are UTF-16 code units into the user message's content. */
@@ -103,6 +116,9 @@ export interface Example {
     readonly tokens: number;
     readonly reason: string;
   }[];
+  /** The control this example belongs to; absent for plain ACC examples. */
+  readonly control?: Exclude<ControlKind, 'none'>;
+  readonly instanceId?: string;
 }
 
 /** Why a trajectory gave no example. `stage` is the step of the funnel that lost it. */
@@ -113,6 +129,7 @@ export interface Rejection {
   readonly kind: AgentKind;
   readonly stage:
     'verify' | 'evidence' | 'answer' | 'budget' | 'cap' | 'duplicate' | 'contaminated' | 'other';
+  /** Stable kebab-case name of the cause. */
   readonly code: string;
   readonly reason: string;
 }
@@ -122,6 +139,19 @@ export interface CompileReport {
   readonly counts: Readonly<Record<string, number>>;
   readonly rejections: readonly Rejection[];
   readonly issues: JsonValue;
+  /** Token totals of each arm made from the same trajectories (method §5.3). */
+  readonly ledger?: readonly LedgerArm[];
+}
+
+/** Totals of one arm of an experiment. */
+export interface LedgerArm {
+  readonly arm: string;
+  readonly examples: number;
+  readonly processedTokens: number;
+  readonly supervisedTokens: number;
+  readonly meanLength: number;
+  /** Passes over this arm that match the reference arm's total (1 for the reference itself). */
+  readonly epochsToMatch: number;
 }
 
 /** A verbatim piece before it is placed in a context. */
