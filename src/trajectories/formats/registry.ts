@@ -1,0 +1,9 @@
+import type { FormatAdapter } from '../format.ts';
+
+/** Every format that can be read. Where two are equally sure of a file, the earlier one reads it. */
+export const formats: readonly FormatAdapter[] = [];
+
+/** The adapter with this id, or null when there is none. */
+export function formatById(id: string): FormatAdapter | null {
+  return formats.find((format) => format.id === id) ?? null;
+}

@@ -1,0 +1,10 @@
+export type {
+  ContainerStep,
+  EnvelopePlace,
+  FoundDatabase,
+  ImportEvent,
+  ImportTotals,
+  RecognisedFile,
+  RecordPlace,
+  TrajectoryLocator,
+} from './io/locator.ts';
