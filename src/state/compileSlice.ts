@@ -1,0 +1,151 @@
+import type { CompileOptions } from '../compile/types.ts';
+import type {
+  CompiledSet,
+  CompilePreview,
+  CompileRequest,
+  Failure,
+  RejectionSummary,
+  TokenizerChoice,
+} from '../workers/dataApi.ts';
+import type { Loadable, SliceCreator } from './slice.ts';
+
+/** The compile form, its preview, and the compiled sets of the project. */
+export interface CompileSlice {
+  /** Null until the project is open. */
+  readonly options: CompileOptions | null;
+  readonly tokenizerId: string;
+  readonly tokenizers: readonly TokenizerChoice[];
+  readonly databaseFileIds: readonly number[];
+  readonly benchmarkFileIds: readonly number[];
+  /** Compile all, those that pass the table's filter, or the selected ones. */
+  readonly scope: 'all' | 'filter' | 'selected';
+  readonly preview: Loadable<CompilePreview> & { readonly trajectoryId: string | null };
+  readonly sets: readonly CompiledSet[];
+  /** The set that the Compile and QA views show. */
+  readonly currentSetId: string | null;
+  readonly rejections: Readonly<Record<string, RejectionSummary>>;
+
+  readonly receiveDefaults: (options: CompileOptions) => void;
+  readonly receiveSets: (sets: readonly CompiledSet[]) => void;
+  readonly setOptions: (changes: Partial<CompileOptions>) => void;
+  readonly setTokenizer: (id: string) => void;
+  readonly setDatabases: (fileIds: readonly number[]) => void;
+  readonly setBenchmarks: (fileIds: readonly number[]) => void;
+  readonly setScope: (scope: CompileSlice['scope']) => void;
+  readonly loadTokenizers: () => Promise<void>;
+  /** Compiles one trajectory with the form's options; nothing is stored. */
+  readonly runPreview: (trajectoryId: string) => Promise<void>;
+  /** Starts the run; resolves to the new set's id, or null after a shown failure. */
+  readonly start: (name?: string) => Promise<string | null>;
+  readonly resume: (setId: string) => Promise<void>;
+  readonly chooseSet: (setId: string | null) => void;
+  readonly renameSet: (setId: string, name: string) => Promise<void>;
+  readonly deleteSet: (setId: string) => Promise<void>;
+  readonly loadRejections: (setId: string) => Promise<void>;
+}
+
+export const initialCompileState: Pick<
+  CompileSlice,
+  | 'options'
+  | 'tokenizerId'
+  | 'tokenizers'
+  | 'databaseFileIds'
+  | 'benchmarkFileIds'
+  | 'scope'
+  | 'preview'
+  | 'sets'
+  | 'currentSetId'
+  | 'rejections'
+> = {
+  options: null,
+  tokenizerId: 'qwen3',
+  tokenizers: [],
+  databaseFileIds: [],
+  benchmarkFileIds: [],
+  scope: 'all',
+  preview: { trajectoryId: null, status: 'idle' },
+  sets: [],
+  currentSetId: null,
+  rejections: {},
+};
+
+export const createCompileSlice: SliceCreator<CompileSlice> = ({ set, get, app, data }) => {
+  const report = (failure: Failure): void =>
+    app().ui.notify('error', failure.message, failure.advice ?? undefined);
+
+  const selection = (): CompileRequest['selection'] => {
+    const { scope } = get();
+    if (scope === 'filter') return { type: 'filter', filter: app().trajectories.filter };
+    if (scope === 'selected') return { type: 'ids', ids: [...app().trajectories.selected] };
+    return { type: 'all' };
+  };
+
+  return {
+    ...initialCompileState,
+    receiveDefaults: (options) => {
+      if (!get().options) set({ options });
+    },
+    receiveSets: (sets) =>
+      set(({ currentSetId }) => ({
+        sets,
+        currentSetId: sets.some(({ id }) => id === currentSetId)
+          ? currentSetId
+          : (sets[sets.length - 1]?.id ?? null),
+      })),
+    setOptions: (changes) =>
+      set(({ options }) => ({ options: options ? { ...options, ...changes } : options })),
+    setTokenizer: (tokenizerId) => set({ tokenizerId }),
+    setDatabases: (databaseFileIds) => set({ databaseFileIds }),
+    setBenchmarks: (benchmarkFileIds) => set({ benchmarkFileIds }),
+    setScope: (scope) => set({ scope }),
+    loadTokenizers: async () => set({ tokenizers: await data.listTokenizers() }),
+    runPreview: async (trajectoryId) => {
+      const { options, tokenizerId, databaseFileIds, benchmarkFileIds } = get();
+      if (!options) return;
+      set({ preview: { trajectoryId, status: 'loading' } });
+      const request = { options, tokenizerId, databaseFileIds, benchmarkFileIds };
+      const result = await data.previewCompile(trajectoryId, request);
+      if (get().preview.trajectoryId !== trajectoryId || get().options !== options) return;
+      if (result.ok) set({ preview: { trajectoryId, status: 'ready', value: result.value } });
+      else {
+        const { code, message, advice } = result;
+        set({ preview: { trajectoryId, status: 'failed', code, message, advice } });
+      }
+    },
+    start: async (name) => {
+      const { options, tokenizerId, databaseFileIds, benchmarkFileIds } = get();
+      if (!options) return null;
+      const started = await data.startCompile({
+        name: name ?? null,
+        options,
+        tokenizerId,
+        selection: selection(),
+        databaseFileIds,
+        benchmarkFileIds,
+      });
+      if (!started.ok) {
+        report(started);
+        return null;
+      }
+      set({ currentSetId: started.value.setId });
+      return started.value.setId;
+    },
+    resume: async (setId) => {
+      const resumed = await data.resumeCompile(setId);
+      if (!resumed.ok) report(resumed);
+    },
+    chooseSet: (currentSetId) => set({ currentSetId }),
+    renameSet: async (setId, name) => {
+      const renamed = await data.renameSet(setId, name);
+      if (!renamed.ok) report(renamed);
+    },
+    deleteSet: async (setId) => {
+      const deleted = await data.deleteSet(setId);
+      if (!deleted.ok) report(deleted);
+    },
+    loadRejections: async (setId) => {
+      const summary = await data.rejectionSummary(setId);
+      set(({ rejections }) => ({ rejections: { ...rejections, [setId]: summary } }));
+    },
+  };
+};

@@ -1,0 +1,37 @@
+import type { Job } from '../workers/dataApi.ts';
+import type { SliceCreator } from './slice.ts';
+
+/** Long work, newest first, for the job tray. */
+export interface JobsSlice {
+  readonly list: readonly Job[];
+  /** Takes over what the worker reports. */
+  readonly receive: (jobs: readonly Job[]) => void;
+  readonly cancel: (id: string) => void;
+  /** Takes an ended job out of the tray. */
+  readonly dismiss: (id: string) => void;
+}
+
+const maxJobs = 20;
+
+export const initialJobsState: Pick<JobsSlice, 'list'> = { list: [] };
+
+export const createJobsSlice: SliceCreator<JobsSlice> = ({ set, data }) => ({
+  ...initialJobsState,
+  receive: (jobs) =>
+    set(({ list }) => {
+      const byId = new Map(jobs.map((job) => [job.id, job]));
+      const known = list.map((job) => byId.get(job.id) ?? job);
+      const fresh = [...byId.values()].filter((job) => !list.some((held) => held.id === job.id)).reverse();
+      return { list: [...fresh, ...known].slice(0, maxJobs) };
+    }),
+  cancel: (id) => {
+    void data.cancel(id);
+  },
+  dismiss: (id) =>
+    set(({ list }) => ({ list: list.filter((job) => job.id !== id || job.phase === 'running') })),
+});
+
+/** True while any work is under way: leaving the page then warns. */
+export function hasRunningJob(slice: Pick<JobsSlice, 'list'>): boolean {
+  return slice.list.some((job) => job.phase === 'running');
+}

@@ -1,0 +1,84 @@
+import { createStore, type StoreApi } from 'zustand/vanilla';
+import type { DataApi, DataEvent, OpenedProject } from '../workers/dataApi.ts';
+import { createCompileSlice, type CompileSlice } from './compileSlice.ts';
+import { createExamplesSlice, type ExamplesSlice } from './examplesSlice.ts';
+import { createJobsSlice, type JobsSlice } from './jobsSlice.ts';
+import { createProjectSlice, type ProjectSlice } from './projectSlice.ts';
+import { createRouteSlice, type RouteSlice } from './routeSlice.ts';
+import type { SliceCreator } from './slice.ts';
+import { createTrajectoriesSlice, type TrajectoriesSlice } from './trajectoriesSlice.ts';
+import { createUiSlice, type UiSlice } from './uiSlice.ts';
+
+/** The state of the page: one typed slice per concern, each with its actions. */
+export interface AppState {
+  readonly ui: UiSlice;
+  readonly route: RouteSlice;
+  readonly project: ProjectSlice;
+  readonly jobs: JobsSlice;
+  readonly trajectories: TrajectoriesSlice;
+  readonly compile: CompileSlice;
+  readonly examples: ExamplesSlice;
+  /** Takes over a (re)opened project in every slice. */
+  readonly receiveOpened: (opened: OpenedProject) => void;
+  /** Takes over what the data worker reports. */
+  readonly receiveEvents: (events: readonly DataEvent[]) => void;
+}
+
+export type AppStore = StoreApi<AppState>;
+
+/** Builds the store over a data worker (or a stand-in in tests). */
+export function createAppStore(data: DataApi): AppStore {
+  return createStore<AppState>()((set, get) => {
+    type SliceKey = 'ui' | 'route' | 'project' | 'jobs' | 'trajectories' | 'compile' | 'examples';
+
+    const setter =
+      <K extends SliceKey>(key: K) =>
+      (update: Partial<AppState[K]> | ((slice: AppState[K]) => Partial<AppState[K]>)): void =>
+        set((state) => {
+          const changes = typeof update === 'function' ? update(state[key]) : update;
+          return { [key]: { ...state[key], ...changes } };
+        });
+
+    const build = <K extends SliceKey>(key: K, create: SliceCreator<AppState[K]>): AppState[K] =>
+      create({ set: setter(key), get: () => get()[key], app: get, data });
+
+    return {
+      ui: createUiSlice(setter('ui'), () => get().ui),
+      route: build('route', createRouteSlice),
+      project: build('project', createProjectSlice),
+      jobs: build('jobs', createJobsSlice),
+      trajectories: build('trajectories', createTrajectoriesSlice),
+      compile: build('compile', createCompileSlice),
+      examples: build('examples', createExamplesSlice),
+
+      receiveOpened: (opened) => {
+        const { project, trajectories, compile, examples } = get();
+        project.receiveOpened(opened);
+        compile.receiveDefaults(opened.defaultOptions);
+        compile.receiveSets(opened.sets);
+        examples.chooseSet(get().compile.currentSetId);
+        trajectories.clearSelection();
+        trajectories.receiveIndex(opened.trajectoryCount, -get().trajectories.revision - 1);
+      },
+
+      receiveEvents: (events) => {
+        const jobs = events.flatMap((event) => (event.type === 'job' ? [event.job] : []));
+        if (jobs.length > 0) get().jobs.receive(jobs);
+        for (const event of events) {
+          if (event.type === 'files') get().project.receiveFiles(event.files);
+          else if (event.type === 'trajectories') {
+            get().trajectories.receiveIndex(event.count, event.revision);
+          } else if (event.type === 'sets') {
+            get().compile.receiveSets(event.sets);
+            get().examples.chooseSet(get().compile.currentSetId);
+          } else if (event.type === 'examples') get().examples.receiveChange(event.setId, event.revision);
+          else if (event.type === 'storage') get().project.receiveStorage(event.storage);
+          else if (event.type === 'project') get().project.receiveProject(event.project);
+          else if (event.type === 'notice') {
+            get().ui.notify(event.severity === 'error' ? 'error' : 'info', event.message);
+          }
+        }
+      },
+    };
+  });
+}

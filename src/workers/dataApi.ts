@@ -1,0 +1,596 @@
+import type {
+  CompileOptions,
+  CompileReport,
+  EvidenceRole,
+  EvidenceSource,
+  Example,
+  Rejection,
+} from '../compile/types.ts';
+import type { JsonValue } from '../core/json.ts';
+import type { AgentKind, Issue, Severity, Trajectory, TrajectorySummary } from '../trajectories/schema.ts';
+
+/**
+ * The data worker: the one owner of files, the index of trajectories, the compile pool and the project on disk.
+ * Everything here is cloneable data. Expected failures are values (`Result`); a thrown error is a bug.
+ * Long work returns a job id at once and reports through `DataEvent`s, batched to one call an animation frame.
+ */
+
+/** An expected failure, ready to be shown: what, where, what to do. `code` is stable kebab-case. */
+export interface Failure {
+  readonly ok: false;
+  readonly code: string;
+  readonly message: string;
+  readonly advice: string | null;
+}
+export type Result<T> = { readonly ok: true; readonly value: T } | Failure;
+
+// ---------------------------------------------------------------------------------------------------------
+// Session and storage
+
+/** Where the project lives. `memory` means that it is lost on reload; `reason` says why, for the reader. */
+export interface StorageState {
+  readonly kind: 'opfs' | 'memory';
+  readonly reason: string | null;
+  readonly usageBytes: number | null;
+  readonly quotaBytes: number | null;
+  /** Files of at most this size are copied into the project, so that they survive a reload. */
+  readonly copyLimitBytes: number;
+}
+
+/** What a project holds, without opening it: the Resume card. */
+export interface ProjectSummary {
+  readonly id: string;
+  readonly name: string;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
+  readonly changedAt: number;
+  readonly fileCount: number;
+  readonly trajectoryCount: number;
+  readonly setCount: number;
+  readonly sizeBytes: number;
+  readonly isSample: boolean;
+}
+
+/** Everything a page needs to draw itself after (re)opening a project. */
+export interface OpenedProject {
+  readonly project: ProjectSummary;
+  readonly storage: StorageState;
+  readonly files: readonly ImportedFile[];
+  readonly trajectoryCount: number;
+  readonly sets: readonly CompiledSet[];
+  readonly projects: readonly ProjectSummary[];
+  /** View settings saved with the project; versioned by the state layer. */
+  readonly settings: JsonValue | null;
+  readonly poolSize: number;
+  /** What the compile form starts with. */
+  readonly defaultOptions: CompileOptions;
+}
+
+// ---------------------------------------------------------------------------------------------------------
+// Jobs and events
+
+export type JobKind = 'import' | 'compile' | 'export';
+export type JobPhase = 'running' | 'paused' | 'done' | 'failed' | 'cancelled';
+
+/** A piece of long work, as the job tray shows it. */
+export interface Job {
+  readonly id: string;
+  readonly kind: JobKind;
+  /** `Import of 3 files`, `Compile 1,204 trajectories`. */
+  readonly label: string;
+  readonly phase: JobPhase;
+  /** What is being done now, e.g. `reading runs.jsonl`. */
+  readonly stage: string;
+  readonly doneBytes: number;
+  readonly totalBytes: number | null;
+  readonly doneItems: number;
+  readonly totalItems: number | null;
+  readonly elapsedMs: number;
+  /** Over the last few seconds; null while unknown. */
+  readonly bytesPerSecond: number | null;
+  readonly itemsPerSecond: number | null;
+  /** Null while unknown. */
+  readonly remainingMs: number | null;
+  /** How it ended, or why it failed. */
+  readonly message: string | null;
+  /** A cancelled or interrupted compile can go on where it stopped: `resumeCompile(setId)`. */
+  readonly resumable: boolean;
+  /** The compiled set this job makes or exports. */
+  readonly setId: string | null;
+}
+
+/** What changed; the page asks again for what it shows. */
+export type DataEvent =
+  | { readonly type: 'job'; readonly job: Job }
+  | { readonly type: 'files'; readonly files: readonly ImportedFile[] }
+  /** The index grew or changed: `revision` differs from every earlier one. */
+  | { readonly type: 'trajectories'; readonly count: number; readonly revision: number }
+  | { readonly type: 'sets'; readonly sets: readonly CompiledSet[] }
+  | { readonly type: 'examples'; readonly setId: string; readonly revision: number }
+  | { readonly type: 'storage'; readonly storage: StorageState }
+  | { readonly type: 'project'; readonly project: ProjectSummary }
+  /** Something the reader should know that belongs to no job. */
+  | { readonly type: 'notice'; readonly severity: Severity; readonly code: string; readonly message: string };
+
+// ---------------------------------------------------------------------------------------------------------
+// Import
+
+/** Where bytes come from. `path` is the name the user knows, with '/' for folders. */
+export type ImportSource =
+  | {
+      readonly type: 'file';
+      readonly file: File;
+      readonly path: string;
+      readonly handle?: FileSystemFileHandle | undefined;
+    }
+  | { readonly type: 'url'; readonly url: string }
+  /** Pasted text; read as if it were a file called `name`. */
+  | { readonly type: 'text'; readonly text: string; readonly name: string };
+
+/** What a file serves for, found by content. */
+export type FileRole = 'trajectories' | 'database' | 'benchmark' | 'tokenizer' | 'unknown';
+export type FilePhase = 'waiting' | 'reading' | 'done' | 'failed' | 'cancelled';
+
+/** One imported file and how it came out. */
+export interface ImportedFile {
+  readonly id: number;
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly role: FileRole;
+  readonly phase: FilePhase;
+  /** Recognised formats with their number of trajectories (containers and mixed files have several). */
+  readonly formats: readonly {
+    readonly id: string;
+    readonly label: string;
+    readonly trajectoryCount: number;
+    readonly evidence: string;
+  }[];
+  readonly trajectoryCount: number;
+  readonly errorCount: number;
+  readonly warningCount: number;
+  /** In words: the result, or why it failed. */
+  readonly message: string | null;
+  /**
+   * How the bytes are kept: copied into the project; by a stored handle (the browser asks for permission after a
+   * reload); only while this tab is open; or not at all any more.
+   */
+  readonly keptBy: 'copy' | 'handle' | 'tab' | 'missing';
+  /** A stored handle needs `requestAccess` in a click before its records can be opened again. */
+  readonly needsPermission: boolean;
+}
+
+export interface IssueQuery {
+  /** Null: of all files. */
+  readonly fileId: number | null;
+  readonly severities: readonly Severity[] | null;
+  /** Only those of this trajectory. */
+  readonly trajectoryId?: string;
+  readonly offset: number;
+  readonly limit: number;
+}
+export interface IssuePage {
+  readonly total: number;
+  /** Issues beyond the stated limit per file are counted, not kept. */
+  readonly notKept: number;
+  readonly issues: readonly Issue[];
+}
+
+// ---------------------------------------------------------------------------------------------------------
+// Trajectories
+
+/** One row of the table. */
+export interface TrajectoryRow extends TrajectorySummary {
+  /** Number in import order; stable in a project. */
+  readonly row: number;
+  readonly fileId: number;
+  readonly formatLabel: string;
+  /** The kind before the reader overrode it; equals `kind` otherwise. */
+  readonly inferredKind: AgentKind;
+  readonly excluded: boolean;
+  /** Bytes of the record in its file; null for columnar sources. */
+  readonly sizeBytes: number | null;
+}
+
+export type SuccessValue = 'yes' | 'no' | 'unknown';
+export type TrajectoryNumberColumn =
+  | 'turnCount'
+  | 'stepCount'
+  | 'toolCallCount'
+  | 'documentCount'
+  | 'queryCount'
+  | 'characterCount'
+  | 'issueCount';
+export type TrajectorySortColumn =
+  | TrajectoryNumberColumn
+  | 'row'
+  | 'id'
+  | 'kind'
+  | 'format'
+  | 'file'
+  | 'success'
+  | 'reward'
+  | 'task'
+  | 'answer';
+
+/** Null means no restriction. All conditions must hold. */
+export interface TrajectoryFilter {
+  /** Case-insensitive, every word must occur in id, task, answer, file, format or tools. */
+  readonly text: string;
+  readonly kinds: readonly AgentKind[] | null;
+  readonly formats: readonly string[] | null;
+  readonly fileIds: readonly number[] | null;
+  readonly success: readonly SuccessValue[] | null;
+  readonly onlyWithIssues: boolean;
+  /** `min` and `max` inclusive. */
+  readonly ranges: readonly {
+    readonly column: TrajectoryNumberColumn;
+    readonly min: number;
+    readonly max: number;
+  }[];
+  readonly excluded: 'show' | 'hide' | 'only';
+}
+
+export interface TrajectoryQuery {
+  readonly filter: TrajectoryFilter;
+  readonly sort: { readonly column: TrajectorySortColumn; readonly descending: boolean };
+  readonly offset: number;
+  readonly limit: number;
+}
+export interface TrajectoryPage {
+  readonly revision: number;
+  /** Rows that match, over the whole index. */
+  readonly total: number;
+  readonly offset: number;
+  readonly rows: readonly TrajectoryRow[];
+}
+
+export interface FacetValue {
+  readonly value: string;
+  readonly label: string;
+  /** Rows with this value under all *other* restrictions of the filter. */
+  readonly count: number;
+}
+export interface TrajectoryFacets {
+  readonly revision: number;
+  readonly total: number;
+  readonly kinds: readonly FacetValue[];
+  readonly formats: readonly FacetValue[];
+  readonly success: readonly FacetValue[];
+  readonly files: readonly FacetValue[];
+  readonly withIssues: number;
+  readonly excluded: number;
+}
+
+/** Counts per bin; bin i is [edges[i], edges[i + 1]), the last one closed. One series per agent kind. */
+export interface Histogram {
+  readonly edges: readonly number[];
+  readonly series: readonly { readonly kind: AgentKind; readonly counts: readonly number[] }[];
+  readonly scale: 'linear' | 'log';
+  readonly count: number;
+  readonly p50: number | null;
+  readonly p95: number | null;
+}
+
+/** A trajectory opened for reading. Texts longer than `textLimit` are cut; `readStepText` gives the rest. */
+export interface TrajectoryDetail {
+  readonly row: TrajectoryRow;
+  readonly trajectory: Trajectory;
+  readonly textLimit: number;
+  /** Full length in UTF-16 code units of each step's text. */
+  readonly textLengths: readonly number[];
+  /** Position of this row in the current query, with its neighbours' ids. */
+  readonly neighbours: {
+    readonly previous: string | null;
+    readonly next: string | null;
+    readonly position: number | null;
+    readonly total: number;
+  };
+}
+
+/** Part of a record as it stands in the file. Offsets in UTF-16 code units. */
+export interface RawText {
+  readonly text: string;
+  readonly start: number;
+  readonly end: number;
+  readonly length: number;
+  readonly byteStart: number | null;
+  readonly byteEnd: number | null;
+  /** False where the container is columnar: then the text is the row written as JSON. */
+  readonly verbatim: boolean;
+}
+
+export interface TextHit {
+  readonly stepIndex: number;
+  readonly start: number;
+  readonly end: number;
+}
+export interface TextHits {
+  readonly hits: readonly TextHit[];
+  /** True when there are more than were asked for. */
+  readonly more: boolean;
+}
+
+/** The place of an evidence piece in its trajectory, in steps. */
+export interface SourceLocation {
+  readonly trajectoryId: string;
+  readonly stepIndex: number;
+  /** Range in the step's text. */
+  readonly start: number;
+  readonly end: number;
+}
+
+// ---------------------------------------------------------------------------------------------------------
+// Compile
+
+/** `qwen3` is built in; others are imported `tokenizer.json` files. */
+export interface TokenizerChoice {
+  readonly id: string;
+  readonly label: string;
+  readonly vocabSize: number | null;
+}
+
+/** Everything that a compile run is started with. */
+export interface CompileRequest {
+  readonly name: string | null;
+  readonly options: CompileOptions;
+  readonly tokenizerId: string;
+  /** Which trajectories; excluded ones are never compiled. */
+  readonly selection:
+    | { readonly type: 'all' }
+    | { readonly type: 'filter'; readonly filter: TrajectoryFilter }
+    | { readonly type: 'ids'; readonly ids: readonly string[] };
+  readonly databaseFileIds: readonly number[];
+  readonly benchmarkFileIds: readonly number[];
+}
+
+export type SetPhase = 'running' | 'interrupted' | 'complete' | 'failed';
+
+/** A compiled set in the project. */
+export interface CompiledSet {
+  readonly id: string;
+  readonly name: string;
+  readonly createdAt: number;
+  readonly phase: SetPhase;
+  readonly request: CompileRequest;
+  readonly trajectoryCount: number;
+  readonly exampleCount: number;
+  readonly rejectionCount: number;
+  readonly excludedCount: number;
+  readonly sizeBytes: number;
+  /** sha256 of examples.jsonl, once complete. */
+  readonly sha256: string | null;
+  /** Trajectories, kinds or databases changed since: in words. Null while current. */
+  readonly stale: string | null;
+}
+
+/** Example or rejection of one trajectory under given options, without storing anything. */
+export interface CompilePreview {
+  readonly trajectoryId: string;
+  readonly example: Example | null;
+  readonly rejection: Rejection | null;
+  readonly elapsedMs: number;
+}
+
+/** One row of the table of examples. */
+export interface ExampleRow {
+  readonly row: number;
+  readonly id: string;
+  readonly kind: AgentKind;
+  readonly questionPreview: string;
+  readonly answerPreview: string;
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+  readonly goldCount: number;
+  readonly distractorCount: number;
+  readonly droppedCount: number;
+  /** Checks by outcome. */
+  readonly failCount: number;
+  readonly warnCount: number;
+  readonly passCount: number;
+  readonly flags: readonly string[];
+  readonly trajectoryId: string;
+  readonly file: string;
+  readonly excluded: boolean;
+  readonly sizeBytes: number;
+}
+
+export type ExampleNumberColumn =
+  'promptTokens' | 'completionTokens' | 'goldCount' | 'distractorCount' | 'droppedCount';
+export type ExampleSortColumn =
+  ExampleNumberColumn | 'row' | 'id' | 'kind' | 'severity' | 'question' | 'file';
+export type CheckOutcome = 'fail' | 'warn' | 'pass';
+
+export interface ExampleFilter {
+  readonly text: string;
+  readonly kinds: readonly AgentKind[] | null;
+  readonly flags: readonly string[] | null;
+  /** Worst outcome over the example's checks. */
+  readonly outcomes: readonly CheckOutcome[] | null;
+  readonly ranges: readonly {
+    readonly column: ExampleNumberColumn;
+    readonly min: number;
+    readonly max: number;
+  }[];
+  readonly excluded: 'show' | 'hide' | 'only';
+}
+export interface ExampleQuery {
+  readonly setId: string;
+  readonly filter: ExampleFilter;
+  readonly sort: { readonly column: ExampleSortColumn; readonly descending: boolean };
+  readonly offset: number;
+  readonly limit: number;
+}
+export interface ExamplePage {
+  readonly revision: number;
+  readonly total: number;
+  readonly offset: number;
+  readonly rows: readonly ExampleRow[];
+}
+export interface ExampleFacets {
+  readonly revision: number;
+  readonly total: number;
+  readonly kinds: readonly FacetValue[];
+  readonly flags: readonly FacetValue[];
+  readonly outcomes: readonly FacetValue[];
+  readonly excluded: number;
+}
+
+/** An example opened for reading. */
+export interface ExampleDetail {
+  readonly row: ExampleRow;
+  readonly example: Example;
+  /** The line of examples.jsonl, for the JSON view. */
+  readonly neighbours: {
+    readonly previous: string | null;
+    readonly next: string | null;
+    readonly position: number | null;
+    readonly total: number;
+  };
+}
+
+/** Token offsets of an example's pieces in its user message, counted with the set's tokenizer. */
+export interface ExampleTokens {
+  readonly tokenizer: string;
+  readonly total: number;
+  /** `end` exclusive; in the order of `Example.evidence`. */
+  readonly pieces: readonly { readonly id: string; readonly start: number; readonly end: number }[];
+  /** Where the question starts and ends, null when it does not stand in the user message. */
+  readonly question: { readonly start: number; readonly end: number } | null;
+  /** UTF-16 offset of every token start in the user message. Transferred. */
+  readonly offsets: Uint32Array;
+}
+
+/** Rejections of a set, grouped for the funnel and listed for the table. */
+export interface RejectionSummary {
+  readonly total: number;
+  readonly groups: readonly {
+    readonly stage: Rejection['stage'];
+    readonly code: string;
+    readonly count: number;
+    /** One of its reasons, in full. */
+    readonly sample: string;
+  }[];
+}
+export interface RejectionQuery {
+  readonly setId: string;
+  readonly stage: Rejection['stage'] | null;
+  readonly code: string | null;
+  readonly offset: number;
+  readonly limit: number;
+}
+
+/** Relative place (0 … 1) of each piece of a set in its context, for the evidence-position chart. */
+export interface EvidencePositions {
+  readonly role: EvidenceRole;
+  /** Counts over equal bins of relative depth. */
+  readonly counts: readonly number[];
+}
+
+/** One step of the undo history. */
+export interface EditHistory {
+  readonly undo: string | null;
+  readonly redo: string | null;
+}
+
+export type ExportFormat = 'acc' | 'openai' | 'sharegpt' | 'prompt-completion' | 'token-ids' | 'parquet';
+export interface ExportRequest {
+  readonly setId: string;
+  readonly format: ExportFormat;
+  /** Null: the whole set without excluded examples. */
+  readonly ids: readonly string[] | null;
+  /** Write here (from the save picker); without it the result is a File to download. */
+  readonly handle?: FileSystemFileHandle | undefined;
+}
+/** One finished export. `file` is null when it was written through a handle. */
+export interface ExportResult {
+  readonly fileName: string;
+  readonly sizeBytes: number;
+  readonly exampleCount: number;
+  readonly file: File | null;
+  /** Text to give the trainer, with the path already in it. */
+  readonly configSnippet: string | null;
+  /** Findings of the scan for secrets and e-mail addresses that the reader should see before sharing. */
+  readonly warnings: readonly string[];
+}
+
+// ---------------------------------------------------------------------------------------------------------
+
+/** The methods of the data worker. */
+export interface DataApi {
+  /** Opens the last project (or makes one). `onEvents` gets batches, at most one a frame. */
+  start(onEvents: (events: readonly DataEvent[]) => void): Promise<Result<OpenedProject>>;
+  listProjects(): Promise<readonly ProjectSummary[]>;
+  openProject(id: string): Promise<Result<OpenedProject>>;
+  createProject(name: string, isSample?: boolean): Promise<Result<OpenedProject>>;
+  deleteProject(id: string): Promise<Result<null>>;
+  saveSettings(settings: JsonValue): Promise<void>;
+
+  importSources(sources: readonly ImportSource[]): Promise<Result<{ readonly jobId: string }>>;
+  /** Takes a file and its trajectories out of the project. */
+  removeFile(fileId: number): Promise<Result<null>>;
+  /** Call in a click: asks the browser for access to files kept by handle. */
+  requestAccess(): Promise<Result<{ readonly granted: number; readonly denied: number }>>;
+  setFileRole(fileId: number, role: FileRole): Promise<Result<null>>;
+  queryIssues(query: IssueQuery): Promise<IssuePage>;
+
+  queryTrajectories(query: TrajectoryQuery): Promise<TrajectoryPage>;
+  trajectoryFacets(filter: TrajectoryFilter): Promise<TrajectoryFacets>;
+  trajectoryHistogram(
+    filter: TrajectoryFilter,
+    column: TrajectoryNumberColumn,
+    binCount: number,
+  ): Promise<Histogram>;
+  openTrajectory(id: string): Promise<Result<TrajectoryDetail>>;
+  readStepText(id: string, stepIndex: number, start: number, end: number): Promise<Result<string>>;
+  readRaw(id: string, start: number, end: number): Promise<Result<RawText>>;
+  searchTrajectory(id: string, text: string, limit: number): Promise<Result<TextHits>>;
+  /** Null takes the override back. */
+  setKind(ids: readonly string[], kind: AgentKind | null): Promise<Result<null>>;
+  excludeTrajectories(ids: readonly string[], excluded: boolean): Promise<Result<null>>;
+  locateSource(trajectoryId: string, source: EvidenceSource): Promise<Result<SourceLocation | null>>;
+
+  listTokenizers(): Promise<readonly TokenizerChoice[]>;
+  previewCompile(
+    trajectoryId: string,
+    request: Omit<CompileRequest, 'name' | 'selection'>,
+  ): Promise<Result<CompilePreview>>;
+  startCompile(request: CompileRequest): Promise<Result<{ readonly jobId: string; readonly setId: string }>>;
+  resumeCompile(setId: string): Promise<Result<{ readonly jobId: string }>>;
+  listSets(): Promise<readonly CompiledSet[]>;
+  deleteSet(setId: string): Promise<Result<null>>;
+  renameSet(setId: string, name: string): Promise<Result<null>>;
+  readReport(setId: string): Promise<Result<CompileReport>>;
+  readRecipe(setId: string): Promise<Result<string>>;
+
+  queryExamples(query: ExampleQuery): Promise<ExamplePage>;
+  exampleFacets(setId: string, filter: ExampleFilter): Promise<ExampleFacets>;
+  exampleHistogram(
+    setId: string,
+    filter: ExampleFilter,
+    column: ExampleNumberColumn,
+    binWidth: number | null,
+  ): Promise<Histogram>;
+  evidencePositions(setId: string, binCount: number): Promise<readonly EvidencePositions[]>;
+  readExample(setId: string, id: string): Promise<Result<ExampleDetail>>;
+  measureExample(setId: string, id: string): Promise<Result<ExampleTokens>>;
+  rejectionSummary(setId: string): Promise<RejectionSummary>;
+  queryRejections(
+    query: RejectionQuery,
+  ): Promise<{ readonly total: number; readonly rejections: readonly Rejection[] }>;
+  excludeExamples(
+    setId: string,
+    ids: readonly string[],
+    excluded: boolean,
+    label: string,
+  ): Promise<Result<EditHistory>>;
+  undo(setId: string): Promise<Result<EditHistory>>;
+  redo(setId: string): Promise<Result<EditHistory>>;
+  editHistory(setId: string): Promise<EditHistory>;
+
+  exportSet(request: ExportRequest): Promise<Result<{ readonly jobId: string }>>;
+  /** Resolves when the export job has ended. */
+  exportResult(jobId: string): Promise<Result<ExportResult>>;
+
+  /** Asks a job to stop; it ends as `cancelled` within 200 ms. */
+  cancel(jobId: string): void;
+}
