@@ -1,0 +1,239 @@
+import { isObject, type JsonObject, type JsonValue } from '../../core/json.ts';
+import type { MessageStep, SourcePosition, Step } from '../schema.ts';
+import { isTruncatedText } from './truncation.ts';
+
+/** A text with the place it was read from; `range` is null when it was decoded from another form. */
+export interface TextSlice {
+  readonly text: string;
+  /** JSON Pointer to the string (or to the object, for decoded text). */
+  readonly path: string;
+  readonly range: { readonly start: number; readonly end: number } | null;
+}
+
+/** The whole of the string at `path`. */
+export function wholeText(text: string, path: string): TextSlice {
+  return { text, path, range: { start: 0, end: text.length } };
+}
+
+/** Characters [start, end) of the string at `path`. */
+export function textSlice(source: string, path: string, start: number, end: number): TextSlice {
+  return { text: source.slice(start, end), path, range: { start, end } };
+}
+
+/** Characters [start, end) without the white space around them; null when nothing is left. */
+export function trimmedSlice(source: string, path: string, start: number, end: number): TextSlice | null {
+  let from = start;
+  let to = end;
+  while (from < to && isSpace(source.charCodeAt(from))) from++;
+  while (to > from && isSpace(source.charCodeAt(to - 1))) to--;
+  return from === to ? null : textSlice(source, path, from, to);
+}
+
+function isSpace(code: number): boolean {
+  return code === 32 || (code >= 9 && code <= 13);
+}
+
+/** Text that stands in no string of the record as it is (rendered objects, joined parts). */
+export function decodedText(text: string, path: string): TextSlice {
+  return { text, path, range: null };
+}
+
+/** JSON of a value, '' where it cannot be written (nesting beyond the stack). */
+export function jsonText(value: JsonValue): string {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return '';
+  }
+}
+
+/** The object that a JSON text holds, null when it holds none. */
+export function parseObject(text: string): JsonObject | null {
+  const value = parseJson(text);
+  return isObject(value) ? value : null;
+}
+
+/** The value of a JSON text; undefined when it is not JSON. */
+export function parseJson(text: string): JsonValue | undefined {
+  try {
+    return JSON.parse(text) as JsonValue;
+  } catch {
+    return undefined;
+  }
+}
+
+export interface CallInput {
+  readonly name: string;
+  readonly callId?: string | null;
+  readonly arguments?: JsonObject | null;
+}
+
+export interface ResultInput {
+  readonly callId?: string | null;
+  readonly name?: string | null;
+  readonly isError?: boolean;
+  /** Given by the log itself; found in the text when left out. */
+  readonly isTruncated?: boolean;
+}
+
+/** Calls of one turn under one id, and which of them is answered next. */
+interface CallQueue {
+  readonly turn: number;
+  readonly calls: number[];
+  next: number;
+}
+
+/** Keeps the search for an unanswered call bounded in hostile logs. */
+const maxOpenCallsSearched = 256;
+
+/**
+ * Collects the steps of one run in order: gives each its index and turn, joins results to calls (by id
+ * where there is one, else the oldest unanswered call), and keeps where each text was read.
+ * A turn is one model output with the results that follow it.
+ */
+export class StepBuilder {
+  readonly steps: Step[] = [];
+  readonly file: string;
+  /** Record that the next steps come from (changes where a run spans several records). */
+  record: number;
+  /** Applied to every step added while set. */
+  timestamp: string | undefined;
+  speaker: string | undefined;
+  isDemonstration = false;
+
+  private turn = -1;
+  private modelIsSpeaking = false;
+  private readonly callsById = new Map<string, CallQueue>();
+  /** Unanswered calls, oldest first. */
+  private readonly openCalls = new Set<number>();
+
+  constructor(file: string, record: number) {
+    this.file = file;
+    this.record = record;
+  }
+
+  /** Starts a new model output, even right after another one. */
+  beginTurn(): void {
+    this.turn++;
+    this.modelIsSpeaking = true;
+  }
+
+  /** The last step, if any. */
+  get last(): Step | undefined {
+    return this.steps[this.steps.length - 1];
+  }
+
+  position(path: string): SourcePosition {
+    return { file: this.file, record: this.record, path };
+  }
+
+  message(role: MessageStep['role'], slice: TextSlice, injected = false): void {
+    if (role === 'assistant') this.ensureTurn();
+    else this.modelIsSpeaking = false;
+    const base = { ...this.base(slice), type: 'message' as const, role };
+    this.steps.push(injected ? { ...base, injected: true } : base);
+  }
+
+  reasoning(slice: TextSlice): void {
+    this.ensureTurn();
+    this.steps.push({ ...this.base(slice), type: 'reasoning' });
+  }
+
+  /** Adds a call and gives its step index. `slice` is the arguments as written. */
+  toolCall(slice: TextSlice, call: CallInput): number {
+    this.ensureTurn();
+    const index = this.steps.length;
+    const callId = call.callId ? call.callId : null;
+    this.steps.push({
+      ...this.base(slice),
+      type: 'toolCall',
+      callId,
+      name: call.name,
+      arguments: call.arguments ?? null,
+    });
+    this.openCalls.add(index);
+    if (callId !== null) {
+      const queue = this.callsById.get(callId);
+      if (queue?.turn === this.turn) queue.calls.push(index);
+      else this.callsById.set(callId, { turn: this.turn, calls: [index], next: 0 });
+    }
+    return index;
+  }
+
+  toolResult(slice: TextSlice, result: ResultInput = {}): void {
+    const callId = result.callId ? result.callId : null;
+    const callStep = this.findCall(callId, result.name ?? null);
+    const call = callStep === null ? undefined : this.steps[callStep];
+    const name = result.name ?? (call?.type === 'toolCall' ? call.name : null);
+    this.modelIsSpeaking = false;
+    this.steps.push({
+      ...this.base(slice),
+      type: 'toolResult',
+      callId: callId ?? (call?.type === 'toolCall' ? call.callId : null),
+      name,
+      callStep,
+      isError: result.isError ?? false,
+      isTruncated: result.isTruncated ?? isTruncatedText(slice.text),
+    });
+  }
+
+  other(slice: TextSlice, label: string): void {
+    this.steps.push({ ...this.base(slice), type: 'other', label });
+  }
+
+  /** True when some call has no result yet. */
+  get hasOpenCall(): boolean {
+    return this.openCalls.size > 0;
+  }
+
+  private ensureTurn(): void {
+    if (!this.modelIsSpeaking) this.beginTurn();
+  }
+
+  private base(slice: TextSlice) {
+    return {
+      index: this.steps.length,
+      turn: this.turn,
+      text: slice.text,
+      at: this.position(slice.path),
+      range: slice.range,
+      ...(this.timestamp === undefined ? null : { timestamp: this.timestamp }),
+      ...(this.isDemonstration ? { isDemonstration: true } : null),
+      ...(this.speaker === undefined ? null : { speaker: this.speaker }),
+    };
+  }
+
+  /**
+   * Ids may be missing, reused in later turns and answered twice. Several calls under one id in one turn
+   * are answered in order; an id called again in a later turn means the later call.
+   */
+  private findCall(callId: string | null, name: string | null): number | null {
+    const queue = callId === null ? undefined : this.callsById.get(callId);
+    if (queue) {
+      const index = queue.calls[Math.min(queue.next, queue.calls.length - 1)] ?? null;
+      queue.next++;
+      if (index !== null) this.close(index);
+      return index;
+    }
+    let looked = 0;
+    for (const call of this.openCalls) {
+      if (++looked > maxOpenCallsSearched) break;
+      const step = this.steps[call];
+      if (step?.type !== 'toolCall' || (callId !== null && step.callId !== null)) continue;
+      if (name !== null && step.name !== name) continue;
+      this.close(call);
+      return call;
+    }
+    return null;
+  }
+
+  /** An answered call closes those of earlier turns too: their results are not in the log. */
+  private close(index: number): void {
+    this.openCalls.delete(index);
+    const turn = this.steps[index]?.turn ?? -1;
+    for (const call of this.openCalls) {
+      if ((this.steps[call]?.turn ?? -1) >= turn) break;
+      this.openCalls.delete(call);
+    }
+  }
+}
