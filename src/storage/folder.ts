@@ -1,0 +1,27 @@
+/** A file that grows at its end. Writes go through in order; `flush` makes them durable. */
+export interface AppendFile {
+  readonly sizeBytes: number;
+  append(bytes: Uint8Array): void;
+  flush(): void;
+  close(): void;
+}
+
+/**
+ * A folder that may not exist yet: it is made by the first write into it. Names are plain file names chosen by
+ * us (never the user's paths). Reading what is not there gives null.
+ */
+export interface Folder {
+  readText(name: string): Promise<string | null>;
+  /** Replaces the whole file; a reader sees the old or the new text, never a part. */
+  writeText(name: string, text: string): Promise<void>;
+  readFile(name: string): Promise<File | null>;
+  /** Writes a stream or blob of any size without holding it in memory (where the medium allows). */
+  writeFile(name: string, data: Blob | Uint8Array): Promise<void>;
+  /** Opens a file for appending after cutting it to `sizeBytes` (0: anew). One writer at a time. */
+  openAppend(name: string, sizeBytes: number): Promise<AppendFile>;
+  folder(name: string): Folder;
+  /** Names of files and folders in it; empty when it does not exist. */
+  list(): Promise<readonly string[]>;
+  /** Removes a file or a whole folder; nothing happens when it is not there. */
+  remove(name: string): Promise<void>;
+}
