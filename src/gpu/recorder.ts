@@ -1,0 +1,332 @@
+import { assert } from '../core/assert.ts';
+import { readbackUsage, uniformUsage, type BufferRange, type EngineBuffer } from './buffers.ts';
+import type { EngineDevice } from './device.ts';
+import type { Kernel, KernelCall, KernelSink } from './kernel.ts';
+import { paramSlotBytes, type EnginePipeline } from './pipelineCache.ts';
+import { TimeBudget } from './timeBudget.ts';
+
+const slotCount = 1024;
+const maxWorkgroupsPerDimension = 65535;
+const maxBindGroups = 8192;
+
+interface TimedSubmit {
+  readonly units: number;
+  readonly submittedMs: number;
+}
+
+/**
+ * Turns kernel calls into WebGPU commands. Calls gather in one compute pass; `submit` sends them. It submits by
+ * itself when the estimated time of what is gathered passes the budget, splitting a long kernel over several
+ * dispatches. Params of all calls of a submit go up in one write.
+ */
+export class Recorder implements KernelSink {
+  readonly engine: EngineDevice;
+  readonly budget: TimeBudget;
+  private readonly arena: EngineBuffer;
+  private readonly arenaGroup: GPUBindGroup;
+  private readonly slots = new ArrayBuffer(slotCount * paramSlotBytes);
+  private readonly slotWords = new Uint32Array(this.slots);
+  private readonly slotFloats = new Float32Array(this.slots);
+  private readonly slotInts = new Int32Array(this.slots);
+  private usedSlots = 0;
+  private encoder: GPUCommandEncoder | null = null;
+  private pass: GPUComputePassEncoder | null = null;
+  private current: EnginePipeline | null = null;
+  private pendingUnits = 0;
+  private readonly bindGroups = new Map<string, GPUBindGroup>();
+  private readonly keysByBuffer = new Map<number, string[]>();
+  private readonly inFlight: Promise<void>[] = [];
+  private readonly staging: EngineBuffer[] = [];
+  private readonly clock: () => number;
+
+  constructor(engine: EngineDevice, clock: () => number = () => performance.now()) {
+    this.engine = engine;
+    this.clock = clock;
+    this.budget = new TimeBudget(engine.submitBudgetMs);
+    this.arena = engine.buffers.create('params/arena', slotCount * paramSlotBytes, uniformUsage);
+    this.arenaGroup = engine.device.createBindGroup({
+      label: 'params',
+      layout: engine.pipelines.paramsLayout,
+      entries: [{ binding: 0, resource: { buffer: this.arena.gpu, size: paramSlotBytes } }],
+    });
+    engine.buffers.onDestroy((buffer) => this.forget(buffer));
+  }
+
+  scratch(name: string, sizeBytes: number): BufferRange {
+    return this.engine.scratch.take(name, sizeBytes);
+  }
+
+  dispatch<B extends string, P extends string>(call: KernelCall<B, P>): void {
+    const pipeline = this.engine.pipelines.get(call.kernel, call.variant);
+    const group = this.bindGroup(pipeline, call);
+    const units = this.budget.units(call.cost);
+    if (typeof call.workgroups !== 'number') {
+      this.makeRoom(units);
+      const pass = this.begin(pipeline);
+      pass.setBindGroup(0, group);
+      pass.setBindGroup(1, this.arenaGroup, [this.writeParams(call, 0, 0xffffffff)]);
+      const { indirect, indirectOffset } = call.workgroups;
+      pass.dispatchWorkgroupsIndirect(indirect.buffer.gpu, indirect.offset + indirectOffset);
+      this.engine.counters.dispatches++;
+      this.pendingUnits += units;
+      return;
+    }
+    const total = call.workgroups;
+    if (total === 0) return;
+    assert(Number.isInteger(total) && total > 0, `${call.kernel.name}: ${total} workgroups`);
+    const pieces = Math.min(Math.ceil(this.budget.estimateMs(units) / this.budget.budgetMs), total);
+    for (let piece = 0; piece < pieces; piece++) {
+      const base = Math.floor((total * piece) / pieces);
+      const end = Math.floor((total * (piece + 1)) / pieces);
+      this.makeRoom(units / pieces);
+      const pass = this.begin(pipeline);
+      pass.setBindGroup(0, group);
+      pass.setBindGroup(1, this.arenaGroup, [this.writeParams(call, base, end)]);
+      const count = end - base;
+      const y = Math.ceil(count / maxWorkgroupsPerDimension);
+      pass.dispatchWorkgroups(Math.ceil(count / y), y);
+      this.engine.counters.dispatches++;
+      this.engine.counters.workgroups += count;
+      this.pendingUnits += units / pieces;
+    }
+  }
+
+  /** Copies bytes between buffers, in order with the kernels around it. Offsets and sizes are multiples of 4. */
+  copy(from: BufferRange, to: BufferRange, sizeBytes: number = from.size): void {
+    assert(sizeBytes <= from.size && sizeBytes <= to.size, `copy of ${sizeBytes} bytes exceeds its ranges`);
+    this.endPass();
+    this.commandEncoder().copyBufferToBuffer(
+      from.buffer.gpu,
+      from.offset,
+      to.buffer.gpu,
+      to.offset,
+      sizeBytes,
+    );
+  }
+
+  /** Sets a range to zero. */
+  clear(range: BufferRange): void {
+    this.endPass();
+    this.commandEncoder().clearBuffer(range.buffer.gpu, range.offset, range.size);
+  }
+
+  /**
+   * Writes host data at `offset` of a range. Kernels recorded before see the old bytes: if any wait, they are
+   * submitted first, so upload a step's inputs before recording it.
+   */
+  upload(range: BufferRange, data: ArrayBufferView<ArrayBuffer>, offset = 0): void {
+    assert(
+      offset + data.byteLength <= range.size,
+      `upload of ${data.byteLength} bytes to ${range.buffer.label}`,
+    );
+    if (this.encoder) this.submit();
+    const { queue } = this.engine.device;
+    queue.writeBuffer(range.buffer.gpu, range.offset + offset, data.buffer, data.byteOffset, data.byteLength);
+    this.engine.counters.uploads++;
+    this.engine.counters.uploadBytes += data.byteLength;
+  }
+
+  /** Sends what is recorded to the GPU. Throws the engine's pending failure. */
+  submit(): void {
+    this.engine.throwIfFailed();
+    if (this.encoder) {
+      this.endPass();
+      const { device, counters } = this.engine;
+      if (this.usedSlots > 0) {
+        device.queue.writeBuffer(this.arena.gpu, 0, this.slots, 0, this.usedSlots * paramSlotBytes);
+      }
+      device.queue.submit([this.encoder.finish()]);
+      counters.submits++;
+      this.track({ units: this.pendingUnits, submittedMs: this.clock() });
+      this.encoder = null;
+      this.usedSlots = 0;
+      this.pendingUnits = 0;
+    }
+    this.engine.buffers.sweep();
+  }
+
+  /** Waits until at most `submits` submits are unfinished: call it in long loops, so that a cancel takes effect. */
+  async settle(submits = 0): Promise<void> {
+    while (this.inFlight.length > submits) await this.inFlight[0];
+    this.engine.throwIfFailed();
+  }
+
+  /**
+   * Submits and brings ranges back: one submit, one map, whatever the number of ranges. Rejects with the
+   * typed error when the work failed or the device went away.
+   */
+  async read(...ranges: readonly BufferRange[]): Promise<ArrayBuffer[]> {
+    let sizeBytes = 0;
+    const parts = ranges.map((range) => {
+      const at = sizeBytes;
+      sizeBytes += range.size;
+      return { range, at };
+    });
+    const staging = this.takeStaging(sizeBytes);
+    this.endPass();
+    const encoder = this.commandEncoder();
+    for (const { range, at } of parts) {
+      encoder.copyBufferToBuffer(range.buffer.gpu, range.offset, staging.gpu, at, range.size);
+    }
+    try {
+      this.submit();
+      this.engine.counters.readbacks++;
+      this.engine.counters.readbackBytes += sizeBytes;
+      await staging.gpu.mapAsync(0x1, 0, sizeBytes);
+    } catch (error) {
+      this.engine.buffers.destroy(staging);
+      this.engine.throwIfFailed();
+      // A map that fails alone means that the device is going away; its handler has the reason.
+      throw await Promise.race([
+        this.engine.lost,
+        new Promise<Error>((resolve) => setTimeout(() => resolve(error as Error), 1000)),
+      ]);
+    }
+    const mapped = staging.gpu.getMappedRange(0, sizeBytes);
+    const results = parts.map(({ range, at }) => mapped.slice(at, at + range.size));
+    staging.gpu.unmap();
+    this.staging.push(staging);
+    this.engine.throwIfFailed();
+    return results;
+  }
+
+  /** `read` of one range as numbers. */
+  async readFloats(range: BufferRange): Promise<Float32Array<ArrayBuffer>> {
+    const [bytes] = await this.read(range);
+    return new Float32Array(bytes ?? new ArrayBuffer(0));
+  }
+
+  /** `read` of one range as unsigned integers. */
+  async readUints(range: BufferRange): Promise<Uint32Array<ArrayBuffer>> {
+    const [bytes] = await this.read(range);
+    return new Uint32Array(bytes ?? new ArrayBuffer(0));
+  }
+
+  private makeRoom(units: number): void {
+    const full = this.usedSlots >= slotCount;
+    const late = this.budget.estimateMs(this.pendingUnits + units) > this.budget.budgetMs;
+    if (full || (late && this.pendingUnits > 0)) this.submit();
+  }
+
+  private commandEncoder(): GPUCommandEncoder {
+    this.encoder ??= this.engine.device.createCommandEncoder({ label: 'engine' });
+    return this.encoder;
+  }
+
+  private begin(pipeline: EnginePipeline): GPUComputePassEncoder {
+    if (!this.pass) {
+      this.pass = this.commandEncoder().beginComputePass({ label: 'engine' });
+      this.engine.counters.passes++;
+      this.current = null;
+    }
+    if (this.current !== pipeline) this.pass.setPipeline(pipeline.gpu);
+    this.current = pipeline;
+    return this.pass;
+  }
+
+  private endPass(): void {
+    this.pass?.end();
+    this.pass = null;
+  }
+
+  /** Writes a params slot and gives its byte offset in the arena. */
+  private writeParams<B extends string, P extends string>(
+    call: KernelCall<B, P>,
+    base: number,
+    end: number,
+  ): number {
+    const slot = this.usedSlots++;
+    let word = (slot * paramSlotBytes) / 4;
+    this.slotWords[word++] = base;
+    this.slotWords[word++] = end;
+    const { params } = call.kernel;
+    for (const name in params) {
+      const value = call.params[name];
+      const type = params[name];
+      if (type === 'f32') this.slotFloats[word++] = value;
+      else if (type === 'i32') this.slotInts[word++] = value;
+      else {
+        assert(
+          value >= 0 && value <= 0xffffffff && Number.isInteger(value),
+          `${call.kernel.name}.${name} = ${value}`,
+        );
+        this.slotWords[word++] = value;
+      }
+    }
+    return slot * paramSlotBytes;
+  }
+
+  private bindGroup<B extends string, P extends string>(
+    pipeline: EnginePipeline,
+    call: KernelCall<B, P>,
+  ): GPUBindGroup {
+    const ranges: BufferRange[] = [];
+    let key = String(pipeline.layoutId);
+    for (const name in call.kernel.bindings) {
+      const range = call.buffers[name];
+      ranges.push(range);
+      key += `;${range.buffer.id},${range.offset},${range.size}`;
+    }
+    const known = this.bindGroups.get(key);
+    if (known) return known;
+    checkRanges(call.kernel, ranges, this.engine.maxBindingBytes);
+    if (this.bindGroups.size >= maxBindGroups) {
+      this.bindGroups.clear();
+      this.keysByBuffer.clear();
+    }
+    const group = this.engine.device.createBindGroup({
+      label: call.kernel.name,
+      layout: pipeline.layout,
+      entries: ranges.map((range, binding) => ({
+        binding,
+        resource: { buffer: range.buffer.gpu, offset: range.offset, size: range.size },
+      })),
+    });
+    this.engine.counters.bindGroupsCreated++;
+    this.bindGroups.set(key, group);
+    for (const { buffer } of ranges) {
+      const keys = this.keysByBuffer.get(buffer.id);
+      if (keys) keys.push(key);
+      else this.keysByBuffer.set(buffer.id, [key]);
+    }
+    return group;
+  }
+
+  private forget(buffer: EngineBuffer): void {
+    for (const key of this.keysByBuffer.get(buffer.id) ?? []) this.bindGroups.delete(key);
+    this.keysByBuffer.delete(buffer.id);
+  }
+
+  private track(submit: TimedSubmit): void {
+    const done = this.engine.device.queue.onSubmittedWorkDone().then(
+      () => this.budget.observe(submit.units, submit.submittedMs, this.clock()),
+      () => undefined,
+    );
+    const entry: Promise<void> = done.then(() => {
+      void this.inFlight.splice(this.inFlight.indexOf(entry), 1);
+    });
+    this.inFlight.push(entry);
+  }
+
+  private takeStaging(sizeBytes: number): EngineBuffer {
+    const index = this.staging.findIndex((buffer) => buffer.sizeBytes >= sizeBytes);
+    if (index >= 0) return this.staging.splice(index, 1)[0]!;
+    const smaller = this.staging.pop();
+    if (smaller) this.engine.buffers.destroy(smaller);
+    return this.engine.buffers.create('readback/staging', sizeBytes, readbackUsage);
+  }
+}
+
+function checkRanges(kernel: Kernel, ranges: readonly BufferRange[], maxBindingBytes: number): void {
+  const accesses = Object.entries(kernel.bindings);
+  ranges.forEach((range, index) => {
+    const [name, access] = accesses[index]!;
+    const what = `${kernel.name}.${name} (${range.buffer.label})`;
+    assert(range.size > 0 && range.size <= maxBindingBytes, `${what} binds ${range.size} bytes`);
+    assert(range.offset + range.size <= range.buffer.sizeBytes, `${what} ends behind its buffer`);
+    if (access === 'read') return;
+    ranges.forEach((other, at) => {
+      assert(at === index || other.buffer.id !== range.buffer.id, `${what} is bound twice, once for writing`);
+    });
+  });
+}
