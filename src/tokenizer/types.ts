@@ -11,4 +11,11 @@ export interface Tokenizer {
   count(text: string): number;
   decode(ids: ArrayLike<number>): string;
   tokenToId(token: string): number | null;
+  /**
+   * True only when cutting `text` at `at` is certain to give the same tokens: `encode(text)` is then
+   * `encode(text.slice(0, at))` followed by `encode(text.slice(at))`. Absent where nothing is known.
+   */
+  isSafeCut?(text: string, at: number): boolean;
+  /** Why the slower reference implementation runs this tokenizer; absent when our own does. */
+  readonly slowBecause?: string;
 }
