@@ -32,19 +32,19 @@ export interface UiState {
 }
 
 export interface UiActions {
-  setTheme(theme: ThemeChoice): void;
-  setDensity(density: Density): void;
-  setProjectorScale(scale: ProjectorScale): void;
-  setLetterKeys(on: boolean): void;
-  setPaletteOpen(open: boolean): void;
-  setHelpOpen(open: boolean): void;
-  setInspectorOpen(open: boolean): void;
-  setInspectorWidth(width: number): void;
-  setQaSideBySide(on: boolean): void;
-  setQaMask(mask: UiState['qaMask']): void;
+  readonly setTheme: (theme: ThemeChoice) => void;
+  readonly setDensity: (density: Density) => void;
+  readonly setProjectorScale: (scale: ProjectorScale) => void;
+  readonly setLetterKeys: (on: boolean) => void;
+  readonly setPaletteOpen: (open: boolean) => void;
+  readonly setHelpOpen: (open: boolean) => void;
+  readonly setInspectorOpen: (open: boolean) => void;
+  readonly setInspectorWidth: (width: number) => void;
+  readonly setQaSideBySide: (on: boolean) => void;
+  readonly setQaMask: (mask: UiState['qaMask']) => void;
   /** Shows a message; errors are announced at once and stay until closed. */
-  notify(tone: Toast['tone'], title: string, detail?: string): void;
-  dismissToast(id: number): void;
+  readonly notify: (tone: Toast['tone'], title: string, detail?: string) => void;
+  readonly dismissToast: (id: number) => void;
 }
 
 export type UiSlice = UiState & UiActions;

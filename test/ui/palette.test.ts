@@ -9,7 +9,10 @@ function colours(selector: string): Record<string, string> {
   const start = css.indexOf(`${selector} {`);
   const body = css.slice(start, css.indexOf('\n}', start));
   return Object.fromEntries(
-    [...body.matchAll(/(--[\w-]+):\s*(#[0-9a-f]{6})\b/gi)].map((match) => [match[1]!, match[2]!.toLowerCase()]),
+    [...body.matchAll(/(--[\w-]+):\s*(#[0-9a-f]{6})\b/gi)].map((match) => [
+      match[1]!,
+      match[2]!.toLowerCase(),
+    ]),
   );
 }
 
@@ -30,14 +33,24 @@ function contrast(a: string, b: string): number {
   return (bright + 0.05) / (dim + 0.05);
 }
 
-const surfaces = ['--canvas', '--surface', '--surface-raised', '--surface-sunken', '--surface-hover', '--surface-selected'];
+const surfaces = [
+  '--canvas',
+  '--surface',
+  '--surface-raised',
+  '--surface-sunken',
+  '--surface-hover',
+  '--surface-selected',
+];
 /** Text colour, the backgrounds it may stand on. */
 const textPairs: [string, readonly string[]][] = [
   ['--ink', [...surfaces, '--gold-mark', '--find', '--find-now', '--good-soft', '--warn-soft', '--bad-soft']],
   ['--on-mark', ['--gold-mark', '--find', '--find-now']],
   ['--ink-soft', [...surfaces, '--gold-mark', '--good-soft', '--warn-soft', '--bad-soft']],
   ['--ink-faint', surfaces],
-  ['--accent', ['--canvas', '--surface', '--surface-raised', '--surface-sunken', '--surface-hover', '--accent-soft']],
+  [
+    '--accent',
+    ['--canvas', '--surface', '--surface-raised', '--surface-sunken', '--surface-hover', '--accent-soft'],
+  ],
   ['--on-accent', ['--accent', '--accent-strong']],
   ['--good', ['--surface', '--surface-raised', '--canvas', '--surface-sunken', '--good-soft']],
   ['--warn', ['--surface', '--surface-raised', '--canvas', '--surface-sunken', '--warn-soft']],

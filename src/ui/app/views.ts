@@ -1,0 +1,64 @@
+import { lazy, type ComponentType, type LazyExoticComponent } from 'react';
+import type { View } from '../../state/route.ts';
+import type { AppState } from '../../state/store.ts';
+
+/** Groups of the navigation, by the question asked. A group without views is not shown. */
+export const viewGroups = [
+  { id: 'start', label: null },
+  { id: 'data', label: 'Data' },
+  { id: 'model', label: 'Model' },
+  { id: 'findings', label: 'Findings' },
+] as const;
+export type ViewGroup = (typeof viewGroups)[number]['id'];
+
+/** What a view tells the navigation about itself. `stale` draws a dot with the words as its tooltip. */
+export interface ViewStatus {
+  readonly stale: string | null;
+}
+
+/** A screen of the workbench. A later view plugs in by one entry in `viewRegistry`. */
+export interface ViewDefinition {
+  readonly id: View;
+  readonly group: ViewGroup;
+  readonly label: string;
+  /** One sentence for the palette and the document title. */
+  readonly hint: string;
+  /** Second key of `g …`. */
+  readonly key: string;
+  readonly component: LazyExoticComponent<ComponentType>;
+  /** Starts loading the code before the view is opened (on hover and focus of its link). */
+  readonly preload: () => void;
+  readonly status?: (state: AppState) => string | null;
+}
+
+function view(
+  definition: Omit<ViewDefinition, 'component' | 'preload'>,
+  load: () => Promise<{ default: ComponentType }>,
+): ViewDefinition {
+  return { ...definition, component: lazy(load), preload: () => void load() };
+}
+
+/** All views, in the order of the data flow. */
+export const viewRegistry: readonly ViewDefinition[] = [
+  view(
+    {
+      id: 'compile',
+      group: 'data',
+      label: 'Compile',
+      hint: 'Choose the recipe, preview one item, compile all',
+      key: 'c',
+      status: ({ compile }) => compile.sets.find(({ id }) => id === compile.currentSetId)?.stale ?? null,
+    },
+    () => import('../views/compile/CompileView.tsx'),
+  ),
+  view(
+    {
+      id: 'qa',
+      group: 'data',
+      label: 'QA',
+      hint: 'Read compiled examples with every piece traced to its turn',
+      key: 'q',
+    },
+    () => import('../views/qa/QaView.tsx'),
+  ),
+];
