@@ -89,6 +89,7 @@ export function InspectorFrame() {
         aria-valuenow={width}
         aria-valuemin={260}
         aria-valuemax={640}
+        // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
         tabIndex={0}
         onKeyDown={(event) => {
           if (event.key === 'ArrowLeft') setWidth(width + 20);
