@@ -20,6 +20,7 @@ const taskTags = [
 /** Headings before the task and what ends it, as SWE-agent prompts without tags write them. */
 const headings: readonly { readonly before: string; readonly after: readonly string[] }[] = [
   { before: "Here's the issue text:\nISSUE:\n", after: ['\n\nINSTRUCTIONS:', '\nINSTRUCTIONS:'] },
+  { before: 'solving the following CTF challenge. ', after: ['\n\nINSTRUCTIONS:', '\nINSTRUCTIONS:'] },
   { before: '\nISSUE:\n', after: ['\n\nINSTRUCTIONS:', '\nINSTRUCTIONS:'] },
   {
     before: 'Please solve this issue:',
@@ -52,7 +53,7 @@ export function taskRange(text: string): { start: number; end: number; via: stri
     const ends = after.map((marker) => searched.indexOf(marker, start)).filter((index) => index >= 0);
     const end = ends.length > 0 ? Math.min(...ends) : text.length;
     const inner = trimmed(text, start, end);
-    if (inner.end > inner.start) return { ...inner, via: `text after "${before.trim()}"` };
+    if (inner.end > inner.start) return { ...inner, via: 'issue text in the first user message' };
   }
   return { ...trimmed(text, 0, text.length), via: 'first user message' };
 }
