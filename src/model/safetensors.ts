@@ -79,7 +79,9 @@ export async function readSafetensorsHeader(
   const base = 8 + headerBytes;
   for (const [name, entry] of Object.entries(header)) {
     if (name === '__metadata__') {
-      if (isObject(entry)) for (const [key, value] of Object.entries(entry)) metadata[key] = typeof value === 'string' ? value : JSON.stringify(value);
+      if (isObject(entry))
+        for (const [key, value] of Object.entries(entry))
+          metadata[key] = typeof value === 'string' ? value : JSON.stringify(value);
       continue;
     }
     const { dtype, shape, data_offsets: offsets } = isObject(entry) ? entry : {};
