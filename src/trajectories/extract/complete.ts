@@ -1,0 +1,83 @@
+import type { DraftTrajectory } from '../format.ts';
+import type { Step, Trajectory, TrajectorySummary } from '../schema.ts';
+import { extractDocuments } from './documents.ts';
+import { inferKind } from './kind.ts';
+import { extractQueries } from './sql.ts';
+
+/** Characters of a question or answer that a table row shows. */
+const PREVIEW_LENGTH = 160;
+
+/**
+ * Turns what an adapter read into the canonical trajectory: counts the tools and derives the agent kind,
+ * the documents seen and the queries run, unless the format states them itself. Never throws on odd input.
+ */
+export function completeTrajectory(draft: DraftTrajectory): Trajectory {
+  const tools = countTools(draft.steps);
+  const queries = draft.queries ?? extractQueries(draft.steps, draft.database);
+  const documents = draft.documents ?? extractDocuments(draft);
+  return {
+    ...draft,
+    tools,
+    queries,
+    documents,
+    database: draft.database ?? queries.find((query) => query.database !== null)?.database ?? null,
+    kind: draft.kind ?? inferKind(draft.steps, documents, queries, draft),
+    issues: draft.issues ?? [],
+  };
+}
+
+/** Names of the tools called outside demonstrations, most used first. */
+export function countTools(steps: readonly Step[]): Record<string, number> {
+  const counts = new Map<string, number>();
+  for (const step of steps) {
+    if (step.type !== 'toolCall' || step.isDemonstration) continue;
+    counts.set(step.name, (counts.get(step.name) ?? 0) + 1);
+  }
+  const sorted = [...counts].sort((a, b) => b[1] - a[1]);
+  // Entries are defined, not assigned: a tool named `__proto__` stays an ordinary key.
+  return Object.fromEntries(sorted);
+}
+
+/** The row that a table of trajectories shows. */
+export function summariseTrajectory(trajectory: Trajectory): TrajectorySummary {
+  const { steps, task, finalAnswer, patch } = trajectory;
+  let turnCount = 0;
+  let toolCallCount = 0;
+  let characterCount = 0;
+  for (const step of steps) {
+    characterCount += step.text.length;
+    if (step.turn + 1 > turnCount) turnCount = step.turn + 1;
+    if (step.type === 'toolCall' && !step.isDemonstration) toolCallCount++;
+  }
+  return {
+    id: trajectory.id,
+    format: trajectory.format,
+    file: trajectory.source.file,
+    record: trajectory.source.record,
+    kind: trajectory.kind.kind,
+    kindReason: trajectory.kind.reason,
+    taskPreview: preview(task?.text ?? ''),
+    answerPreview: preview(finalAnswer?.text ?? patch?.text ?? ''),
+    success: trajectory.outcome.success,
+    reward: trajectory.outcome.reward,
+    turnCount,
+    stepCount: steps.length,
+    toolCallCount,
+    documentCount: new Set(trajectory.documents.map((document) => document.key)).size,
+    queryCount: trajectory.queries.length,
+    characterCount,
+    issueCount: trajectory.issues.length,
+  };
+}
+
+/** The start of a text on one line, cut between characters, not inside a surrogate pair. */
+function preview(text: string): string {
+  const line = text
+    .slice(0, PREVIEW_LENGTH * 4)
+    .replace(/\s+/g, ' ')
+    .trim();
+  if (line.length <= PREVIEW_LENGTH) return line;
+  const end = PREVIEW_LENGTH - 1;
+  const code = line.charCodeAt(end - 1);
+  return `${line.slice(0, code >= 0xd800 && code < 0xdc00 ? end - 1 : end)}…`;
+}

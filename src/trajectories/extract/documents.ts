@@ -1,0 +1,104 @@
+import { isObject, type JsonValue } from '../../core/json.ts';
+import type { DraftTrajectory } from '../format.ts';
+import type { DocumentSeen, Step, ToolCallStep } from '../schema.ts';
+import { patchedFiles, RepoPaths } from './repoPath.ts';
+import {
+  browsedDocuments,
+  newSearchState,
+  searchedDocuments,
+  storedDocuments,
+  visitedDocuments,
+  type SearchState,
+} from './search.ts';
+import { resultsByCall } from './sql.ts';
+import { fileDocuments, type SweState } from './swe.ts';
+import { argumentText, classifyCall, PATH_KEYS } from './toolClass.ts';
+
+/**
+ * Every look of the agent at a page or file, in the order of the run: entries of result lists (`returned`),
+ * pages (`visited`), files shown (`opened`) and changed (`edited`), each with its verbatim place.
+ * Observations without a verbatim place in the record give none.
+ */
+export function extractDocuments(draft: DraftTrajectory): DocumentSeen[] {
+  const { steps } = draft;
+  const search = newSearchState();
+  const swe: SweState = { paths: repositoryPaths(draft), openFile: null };
+  const results = resultsByCall(steps);
+  const documents: DocumentSeen[] = [];
+  for (const step of steps) {
+    if (step.isDemonstration) continue;
+    if (step.type === 'toolCall') {
+      const result = results.get(step.index) ?? null;
+      for (const document of documentsOfCall(step, result, search, swe)) documents.push(document);
+    } else if (step.type === 'toolResult' && step.callStep === null && !step.isError) {
+      // A result whose call is not in the log can still be a page or a list that says so itself.
+      for (const document of orphanDocuments(step, search)) documents.push(document);
+    }
+  }
+  return documents.sort((a, b) => a.stepIndex - b.stepIndex);
+}
+
+function documentsOfCall(
+  call: ToolCallStep,
+  result: Extract<Step, { type: 'toolResult' }> | null,
+  search: SearchState,
+  swe: SweState,
+): DocumentSeen[] {
+  const type = classifyCall(call);
+  if (result) {
+    if (type === 'webSearch') {
+      const stored = storedDocuments(result, call, search);
+      return stored.length > 0 ? stored : searchedDocuments(result, call, search);
+    }
+    if (type === 'visit') return visitedDocuments(result, call, search);
+    if (type === 'browser') return browsedDocuments(result, call, search);
+    if (type === 'other' && search.stored.size > 0) {
+      const stored = storedDocuments(result, call, search);
+      if (stored.length > 0) return stored;
+    }
+  }
+  return fileDocuments(call, result, type, swe);
+}
+
+function orphanDocuments(result: Extract<Step, { type: 'toolResult' }>, search: SearchState): DocumentSeen[] {
+  const name = result.name ?? '';
+  if (/search/i.test(name)) return searchedDocuments(result, null, search);
+  if (/visit|browse|fetch/i.test(name)) return visitedDocuments(result, null, search);
+  return [];
+}
+
+const FOLDER_KEYS = [
+  'cwd',
+  'working_dir',
+  'workdir',
+  'working_directory',
+  'repo_path',
+  'repository_path',
+  'workspace',
+];
+
+/** What is known of where the repository lies: the session's folder, the patch's paths, the paths met. */
+function repositoryPaths(draft: DraftTrajectory): RepoPaths {
+  const roots: string[] = [];
+  for (const key of FOLDER_KEYS) {
+    const value: JsonValue | undefined = Object.hasOwn(draft.metadata, key) ? draft.metadata[key] : undefined;
+    for (const item of Array.isArray(value) ? value : [value]) {
+      if (typeof item === 'string' && item.startsWith('/')) roots.push(item);
+    }
+  }
+  const environment = draft.metadata['environment'];
+  if (isObject(environment) && typeof environment['cwd'] === 'string') roots.push(environment['cwd']);
+  const relative = [
+    ...patchedFiles(draft.patch?.text ?? ''),
+    ...(draft.groundTruth?.form === 'patch'
+      ? draft.groundTruth.values.flatMap((value) => patchedFiles(value))
+      : []),
+  ];
+  const absolute = new Set<string>();
+  for (const step of draft.steps) {
+    if (step.type !== 'toolCall') continue;
+    const path = argumentText(step, ...PATH_KEYS);
+    if (path?.startsWith('/')) absolute.add(path);
+  }
+  return new RepoPaths(roots, relative, [...absolute]);
+}
