@@ -31,7 +31,6 @@ describe('config.json', () => {
   it('reads the spelling of transformers 5', () => {
     const {
       rope_theta: theta,
-      rope_scaling: _old,
       num_experts: experts,
       ...rest
     } = fixtureConfig('tiny-moe');
