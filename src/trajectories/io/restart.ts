@@ -1,0 +1,114 @@
+import { isObject, type JsonValue } from '../../core/json.ts';
+import { parseRecord, type ParsedRecord } from './parseRecord.ts';
+import { BROKEN, indexOfByte, MORE, OPEN_BRACE, QUOTE, skipBlank, ValueScanner } from './valueScanner.ts';
+
+/** How many different shapes of records are remembered. */
+const SHAPES = 8;
+/** Bytes that searches may scan; sound records refill it, so that damage never costs more than linear time. */
+const SEARCH_BUDGET = 256 * 1024 * 1024;
+const REFILL_PER_BYTE = 8;
+/** Longest first key that is looked for. */
+const FIRST_KEY_BYTES = 300;
+/** Shortest time between two lessons from good records, in records: shapes repeat, learning costs. */
+const LEARN_EVERY = 16;
+
+interface Shape {
+  /** The first key with its quotes, as bytes. */
+  readonly firstKey: Uint8Array;
+  readonly keys: ReadonlySet<string>;
+}
+
+/** Where a search stopped without a record: everything before needs no second look. */
+export interface NotYet {
+  readonly start: null;
+  readonly resumeAt: number;
+}
+
+/** A record found after a damaged place, with its byte range in the searched bytes. */
+export interface Restarted {
+  readonly start: number;
+  readonly end: number;
+  readonly parsed: ParsedRecord & { readonly ok: true };
+}
+
+/**
+ * Finds the next sound record after a damaged one, where no line break marks it: the records of a file
+ * resemble each other, so it looks for an object that opens with a key that sound records opened with and
+ * that shares most of their keys.
+ */
+export class RestartFinder {
+  #shapes: Shape[] = [];
+  #sinceLesson = LEARN_EVERY;
+  #budget = SEARCH_BUDGET;
+  #fallback: Shape[] = [];
+
+  /** Remembers what a sound record looks like; `bytes` begin with it. */
+  learn(bytes: Uint8Array, value: JsonValue): void {
+    this.#budget = Math.min(SEARCH_BUDGET, this.#budget + bytes.length * REFILL_PER_BYTE);
+    if (++this.#sinceLesson < LEARN_EVERY && this.#shapes.length > 0) return;
+    this.#sinceLesson = 0;
+    if (!isObject(value)) return;
+    const firstKey = firstKeyOf(bytes);
+    if (!firstKey || this.#shapes.some((shape) => startsWith(firstKey, shape.firstKey, 0))) return;
+    this.#shapes.push({ firstKey: firstKey.slice(), keys: new Set(Object.keys(value)) });
+    if (this.#shapes.length > SHAPES) this.#shapes.shift();
+  }
+
+  /** Learns the first key of a damaged record, when nothing sound came before it. */
+  learnBroken(bytes: Uint8Array): void {
+    if (this.#shapes.length > 0) return;
+    const firstKey = firstKeyOf(bytes);
+    if (firstKey) this.#fallback = [{ firstKey: firstKey.slice(), keys: new Set() }];
+  }
+
+  /** The first sound record in [from, to), or where to look again when more bytes are there. */
+  find(bytes: Uint8Array, from: number, to: number): Restarted | NotYet {
+    const shapes = this.#shapes.length > 0 ? this.#shapes : this.#fallback;
+    let resumeAt: number | null = null;
+    const scanner = new ValueScanner();
+    let at = from;
+    while (shapes.length > 0 && this.#budget > 0) {
+      const brace = indexOfByte(bytes, OPEN_BRACE, at, to);
+      if (brace === -1) break;
+      at = brace + 1;
+      // The first key may lie beyond the end.
+      if (to - brace < FIRST_KEY_BYTES) resumeAt ??= brace;
+      const keyAt = skipBlank(bytes, at, to);
+      const matching = shapes.filter((shape) => startsWith(bytes, shape.firstKey, keyAt));
+      if (matching.length === 0) continue;
+      scanner.reset();
+      const end = scanner.scan(bytes, brace, to);
+      this.#budget -= (end > 0 ? end : to) - brace;
+      if (end === MORE) resumeAt ??= brace;
+      if (end === MORE || end === BROKEN) continue;
+      const parsed = parseRecord(bytes.subarray(brace, end));
+      if (parsed.ok && shapes.some((shape) => resembles(parsed.value, shape))) {
+        return { start: brace, end, parsed };
+      }
+    }
+    return { start: null, resumeAt: resumeAt ?? to };
+  }
+}
+
+function firstKeyOf(bytes: Uint8Array): Uint8Array | null {
+  const start = skipBlank(bytes, 0, bytes.length);
+  if (bytes[start] !== OPEN_BRACE) return null;
+  const keyAt = skipBlank(bytes, start + 1, bytes.length);
+  if (bytes[keyAt] !== QUOTE) return null;
+  const end = new ValueScanner().scan(bytes, keyAt, Math.min(bytes.length, keyAt + FIRST_KEY_BYTES));
+  return end > 0 ? bytes.subarray(keyAt, end) : null;
+}
+
+function startsWith(bytes: Uint8Array, prefix: Uint8Array, at: number): boolean {
+  if (at + prefix.length > bytes.length) return false;
+  for (let k = 0; k < prefix.length; k++) if (bytes[at + k] !== prefix[k]) return false;
+  return true;
+}
+
+function resembles(value: JsonValue, shape: Shape): boolean {
+  if (!isObject(value)) return false;
+  if (shape.keys.size === 0) return true;
+  const keys = Object.keys(value);
+  const shared = keys.filter((key) => shape.keys.has(key)).length;
+  return shared * 2 >= Math.max(keys.length, shape.keys.size);
+}
