@@ -20,6 +20,8 @@ export interface ProjectSlice {
   readonly files: readonly ImportedFile[];
   /** Workers that compile in parallel. */
   readonly poolSize: number;
+  /** Formats that can be read. */
+  readonly formats: OpenedProject['formats'];
   /** Something is dragged over the window. */
   readonly dropping: boolean;
 
@@ -45,7 +47,7 @@ export interface ProjectSlice {
 
 export const initialProjectState: Pick<
   ProjectSlice,
-  'phase' | 'failure' | 'project' | 'projects' | 'storage' | 'files' | 'poolSize' | 'dropping'
+  'phase' | 'failure' | 'project' | 'projects' | 'storage' | 'files' | 'poolSize' | 'formats' | 'dropping'
 > = {
   phase: 'starting',
   failure: null,
@@ -54,7 +56,13 @@ export const initialProjectState: Pick<
   storage: null,
   files: [],
   poolSize: 1,
+  formats: [],
   dropping: false,
+};
+
+/** Asking for access again; the page's type library does not list it. */
+type WithPermission = FileSystemHandle & {
+  requestPermission?(options: { mode: 'read' }): Promise<PermissionState>;
 };
 
 /** Sample files of the page, as listed in `samples/index.json` beside it. */
@@ -80,6 +88,7 @@ export const createProjectSlice: SliceCreator<ProjectSlice> = ({ set, get, app, 
         storage: opened.storage,
         files: opened.files,
         poolSize: opened.poolSize,
+        formats: opened.formats,
       }),
     receiveFailure: (failure) => set({ phase: 'failed', failure }),
     receiveFiles: (files) => set({ files }),
@@ -139,8 +148,18 @@ export const createProjectSlice: SliceCreator<ProjectSlice> = ({ set, get, app, 
       if (!changed.ok) report(changed);
     },
     requestAccess: async () => {
+      for (const handle of await data.handlesToAsk()) {
+        await (handle as WithPermission).requestPermission?.({ mode: 'read' });
+      }
       const access = await data.requestAccess();
       if (!access.ok) report(access);
+      else if (access.value.denied > 0) {
+        app().ui.notify(
+          'error',
+          'The browser did not give access to every file',
+          'Import those files again.',
+        );
+      }
     },
     queryIssues: (query) => data.queryIssues(query),
   };

@@ -173,7 +173,7 @@ export const createTrajectoriesSlice: SliceCreator<TrajectoriesSlice> = ({ set, 
     },
     open: async (id) => {
       if (get().opened.id !== id) set({ opened: { id, status: 'loading' } });
-      const result = await data.openTrajectory(id);
+      const result = await data.openTrajectory(id, { filter: get().filter, sort: get().sort });
       if (get().opened.id !== id) return;
       if (result.ok) set({ opened: { id, status: 'ready', value: result.value } });
       else {

@@ -36,7 +36,7 @@ const keyOf = (projectId: string, fileId: number): string => `${projectId}/${fil
 export async function storeHandle(
   projectId: string,
   fileId: number,
-  handle: FileSystemFileHandle,
+  handle: FileSystemHandle,
 ): Promise<boolean> {
   try {
     await withStore('readwrite', (store) => store.put(handle, keyOf(projectId, fileId)));
@@ -47,12 +47,12 @@ export async function storeHandle(
 }
 
 /** The handle kept for a file, or null. Reading its file may still need the user's permission. */
-export async function readHandle(projectId: string, fileId: number): Promise<FileSystemFileHandle | null> {
+export async function readHandle(projectId: string, fileId: number): Promise<FileSystemHandle | null> {
   try {
     const value: unknown = await withStore<unknown>('readonly', (store) =>
       store.get(keyOf(projectId, fileId)),
     );
-    return (value as FileSystemFileHandle | undefined) ?? null;
+    return (value as FileSystemHandle | undefined) ?? null;
   } catch {
     return null;
   }

@@ -62,6 +62,8 @@ export interface OpenedProject {
   /** View settings saved with the project; versioned by the state layer. */
   readonly settings: JsonValue | null;
   readonly poolSize: number;
+  /** Every format that can be read, for the list on Start. */
+  readonly formats: readonly { readonly id: string; readonly label: string }[];
   /** What the compile form starts with. */
   readonly defaultOptions: CompileOptions;
 }
@@ -123,7 +125,16 @@ export type ImportSource =
       readonly path: string;
       readonly handle?: FileSystemFileHandle | undefined;
     }
-  | { readonly type: 'url'; readonly url: string }
+  /** A whole folder is one entry of the project, whatever the number of files in it. */
+  | {
+      readonly type: 'folder';
+      readonly path: string;
+      /** Paths begin with the folder's own name. */
+      readonly files: readonly { readonly path: string; readonly file: File }[];
+      readonly handle?: FileSystemDirectoryHandle | undefined;
+    }
+  /** `relay`: the port of a frame that may reach other origins; without it the address must be of our own. */
+  | { readonly type: 'url'; readonly url: string; readonly relay?: MessagePort | undefined }
   /** Pasted text; read as if it were a file called `name`. */
   | { readonly type: 'text'; readonly text: string; readonly name: string };
 
@@ -131,11 +142,14 @@ export type ImportSource =
 export type FileRole = 'trajectories' | 'database' | 'benchmark' | 'tokenizer' | 'unknown';
 export type FilePhase = 'waiting' | 'reading' | 'done' | 'failed' | 'cancelled';
 
-/** One imported file and how it came out. */
+/** One imported file or folder and how it came out. */
 export interface ImportedFile {
   readonly id: number;
   readonly path: string;
   readonly sizeBytes: number;
+  /** Files in it: 1, or those of a folder. */
+  readonly memberCount: number;
+  readonly isFolder: boolean;
   readonly role: FileRole;
   readonly phase: FilePhase;
   /** Recognised formats with their number of trajectories (containers and mixed files have several). */
@@ -146,6 +160,8 @@ export interface ImportedFile {
     readonly evidence: string;
   }[];
   readonly trajectoryCount: number;
+  /** Databases found in it (the file itself, or members of an archive). */
+  readonly databases: readonly { readonly file: string; readonly kind: string }[];
   readonly errorCount: number;
   readonly warningCount: number;
   /** In words: the result, or why it failed. */
@@ -528,7 +544,9 @@ export interface DataApi {
   importSources(sources: readonly ImportSource[]): Promise<Result<{ readonly jobId: string }>>;
   /** Takes a file and its trajectories out of the project. */
   removeFile(fileId: number): Promise<Result<null>>;
-  /** Call in a click: asks the browser for access to files kept by handle. */
+  /** Handles that need the user's permission again; only the page, in a click, can ask for it. */
+  handlesToAsk(): Promise<readonly FileSystemHandle[]>;
+  /** Opens the files for which permission was given. */
   requestAccess(): Promise<Result<{ readonly granted: number; readonly denied: number }>>;
   setFileRole(fileId: number, role: FileRole): Promise<Result<null>>;
   queryIssues(query: IssueQuery): Promise<IssuePage>;
@@ -540,7 +558,11 @@ export interface DataApi {
     column: TrajectoryNumberColumn,
     binCount: number,
   ): Promise<Histogram>;
-  openTrajectory(id: string): Promise<Result<TrajectoryDetail>>;
+  /** `query` tells which rows are its neighbours. */
+  openTrajectory(
+    id: string,
+    query: Pick<TrajectoryQuery, 'filter' | 'sort'>,
+  ): Promise<Result<TrajectoryDetail>>;
   readStepText(id: string, stepIndex: number, start: number, end: number): Promise<Result<string>>;
   readRaw(id: string, start: number, end: number): Promise<Result<RawText>>;
   searchTrajectory(id: string, text: string, limit: number): Promise<Result<TextHits>>;

@@ -1,0 +1,63 @@
+import { proxy, transfer, wrap, type Remote } from 'comlink';
+import type { DataApi, DataEvent, ImportSource } from './dataApi.ts';
+
+/** A port to the one document that may reach other origins; the frame stays until the port is closed. */
+async function openRelay(): Promise<MessagePort> {
+  const frame = document.createElement('iframe');
+  frame.hidden = true;
+  frame.src = new URL('relay.html', document.baseURI).href;
+  const loaded = new Promise<void>((resolve) => {
+    frame.addEventListener('load', () => resolve(), { once: true });
+  });
+  document.body.append(frame);
+  await loaded;
+  const { port1, port2 } = new MessageChannel();
+  frame.contentWindow?.postMessage('fetch', window.location.origin, [port2]);
+  return port1;
+}
+
+function isForeign(source: ImportSource): source is ImportSource & { type: 'url' } {
+  return source.type === 'url' && new URL(source.url).origin !== window.location.origin;
+}
+
+/** The data worker as the page sees it. */
+export interface DataClient extends DataApi {
+  /** Stops the worker; used when the page is torn down in tests. */
+  close(): void;
+}
+
+/**
+ * Starts the data worker. The proxy is held by the returned object as long as that is held: a collected proxy
+ * would close the port under a pending call.
+ */
+export function startDataClient(): DataClient {
+  const worker = new Worker(new URL('./data.worker.ts', import.meta.url), { type: 'module', name: 'data' });
+  const remote: Remote<DataApi> = wrap<DataApi>(worker);
+  const client: Pick<DataClient, 'start' | 'importSources' | 'cancel' | 'close'> = {
+    start: (onEvents: (events: readonly DataEvent[]) => void) => remote.start(proxy(onEvents)),
+    importSources: async (sources) => {
+      const ports: MessagePort[] = [];
+      const ready: ImportSource[] = [];
+      for (const source of sources) {
+        if (!isForeign(source)) ready.push(source);
+        else {
+          const relay = await openRelay();
+          ports.push(relay);
+          ready.push({ ...source, relay });
+        }
+      }
+      return remote.importSources(transfer(ready, ports));
+    },
+    cancel: (jobId) => {
+      void remote.cancel(jobId);
+    },
+    close: () => worker.terminate(),
+  };
+  return new Proxy(client as DataClient, {
+    get: (own, name, receiver) =>
+      name in own
+        ? (Reflect.get(own, name, receiver) as unknown)
+        : (...args: unknown[]) =>
+            (remote as unknown as Record<PropertyKey, (...args: unknown[]) => unknown>)[name]?.(...args),
+  });
+}
