@@ -1,0 +1,81 @@
+import { format } from 'd3-format';
+import type { Mark } from './geometry.ts';
+import { px } from './geometry.ts';
+
+/** Anything of d3-scale that has a domain, ticks and a position. */
+export interface TickScale {
+  (value: number): number;
+  ticks(count: number): number[];
+}
+
+const whole = format(',d');
+const short = format('~s');
+
+/** Tick label of a token count: `0`, `2,000`, `32k`, `131k`. */
+export function tokenTick(value: number): string {
+  if (value < 10_000) return whole(value);
+  return `${Math.round(value / 1000)}k`;
+}
+
+/** Tick label of any count. */
+export function countTick(value: number): string {
+  if (!Number.isInteger(value)) return '';
+  return value < 10_000 ? whole(value) : short(value);
+}
+
+/** Axis along the bottom: line, ticks, labels, and a title under them at the end. */
+export function bottomAxis({
+  scale,
+  x0,
+  x1,
+  y,
+  fontSize,
+  label,
+  tickCount,
+  tickText = countTick,
+  gridTop,
+  values,
+}: {
+  scale: TickScale;
+  x0: number;
+  x1: number;
+  y: number;
+  fontSize: number;
+  label: string;
+  tickCount: number;
+  tickText?: (value: number) => string;
+  /** Draws grid lines up to here. */
+  gridTop?: number;
+  values?: readonly number[];
+}): Mark[] {
+  const ticks = (values ?? scale.ticks(tickCount)).filter((tick) => {
+    const at = scale(tick);
+    return at >= x0 - 0.5 && at <= x1 + 0.5;
+  });
+  const marks: Mark[] = [];
+  for (const tick of ticks) {
+    const x = px(scale(tick));
+    if (gridTop !== undefined) {
+      marks.push({ type: 'line', x1: x, y1: gridTop, x2: x, y2: y, stroke: 'grid', strokeWidth: 1 });
+    }
+    marks.push({ type: 'line', x1: x, y1: y, x2: x, y2: y + 4, stroke: 'axis', strokeWidth: 1 });
+    marks.push({
+      type: 'text',
+      x,
+      y: px(y + 6 + fontSize * 0.8),
+      text: tickText(tick),
+      anchor: 'middle',
+      fill: 'inkFaint',
+    });
+  }
+  marks.push({ type: 'line', x1: x0, y1: y, x2: x1, y2: y, stroke: 'axis', strokeWidth: 1 });
+  marks.push({
+    type: 'text',
+    x: x1,
+    y: px(y + 8 + fontSize * 2.1),
+    text: label,
+    anchor: 'end',
+    fill: 'inkSoft',
+  });
+  return marks;
+}

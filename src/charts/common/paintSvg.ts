@@ -1,0 +1,157 @@
+import type { ChartGeometry, Mark } from './geometry.ts';
+import type { ChartPaint } from './palette.ts';
+
+/** One SVG element as data; the page and exported files are both made from it. */
+export interface SvgElement {
+  readonly tag: 'rect' | 'line' | 'path' | 'text';
+  readonly attributes: Readonly<Record<string, string | number>>;
+  readonly text?: string;
+}
+
+/** Id of the hatch pattern (distractors, missing values). */
+export const hatchId = 'chart-hatch';
+
+/** Turns a mark into an element with the colours of `paint`. */
+export function svgElement(mark: Mark, paint: ChartPaint, fontSize: number, hatch: string): SvgElement {
+  const attributes: Record<string, string | number> = {};
+  const { fill = 'none', stroke, strokeWidth, dash, opacity } = mark;
+  attributes['fill'] = fill === 'none' ? 'none' : fill === 'hatch' ? `url(#${hatch})` : paint[fill];
+  if (stroke) attributes['stroke'] = paint[stroke];
+  if (strokeWidth !== undefined) attributes['stroke-width'] = strokeWidth;
+  if (dash) attributes['stroke-dasharray'] = dash;
+  if (opacity !== undefined) attributes['opacity'] = opacity;
+  switch (mark.type) {
+    case 'rect':
+      Object.assign(attributes, { x: mark.x, y: mark.y, width: mark.width, height: mark.height });
+      if (mark.radius) attributes['rx'] = mark.radius;
+      return { tag: 'rect', attributes };
+    case 'line':
+      Object.assign(attributes, { x1: mark.x1, y1: mark.y1, x2: mark.x2, y2: mark.y2 });
+      return { tag: 'line', attributes };
+    case 'path':
+      attributes['d'] = mark.d;
+      return { tag: 'path', attributes };
+    case 'text':
+      Object.assign(attributes, { x: mark.x, y: mark.y, 'font-size': fontSize * (mark.scale ?? 1) });
+      if (mark.anchor && mark.anchor !== 'start') attributes['text-anchor'] = mark.anchor;
+      if (mark.weight) attributes['font-weight'] = mark.weight;
+      return { tag: 'text', attributes, text: mark.text };
+  }
+}
+
+const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
+function escapeXml(text: string): string {
+  let written = '';
+  for (const sign of text) {
+    // Control characters other than tab and line ends are not allowed in XML at all.
+    if (sign >= ' ' || sign === '\t' || sign === '\n' || sign === '\r') written += entities[sign] ?? sign;
+  }
+  return written;
+}
+
+function serialise({ tag, attributes, text }: SvgElement): string {
+  const written = Object.entries(attributes)
+    .map(([name, value]) => ` ${name}="${escapeXml(String(value))}"`)
+    .join('');
+  return text === undefined ? `<${tag}${written}/>` : `<${tag}${written}>${escapeXml(text)}</${tag}>`;
+}
+
+function wrap(text: string, widthPx: number, fontSize: number): string[] {
+  const most = Math.max(20, Math.floor(widthPx / (fontSize * 0.52)));
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + word.length + 1 > most) {
+      lines.push(line);
+      line = word;
+    } else line = line === '' ? word : `${line} ${word}`;
+  }
+  if (line !== '') lines.push(line);
+  return lines;
+}
+
+/**
+ * The chart as a whole SVG file: title, sub-title, picture, legend and footer (what it was made from), all in
+ * plain attributes, so that it looks the same in any program.
+ */
+export function svgDocument(geometry: ChartGeometry, paint: ChartPaint, footer: string): string {
+  const { size, marks } = geometry;
+  const margin = 16;
+  const width = size.width + 2 * margin;
+  const titleSize = size.fontSize * 1.3;
+  const parts: string[] = [];
+  let y = margin + titleSize;
+  const text = (content: string, fontSize: number, fill: string, weight = 400): void => {
+    parts.push(
+      serialise({
+        tag: 'text',
+        attributes: {
+          x: margin,
+          y: Math.round(y * 10) / 10,
+          'font-size': fontSize,
+          fill,
+          'font-weight': weight,
+        },
+        text: content,
+      }),
+    );
+  };
+  for (const line of wrap(geometry.title, size.width, titleSize)) {
+    text(line, titleSize, paint.ink, 600);
+    y += titleSize * 1.3;
+  }
+  for (const line of wrap(geometry.subtitle, size.width, size.fontSize)) {
+    text(line, size.fontSize, paint.inkSoft);
+    y += size.fontSize * 1.4;
+  }
+  const top = y;
+  parts.push(`<g transform="translate(${margin} ${Math.round(top)})">`);
+  for (const mark of marks) parts.push(serialise(svgElement(mark, paint, size.fontSize, hatchId)));
+  parts.push('</g>');
+  y = Math.round(top) + size.height + size.fontSize * 1.4;
+  let x = margin;
+  for (const entry of geometry.legend) {
+    const swatch = size.fontSize * 0.8;
+    const fill =
+      entry.fill === 'hatch' ? `url(#${hatchId})` : entry.fill === 'none' ? 'none' : paint[entry.fill];
+    parts.push(
+      serialise({
+        tag: 'rect',
+        attributes: {
+          x,
+          y: y - swatch,
+          width: swatch,
+          height: swatch,
+          fill,
+          stroke: entry.stroke ? paint[entry.stroke] : paint.axis,
+        },
+      }),
+      serialise({
+        tag: 'text',
+        attributes: { x: x + swatch + 5, y, 'font-size': size.fontSize, fill: paint.inkSoft },
+        text: entry.label,
+      }),
+    );
+    x += swatch + 22 + entry.label.length * size.fontSize * 0.56;
+  }
+  if (geometry.legend.length > 0) y += size.fontSize * 1.6;
+  for (const line of wrap(footer, size.width, size.fontSize)) {
+    text(line, size.fontSize, paint.inkFaint);
+    y += size.fontSize * 1.4;
+  }
+  const height = Math.round(y + margin - size.fontSize * 0.6);
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" font-family="${escapeXml(paint.fontFamily)}">`,
+    `<title>${escapeXml(geometry.title)}</title>`,
+    `<desc>${escapeXml(geometry.subtitle)}</desc>`,
+    `<defs>${hatchPattern(hatchId, paint)}</defs>`,
+    `<rect width="${width}" height="${height}" fill="${paint.surface}"/>`,
+    ...parts,
+    '</svg>',
+  ].join('\n');
+}
+
+/** Diagonal lines on the surface's colour. */
+export function hatchPattern(id: string, paint: ChartPaint): string {
+  return `<pattern id="${id}" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect width="5" height="5" fill="${paint.surface}"/><line x1="0" y1="0" x2="0" y2="5" stroke="${paint.inkFaint}" stroke-width="2.4"/></pattern>`;
+}
