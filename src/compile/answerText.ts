@@ -1,0 +1,208 @@
+/**
+ * Normalised comparison of short answers: case, accents' composition, punctuation, articles, number words,
+ * number formats and units of scale, dates, yes and no. Linear time on any text.
+ */
+
+const smallNumbers: Readonly<Record<string, number>> = {
+  zero: 0, one: 1, two: 2, three: 3, four: 4, five: 5, six: 6, seven: 7, eight: 8, nine: 9, ten: 10,
+  eleven: 11, twelve: 12, thirteen: 13, fourteen: 14, fifteen: 15, sixteen: 16, seventeen: 17,
+  eighteen: 18, nineteen: 19, twenty: 20,
+}; // prettier-ignore
+const scaleWords: Readonly<Record<string, number>> = {
+  thousand: 1e3,
+  million: 1e6,
+  billion: 1e9,
+  trillion: 1e12,
+};
+const months = [
+  'january', 'february', 'march', 'april', 'may', 'june', 'july', 'august', 'september', 'october',
+  'november', 'december',
+]; // prettier-ignore
+const yesWords = new Set(['yes', 'true', 'correct', 'y']);
+const noWords = new Set(['no', 'false', 'incorrect', 'n']);
+
+/** Lower case, NFKC, punctuation to spaces (but kept inside numbers), articles dropped, single spaces. */
+export function normaliseAnswer(text: string): string {
+  const lower = text.normalize('NFKC').toLowerCase();
+  const words: string[] = [];
+  for (const raw of lower.split(/[^\p{L}\p{N}.,%+-]+/u)) {
+    const word = trimPunctuation(raw);
+    if (word === '' || word === 'a' || word === 'an' || word === 'the') continue;
+    if (isNumberText(word)) words.push(plainNumber(word));
+    else for (const part of word.split(/[.,+-]+/)) if (part !== '') words.push(part);
+  }
+  return words.join(' ');
+}
+
+function trimPunctuation(word: string): string {
+  let start = 0;
+  let end = word.length;
+  while (start < end && '.,+'.includes(word[start]!)) start++;
+  if (word[start] === '-' && !/\d/.test(word[start + 1] ?? '')) start++;
+  while (end > start && '.,+-'.includes(word[end - 1]!)) end--;
+  return word.slice(start, end);
+}
+
+function isNumberText(word: string): boolean {
+  return /^-?\d[\d,]*(?:\.\d+)?%?$/.test(word);
+}
+
+function plainNumber(word: string): string {
+  const percent = word.endsWith('%');
+  const digits = word.replace(/[,%]/g, '');
+  const value = Number(digits);
+  const plain = Number.isSafeInteger(Math.trunc(value)) ? String(value) : digits;
+  return percent ? `${plain}%` : plain;
+}
+
+/** The number a whole text stands for (`1,200`, `$3.5 million`, `twelve`), null when it is not one number. */
+export function numberOf(text: string): number | null {
+  const words = text
+    .normalize('NFKC')
+    .toLowerCase()
+    .replace(/[$€£¥≈~]/g, ' ')
+    .trim()
+    .split(/\s+/);
+  if (words.length === 0 || words.length > 3) return null;
+  const first = words[0] ?? '';
+  const base = isNumberText(first) ? Number(first.replace(/[,%]/g, '')) : smallNumbers[first];
+  if (base === undefined || !Number.isFinite(base)) return null;
+  let value = base;
+  for (const word of words.slice(1)) {
+    const scale = scaleWords[word];
+    if (scale === undefined) return null;
+    value *= scale;
+  }
+  return value;
+}
+
+/** Year, month and day of a text that is a date, as `yyyy-mm-dd`; null when it is not one full date. */
+export function dateOf(text: string): string | null {
+  if (text.length > 60) return null;
+  const lower = text.toLowerCase().trim();
+  const iso = /^(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?:t.*)?$/.exec(lower);
+  if (iso) return dateText(Number(iso[1]), Number(iso[2]), Number(iso[3]));
+  const parts = lower.replace(/(\d)(?:st|nd|rd|th)\b/g, '$1').match(/[a-z]+|\d+/g) ?? [];
+  const words = parts.filter((part) => part !== 'of' && part !== 'the' && part !== 'on');
+  if (words.length !== 3) return null;
+  const monthAt = words.findIndex(
+    (word) => word.length >= 3 && months.some((month) => month.startsWith(word)),
+  );
+  if (monthAt < 0 || monthAt === 2) return null;
+  const month = months.findIndex((name) => name.startsWith(words[monthAt] ?? ' ')) + 1;
+  const numbers = words.filter((_, index) => index !== monthAt).map(Number);
+  const day = numbers.find((value) => value >= 1 && value <= 31);
+  const year = numbers.find((value) => value > 31);
+  return day === undefined || year === undefined ? null : dateText(year, month, day);
+}
+
+function dateText(year: number, month: number, day: number): string | null {
+  if (month < 1 || month > 12 || day < 1 || day > 31) return null;
+  return `${String(year).padStart(4, '0')}-${String(month).padStart(2, '0')}-${String(day).padStart(2, '0')}`;
+}
+
+/** `yes`, `no` or null. */
+export function yesNoOf(text: string): 'yes' | 'no' | null {
+  const first = normaliseAnswer(text.slice(0, 200)).split(' ')[0] ?? '';
+  if (yesWords.has(first)) return 'yes';
+  return noWords.has(first) ? 'no' : null;
+}
+
+export interface AnswerComparison {
+  readonly equal: boolean;
+  /** Which rule decided, in words. */
+  readonly rule: string;
+}
+
+/** Compares a final answer with the accepted values; any one of them makes it right. */
+export function compareAnswers(answer: string, accepted: readonly string[]): AnswerComparison {
+  let rule = 'no accepted value matches';
+  for (const value of accepted) {
+    const found = compareOne(answer, value);
+    if (found.equal) return found;
+    rule = found.rule;
+  }
+  return { equal: false, rule: accepted.length === 1 ? rule : 'no accepted value matches' };
+}
+
+function compareOne(answer: string, accepted: string): AnswerComparison {
+  const left = normaliseAnswer(answer);
+  const right = normaliseAnswer(accepted);
+  if (right === '') return { equal: answer.trim() === accepted.trim(), rule: 'compared verbatim' };
+  if (left === right) return { equal: true, rule: 'equal after normalisation' };
+  const leftNumber = numberOf(answer);
+  const rightNumber = numberOf(accepted);
+  if (leftNumber !== null && rightNumber !== null) {
+    const equal = Math.abs(leftNumber - rightNumber) <= 1e-9 * Math.max(1, Math.abs(rightNumber));
+    return { equal, rule: equal ? 'the same number' : `numbers differ: ${leftNumber} and ${rightNumber}` };
+  }
+  const leftDate = dateOf(answer);
+  const rightDate = dateOf(accepted);
+  if (leftDate !== null && rightDate !== null) {
+    const equal = leftDate === rightDate;
+    return { equal, rule: equal ? 'the same date' : `dates differ: ${leftDate} and ${rightDate}` };
+  }
+  if (right === 'yes' || right === 'no') {
+    const said = yesNoOf(answer);
+    if (said !== null) return { equal: said === right, rule: `the answer says ${said}` };
+  }
+  if (left.length <= 4 * right.length + 160 && containsWords(left, right) && !saysMore(left, right)) {
+    return { equal: true, rule: 'the accepted value stands in the final answer' };
+  }
+  if (left !== '' && right.length <= 400 && sameWordSet(left, right)) {
+    return { equal: true, rule: 'the same words in another order' };
+  }
+  return { equal: false, rule: 'texts differ after normalisation' };
+}
+
+/** A short yes/no or number inside a longer sentence proves nothing. */
+function saysMore(left: string, right: string): boolean {
+  if (right === 'yes' || right === 'no') return true;
+  return right.length < 3 && left.split(' ').length > 6;
+}
+
+function sameWordSet(left: string, right: string): boolean {
+  const a = left.split(' ').sort();
+  const b = right.split(' ').sort();
+  return a.length > 1 && a.length === b.length && a.every((word, index) => word === b[index]);
+}
+
+/** True when the words of `needle` stand in `haystack` in a row; both normalised. */
+export function containsWords(haystack: string, needle: string): boolean {
+  if (needle === '') return false;
+  let from = 0;
+  for (;;) {
+    const at = haystack.indexOf(needle, from);
+    if (at < 0) return false;
+    const before = at === 0 || haystack[at - 1] === ' ';
+    const end = at + needle.length;
+    if (before && (end === haystack.length || haystack[end] === ' ')) return true;
+    from = at + 1;
+  }
+}
+
+/** Finds normalised answers in long texts; a plain search for the longest word rules most texts out first. */
+export class AnswerFinder {
+  private readonly values: readonly { readonly value: string; readonly probe: string | null }[];
+
+  /** @param values normalised, not empty */
+  constructor(values: readonly string[]) {
+    this.values = values.map((value) => {
+      const longest = value.split(' ').reduce((best, word) => (word.length > best.length ? word : best), '');
+      // Only words of plain letters are written the same before normalisation.
+      return { value, probe: /^[a-z]{3,}$/.test(longest) ? longest : null };
+    });
+  }
+
+  /** True when one of the answers stands in the text, word for word after normalisation. */
+  isIn(text: string): boolean {
+    const lower = text.toLowerCase();
+    let normal: string | null = null;
+    for (const { value, probe } of this.values) {
+      if (probe !== null && !lower.includes(probe)) continue;
+      normal ??= normaliseAnswer(text);
+      if (containsWords(normal, value)) return true;
+    }
+    return false;
+  }
+}
