@@ -43,7 +43,7 @@ export function createAppStore(data: DataApi): AppStore {
       create({ set: setter(key), get: () => get()[key], app: get, data });
 
     return {
-      ui: createUiSlice(setter('ui'), () => get().ui),
+      ui: createUiSlice(setter('ui'), () => get().ui, data),
       route: build('route', createRouteSlice),
       project: build('project', createProjectSlice),
       jobs: build('jobs', createJobsSlice),

@@ -1,3 +1,6 @@
+import type { CompileOptions, EvidenceSource, Rejection } from '../compile/types.ts';
+import type { DataApi, RejectionQuery, SourceLocation } from '../workers/dataApi.ts';
+
 /** How the page looks and what of the frame is open. Small, serialisable, no data of the user's files. */
 export type ThemeChoice = 'system' | 'light' | 'dark';
 export type Density = 'compact' | 'comfortable';
@@ -29,6 +32,9 @@ export interface UiState {
   /** Supervised-token mask shown over the QA text. */
   readonly qaMask: 'none' | 'acc' | 'agent-sft';
   readonly toasts: readonly Toast[];
+  /** Compile options before and after the present ones, for undo. */
+  readonly optionsPast: readonly CompileOptions[];
+  readonly optionsFuture: readonly CompileOptions[];
 }
 
 export interface UiActions {
@@ -45,6 +51,19 @@ export interface UiActions {
   /** Shows a message; errors are announced at once and stay until closed. */
   readonly notify: (tone: Toast['tone'], title: string, detail?: string) => void;
   readonly dismissToast: (id: number) => void;
+  /** Keeps options before they change. Changes in quick succession (typing, dragging) are one step. */
+  readonly rememberOptions: (options: CompileOptions, nowMs: number) => void;
+  /** Takes a step back (or forth again) from the present options; null when there is none. */
+  readonly undoOptions: (present: CompileOptions) => CompileOptions | null;
+  readonly redoOptions: (present: CompileOptions) => CompileOptions | null;
+
+  /** Where in its trajectory a piece stands; null when its record no longer shows it. */
+  readonly locate: (trajectoryId: string, source: EvidenceSource) => Promise<SourceLocation | null>;
+  /** `recipe.json` of a set; null after a shown failure. */
+  readonly readRecipe: (setId: string) => Promise<string | null>;
+  readonly queryRejections: (
+    query: RejectionQuery,
+  ) => Promise<{ readonly total: number; readonly rejections: readonly Rejection[] }>;
 }
 
 export type UiSlice = UiState & UiActions;
@@ -61,6 +80,8 @@ export const initialUiState: UiState = {
   qaSideBySide: false,
   qaMask: 'none',
   toasts: [],
+  optionsPast: [],
+  optionsFuture: [],
 };
 
 /** The part that survives a reload. */
@@ -86,9 +107,17 @@ type Update<T> = Partial<T> | ((state: T) => Partial<T>);
 
 const inspectorLimits = { narrowest: 260, widest: 640 };
 const maxToasts = 5;
+const maxOptionSteps = 100;
+const oneStepMs = 300;
 
 /** Builds the slice; `set` and `get` may be those of a larger store that contains it. */
-export function createUiSlice(set: (update: Update<UiSlice>) => void, get: () => UiSlice): UiSlice {
+export function createUiSlice(
+  set: (update: Update<UiSlice>) => void,
+  get: () => UiSlice,
+  data: DataApi,
+): UiSlice {
+  let rememberedAt = Number.NEGATIVE_INFINITY;
+
   return {
     ...initialUiState,
     setTheme: (theme) => set({ theme }),
@@ -112,5 +141,41 @@ export function createUiSlice(set: (update: Update<UiSlice>) => void, get: () =>
       set({ toasts: [...toasts, { id, tone, title, detail: detail ?? null }].slice(-maxToasts) });
     },
     dismissToast: (id) => set((state) => ({ toasts: state.toasts.filter((toast) => toast.id !== id) })),
+    rememberOptions: (options, nowMs) => {
+      const isSameStep = nowMs - rememberedAt < oneStepMs;
+      rememberedAt = nowMs;
+      if (isSameStep) return;
+      set(({ optionsPast }) => ({
+        optionsPast: [...optionsPast, options].slice(-maxOptionSteps),
+        optionsFuture: [],
+      }));
+    },
+    undoOptions: (present) => {
+      const { optionsPast, optionsFuture } = get();
+      const previous = optionsPast.at(-1);
+      if (!previous) return null;
+      set({ optionsPast: optionsPast.slice(0, -1), optionsFuture: [present, ...optionsFuture] });
+      return previous;
+    },
+    redoOptions: (present) => {
+      const { optionsPast, optionsFuture } = get();
+      const [next, ...rest] = optionsFuture;
+      if (!next) return null;
+      set({ optionsPast: [...optionsPast, present], optionsFuture: rest });
+      return next;
+    },
+    locate: async (trajectoryId, source) => {
+      const result = await data.locateSource(trajectoryId, source);
+      if (result.ok) return result.value;
+      get().notify('error', result.message, result.advice ?? undefined);
+      return null;
+    },
+    readRecipe: async (setId) => {
+      const result = await data.readRecipe(setId);
+      if (result.ok) return result.value;
+      get().notify('error', result.message, result.advice ?? undefined);
+      return null;
+    },
+    queryRejections: (query) => data.queryRejections(query),
   };
 }
