@@ -69,9 +69,13 @@ export function lastAssistantText(steps: readonly Step[]): AnswerText | null {
 
 /**
  * The answer of a run by the general rules, in order: the last submit call, the last `<answer>` tag, the
- * last `\boxed{}` of the last message, the last assistant message when no call follows it.
+ * last `\boxed{}` of the last message, the last assistant message when no call follows it (or even then, when
+ * `evenIfCutOff`).
  */
-export function answerFromSteps(steps: readonly Step[]): AnswerText | null {
+export function answerFromSteps(
+  steps: readonly Step[],
+  options: { readonly evenIfCutOff?: boolean } = {},
+): AnswerText | null {
   for (let i = steps.length - 1; i >= 0; i--) {
     const step = steps[i];
     if (step === undefined || step.isDemonstration) continue;
@@ -87,7 +91,8 @@ export function answerFromSteps(steps: readonly Step[]): AnswerText | null {
   }
   const last = lastAssistantText(steps);
   if (!last) return null;
-  return endsWithAnswer(steps) ? last : null;
+  if (endsWithAnswer(steps)) return last;
+  return options.evenIfCutOff ? { ...last, via: 'last assistant message (the run went on after it)' } : null;
 }
 
 /** False when the run stopped in the middle: a call or result stands after the last assistant text. */

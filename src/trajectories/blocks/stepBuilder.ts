@@ -100,6 +100,8 @@ export class StepBuilder {
   timestamp: string | undefined;
   speaker: string | undefined;
   isDemonstration = false;
+  /** Replaces texts that only point to where they are kept (attachments); null leaves all as they are. */
+  substitute: ((slice: TextSlice) => TextSlice) | null = null;
 
   private turn = -1;
   private modelIsSpeaking = false;
@@ -127,20 +129,23 @@ export class StepBuilder {
     return { file: this.file, record: this.record, path };
   }
 
-  message(role: MessageStep['role'], slice: TextSlice, injected = false): void {
+  message(role: MessageStep['role'], given: TextSlice, injected = false): void {
+    const slice = this.substitute === null ? given : this.substitute(given);
     if (role === 'assistant') this.ensureTurn();
     else this.modelIsSpeaking = false;
     const base = { ...this.base(slice), type: 'message' as const, role };
     this.steps.push(injected ? { ...base, injected: true } : base);
   }
 
-  reasoning(slice: TextSlice): void {
+  reasoning(given: TextSlice): void {
+    const slice = this.substitute === null ? given : this.substitute(given);
     this.ensureTurn();
     this.steps.push({ ...this.base(slice), type: 'reasoning' });
   }
 
   /** Adds a call and gives its step index. `slice` is the arguments as written. */
-  toolCall(slice: TextSlice, call: CallInput): number {
+  toolCall(given: TextSlice, call: CallInput): number {
+    const slice = this.substitute === null ? given : this.substitute(given);
     this.ensureTurn();
     const index = this.steps.length;
     const callId = call.callId ? call.callId : null;
@@ -160,7 +165,8 @@ export class StepBuilder {
     return index;
   }
 
-  toolResult(slice: TextSlice, result: ResultInput = {}): void {
+  toolResult(given: TextSlice, result: ResultInput = {}): void {
+    const slice = this.substitute === null ? given : this.substitute(given);
     const callId = result.callId ? result.callId : null;
     const callStep = this.findCall(callId, result.name ?? null);
     const call = callStep === null ? undefined : this.steps[callStep];

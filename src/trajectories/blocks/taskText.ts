@@ -13,6 +13,7 @@ const taskTags = [
   'task_description',
   'task',
   'question',
+  'QUESTION',
   'user_request',
   'query',
 ] as const;
@@ -31,6 +32,7 @@ const headings: readonly { readonly before: string; readonly after: readonly str
     after: ['\n\nCan you help me', '\n\nCan you implement'],
   },
   { before: 'Please solve the following coding issue:\n', after: ['\n\nINSTRUCTIONS:', '\n\nYou can'] },
+  { before: '### Question\n', after: ['\n\nThe following', '\n\n'] },
   { before: '\nPR DESCRIPTION:\n', after: ['\n\nINSTRUCTIONS:'] },
 ];
 
@@ -55,7 +57,10 @@ export function taskRange(text: string): { start: number; end: number; via: stri
     const inner = trimmed(text, start, end);
     if (inner.end > inner.start) return { ...inner, via: 'issue text in the first user message' };
   }
-  return { ...trimmed(text, 0, text.length), via: 'first user message' };
+  const whole = trimmed(text, 0, text.length);
+  const label = /^(?:Question|Task|Problem|Query)\s*:\s*/i.exec(text.slice(whole.start, whole.start + 40));
+  const start = whole.start + (label?.[0].length ?? 0);
+  return { start: start < whole.end ? start : whole.start, end: whole.end, via: 'first user message' };
 }
 
 function trimmed(text: string, start: number, end: number): { start: number; end: number } {
