@@ -1,0 +1,130 @@
+import { lineEnd } from '../extract/spans.ts';
+import type { StepBuilder } from '../blocks/stepBuilder.ts';
+import { parseObject, trimmedSlice } from '../blocks/stepBuilder.ts';
+import type { AnswerText } from '../schema.ts';
+
+/** A labelled part of a ReAct text; the content is characters [start, end) of the whole. */
+export interface ReactPart {
+  readonly label: 'question' | 'thought' | 'action' | 'input' | 'observation' | 'final';
+  /** Where the label's line begins. */
+  readonly at: number;
+  readonly start: number;
+  readonly end: number;
+}
+
+const LABELS: readonly (readonly [RegExp, ReactPart['label']])[] = [
+  [/^\s*(?:Question|Claim)\s*:[ \t]*/, 'question'],
+  [/^\s*Thought(?: \d+)?\s*:[ \t]*/, 'thought'],
+  [/^\s*(?:Action(?: \d+)?|Act(?: \d+)?)\s*:[ \t]*/, 'action'],
+  [/^\s*Action Input(?: \d+)?\s*:[ \t]*/, 'input'],
+  [/^\s*(?:Observation|Obs)(?: \d+)?\s*:[ \t]*/, 'observation'],
+  [/^\s*Final Answer\s*:[ \t]*/, 'final'],
+];
+
+/** Labelled parts of a ReAct text, in order; each reaches to the next label. Linear. */
+export function reactParts(text: string, from = 0, to = text.length): ReactPart[] {
+  const heads: { label: ReactPart['label']; at: number; start: number }[] = [];
+  for (let line = from; line < to;) {
+    const end = lineEnd(text, line);
+    const first = text.charAt(line);
+    if ('QCTAOFqctao \t'.includes(first) && first !== '') {
+      const head = text.slice(line, Math.min(end, line + 40));
+      for (const [pattern, label] of LABELS) {
+        const match = pattern.exec(head);
+        if (!match) continue;
+        heads.push({ label, at: line, start: line + match[0].length });
+        break;
+      }
+    }
+    line = end + 1;
+  }
+  return heads.map((head, i) => ({ ...head, end: Math.min(to, heads[i + 1]?.at ?? to) }));
+}
+
+/** True when a text is a ReAct transcript: at least one thought or action with what follows it. */
+export function looksLikeReact(text: string): boolean {
+  const head = text.slice(0, 20000);
+  return /(?:^|\n)\s*Thought(?: \d+)?\s*:/.test(head) && /(?:^|\n)\s*Act(?:ion)?(?: \d+)?\s*:/.test(head);
+}
+
+const CALL = /^\s*([A-Za-z_][\w ]{0,40}?)\s*[[(]/;
+
+/** What a transcript says at its end. */
+export interface ReactEnd {
+  readonly answer: AnswerText | null;
+  /** Text of the observation that follows the finishing action. */
+  readonly verdict: string | null;
+}
+
+/**
+ * Adds the steps of a ReAct text: thoughts as reasoning, `Name[argument]` as calls whose text is the argument,
+ * observations as results. A question part is added as the user's message.
+ */
+export function readReactText(
+  builder: StepBuilder,
+  text: string,
+  path: string,
+  parts: readonly ReactPart[],
+): ReactEnd {
+  let answer: AnswerText | null = null;
+  let verdict: string | null = null;
+  let isFinished = false;
+  for (const [i, part] of parts.entries()) {
+    const slice = trimmedSlice(text, path, part.start, part.end);
+    if (!slice) continue;
+    if (part.label === 'question') builder.message('user', slice);
+    else if (part.label === 'thought') builder.reasoning(slice);
+    else if (part.label === 'observation') {
+      builder.toolResult(slice, { isError: /^(?:Invalid [Aa]ction|Error)/.test(slice.text) });
+      if (isFinished) verdict = slice.text;
+    } else if (part.label === 'final') {
+      builder.message('assistant', slice);
+      answer = { text: slice.text, at: builder.position(path), via: 'Final Answer:' };
+      isFinished = true;
+    } else if (part.label === 'action') {
+      const finished = readAction(builder, text, path, part, parts[i + 1]);
+      if (finished !== null) {
+        answer = { text: finished, at: builder.position(path), via: 'finish[…]' };
+        isFinished = true;
+      }
+    }
+  }
+  return { answer, verdict };
+}
+
+/** Adds one action; gives the answer when it is the finishing one. */
+function readAction(
+  builder: StepBuilder,
+  text: string,
+  path: string,
+  part: ReactPart,
+  next: ReactPart | undefined,
+): string | null {
+  const written = text.slice(part.start, part.end);
+  const call = CALL.exec(written);
+  if (!call) {
+    const name = written.trim().split('\n', 1)[0]?.trim() ?? '';
+    const input = next?.label === 'input' ? trimmedSlice(text, path, next.start, next.end) : null;
+    const slice = input ?? trimmedSlice(text, path, part.start, part.end);
+    if (slice) {
+      builder.toolCall(slice, { name: name.slice(0, 80), arguments: input ? parseObject(input.text) : null });
+    }
+    return null;
+  }
+  const open = part.start + call[0].length;
+  const close = closingBracket(text, open, part.end);
+  const name = (call[1] ?? '').trim();
+  const slice = trimmedSlice(text, path, open, close);
+  const isFinish = /^(?:finish|answer|submit)$/i.test(name);
+  if (slice) builder.toolCall(slice, { name });
+  return isFinish ? (slice?.text ?? '') : null;
+}
+
+/** The bracket that ends an action: the last one of its line, for answers may hold brackets themselves. */
+function closingBracket(text: string, open: number, end: number): number {
+  const stop = Math.min(end, lineEnd(text, open));
+  const last = Math.max(text.lastIndexOf(']', stop - 1), text.lastIndexOf(')', stop - 1));
+  if (last >= open) return last;
+  const later = text.indexOf(']', open);
+  return later >= 0 && later < end ? later : end;
+}
