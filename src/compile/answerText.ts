@@ -112,6 +112,8 @@ export interface AnswerComparison {
   readonly equal: boolean;
   /** Which rule decided, in words. */
   readonly rule: string;
+  /** The value only stands somewhere in a longer text: likely right, not certain. */
+  readonly isLoose?: boolean;
 }
 
 /** Compares a final answer with the accepted values; any one of them makes it right. */
@@ -143,11 +145,22 @@ function compareOne(answer: string, accepted: string): AnswerComparison {
     return { equal, rule: equal ? 'the same date' : `dates differ: ${leftDate} and ${rightDate}` };
   }
   if (right === 'yes' || right === 'no') {
+    if (boldSpans(answer).includes(right)) return { equal: true, rule: `the answer says ${right} in bold` };
     const said = yesNoOf(answer);
     if (said !== null) return { equal: said === right, rule: `the answer says ${said}` };
   }
-  if (left.length <= 4 * right.length + 160 && containsWords(left, right) && !saysMore(left, right)) {
-    return { equal: true, rule: 'the accepted value stands in the final answer' };
+  if (containsWords(left, right) && right !== 'yes' && right !== 'no') {
+    const isShort = right.length < 3;
+    const opening = normaliseAnswer(openingSentence(answer));
+    if (boldSpans(answer).some((span) => containsWords(span, right))) {
+      return { equal: true, rule: 'the accepted value is set in bold in the final answer' };
+    }
+    if (containsWords(opening, right) && (!isShort || opening.split(' ').length <= 6)) {
+      return { equal: true, rule: 'the accepted value stands in the first sentence of the final answer' };
+    }
+    if (!isShort && left.length <= 4000) {
+      return { equal: true, rule: 'the accepted value stands somewhere in the final answer', isLoose: true };
+    }
   }
   if (left !== '' && right.length <= 400 && sameWordSet(left, right)) {
     return { equal: true, rule: 'the same words in another order' };
@@ -155,10 +168,20 @@ function compareOne(answer: string, accepted: string): AnswerComparison {
   return { equal: false, rule: 'texts differ after normalisation' };
 }
 
-/** A short yes/no or number inside a longer sentence proves nothing. */
-function saysMore(left: string, right: string): boolean {
-  if (right === 'yes' || right === 'no') return true;
-  return right.length < 3 && left.split(' ').length > 6;
+/** The text up to the first end of a sentence or line, at most 300 characters. */
+function openingSentence(text: string): string {
+  const start = text.trimStart().slice(0, 300);
+  const end = /[.!?](?:\s|$)|\n/.exec(start);
+  return end ? start.slice(0, end.index + 1) : start;
+}
+
+/** Normalised texts between double asterisks or in \\boxed{…}. */
+function boldSpans(text: string): string[] {
+  const parts = text.slice(0, 20_000).split('**');
+  const spans = parts.filter((_, index) => index % 2 === 1 && index < parts.length - 1);
+  const boxed = text.lastIndexOf('\\boxed{');
+  if (boxed >= 0) spans.push(text.slice(boxed + 7, text.indexOf('}', boxed) + 1));
+  return spans.filter((span) => span.length <= 200).map(normaliseAnswer);
 }
 
 function sameWordSet(left: string, right: string): boolean {

@@ -152,7 +152,8 @@ function gatherFromDatabase(
     return refuse(
       'answer',
       'sql-result-differs',
-      `run again on ${database.name}, the query gives ${shape(result)}; the log shows ${shapeOf(observed!)}`,
+      `run again on ${database.name}, the query gives ${shape(result)}, ${quote(renderResult(result.rows.slice(0, 2)))}; ` +
+        `the log shows ${shapeOf(observed!)}, ${quote(renderResult(observed!.rows.slice(0, 2)))}`,
     );
   }
   const checks: CheckResult[] = [
@@ -233,7 +234,7 @@ function execute(database: CatalogDatabase, sql: string, observed: ObservedRows 
   const isReordered = comparison === 'equal-in-another-order' && /\border\s+by\b/i.test(sql);
   const how =
     comparison === 'prefix'
-      ? 'the rows shown in the log agree'
+      ? 'the rows that the log shows are among the result'
       : comparison === 'equal'
         ? 'the result equals the log'
         : 'the result has the rows of the log in another order';

@@ -47,8 +47,12 @@ export function verifyByGroundTruth(trajectory: Trajectory): Verdict | null {
   const answer = trajectory.finalAnswer?.text ?? '';
   if (answer.trim() === '') return refuse('answer', 'no-answer', 'the run ended without a final answer');
   const comparison = compareAnswers(answer, truth.values);
-  if (comparison.equal)
-    return answerPass(`final answer matches the ground truth (${truth.via}): ${comparison.rule}`);
+  if (comparison.equal) {
+    return answerPass(
+      `final answer matches the ground truth (${truth.via}): ${comparison.rule}`,
+      comparison.isLoose ? ['loose-match'] : [],
+    );
+  }
   return refuse(
     'verify',
     'answer-differs',
@@ -56,8 +60,12 @@ export function verifyByGroundTruth(trajectory: Trajectory): Verdict | null {
   );
 }
 
-function answerPass(reason: string): Verdict {
-  return { ok: true, checks: [{ check: 'answer', status: 'pass', reason }], flags: [] };
+function answerPass(reason: string, flags: readonly string[] = []): Verdict {
+  return {
+    ok: true,
+    checks: [{ check: 'answer', status: flags.length > 0 ? 'warn' : 'pass', reason }],
+    flags,
+  };
 }
 
 /** The end of the line: nothing decides. Kept only when the options accept unverified runs, and flagged. */

@@ -50,6 +50,7 @@ export function translateQuery(sql: string, dialect: SqlDialect, database: strin
       out += text;
       at += skip;
     } else if (dialect === 'mysql' && token.raw === '/') out += '* 1.0 /';
+    else if (dialect === 'mysql' && isComparisonWithNumber(tokens, at)) out += `+ 0 ${token.raw}`;
     else if (dialect === 'mysql' && token.raw === '&' && tokens[at + 1]?.raw === '&') {
       out += ' AND ';
       at++;
@@ -69,6 +70,26 @@ export function translateQuery(sql: string, dialect: SqlDialect, database: strin
     } else out += token.kind === 'space' ? ' ' : token.raw;
   }
   return out.trim();
+}
+
+/** MySQL compares text with a number as numbers, SQLite as text: `horsepower > 150` becomes `horsepower + 0 > 150`. */
+function isComparisonWithNumber(tokens: readonly SqlToken[], at: number): boolean {
+  const token = tokens[at]!;
+  if (token.kind !== 'symbol' || !'<>=!'.includes(token.raw) || '<>=!'.includes(tokens[at - 1]?.raw ?? ' '))
+    return false;
+  let behind = at;
+  while (
+    tokens[behind] &&
+    (tokens[behind]!.kind === 'space' || '<>='.includes(tokens[behind]!.raw) || behind === at)
+  )
+    behind++;
+  let before = at - 1;
+  while (tokens[before]?.kind === 'space') before--;
+  const left = tokens[before];
+  const isName =
+    left?.kind === 'quoted' ||
+    (left?.kind === 'word' && !/^(?:WHERE|AND|OR|NOT|ON|HAVING|END)$/i.test(left.raw));
+  return isName && tokens[behind]?.kind === 'number';
 }
 
 function nextMeaningful(tokens: readonly SqlToken[], at: number): SqlToken | undefined {
