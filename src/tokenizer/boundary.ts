@@ -26,6 +26,8 @@ export class BoundaryRules {
   private readonly afterInside = new Set<number>();
   /** Added tokens that are always found where they stand: their first character starts nothing else midway. */
   private readonly certain: readonly string[];
+  private readonly certainFirst = new Set<number>();
+  private readonly certainLast = new Set<number>();
 
   constructor(model: Pick<BpeModel, 'preTokenization' | 'normalization' | 'addedTokens'>) {
     const { preTokenization } = model;
@@ -47,6 +49,10 @@ export class BoundaryRules {
       }
     }
     this.certain = model.addedTokens.filter((token) => this.isCertain(token)).map((token) => token.content);
+    for (const content of this.certain) {
+      this.certainFirst.add(content.charCodeAt(0));
+      this.certainLast.add(content.charCodeAt(content.length - 1));
+    }
   }
 
   private isCertain(token: AddedToken): boolean {
@@ -57,10 +63,11 @@ export class BoundaryRules {
   /** True when `text` is certain to have a token boundary at `at`, and each side its own tokens. */
   isSafe(text: string, at: number): boolean {
     if (at <= 0 || at >= text.length) return true;
+    if (this.longestAdded > LOOK_AHEAD) return false;
     const after = text.charCodeAt(at);
     const before = text.charCodeAt(at - 1);
     if (this.addedTokenAcross(text, at, before, after)) return false;
-    if (this.addedTokenTouches(text, at)) return true;
+    if (this.addedTokenTouches(text, at, before, after)) return true;
     // Below U+0300 no character composes with one before it; surrogates are above.
     if (after >= 0x300 || this.family === 'none') return false;
     return this.patternEnds(text, at, before, after);
@@ -77,10 +84,14 @@ export class BoundaryRules {
     return false;
   }
 
-  private addedTokenTouches(text: string, at: number): boolean {
-    for (const content of this.certain) {
-      if (text.startsWith(content, at)) return true;
-      if (at >= content.length && text.startsWith(content, at - content.length)) return true;
+  private addedTokenTouches(text: string, at: number, before: number, after: number): boolean {
+    if (this.certainFirst.has(after)) {
+      for (const content of this.certain) if (text.startsWith(content, at)) return true;
+    }
+    if (this.certainLast.has(before)) {
+      for (const content of this.certain) {
+        if (at >= content.length && text.startsWith(content, at - content.length)) return true;
+      }
     }
     return false;
   }
@@ -116,7 +127,8 @@ export class BoundaryRules {
       if ((bits & NEWLINE) !== 0) return false;
       if ((bits & SPACE) === 0) return true;
     }
-    return true;
+    // What follows may be only the start of a text: it could go on with a newline.
+    return false;
   }
 }
 

@@ -122,9 +122,9 @@ export class PairMerger {
       ranks[gone] = NO_MERGE;
       next[at] = after;
       if (after < length) previous[after] = at;
-      this.rerank(at, after < length ? merges.rank(ids[at]!, ids[after]!) : NO_MERGE);
+      this.rerank(at, after < length ? merges.rank(ids[at], ids[after]!) : NO_MERGE);
       const before = previous[at]!;
-      if (before >= 0) this.rerank(before, merges.rank(ids[before]!, ids[at]!));
+      if (before >= 0) this.rerank(before, merges.rank(ids[before]!, ids[at]));
     }
     let count = 0;
     for (let i = 0; i < length; i = next[i]!) ids[count++] = ids[i]!;

@@ -8,11 +8,13 @@ import { genericSplitter, type Splitter } from './genericSplitter.ts';
 import { MergeTable } from './mergeTable.ts';
 import { cl100kScanner, gpt2Scanner, o200kScanner, type Scanner } from './scanners.ts';
 import type { Tokenizer } from './types.ts';
-import { Vocabulary } from './vocabulary.ts';
+import type { Vocabulary } from './vocabulary.ts';
 import { LONGEST_CACHED, WordCache } from './wordCache.ts';
 
 /** Long texts are taken in chunks of about this many characters, so scratch space stays small. */
 const CHUNK = 1 << 17;
+/** How far back a cut is looked for from the end of a chunk. */
+const LONGEST_SEARCH = 1 << 12;
 
 const scanners: Readonly<Record<string, Scanner>> = {
   qwen2: cl100kScanner(1),
@@ -149,10 +151,10 @@ export class ByteLevelBpe implements Tokenizer {
   }
 
   private chunkEnd(text: string, start: number): number {
-    // Each attempt doubles the length, so text without any boundary costs twice its length.
+    // Ordinary text has a cut every few characters; text without any is taken in ever longer chunks.
     for (let length = CHUNK; start + length < text.length; length *= 2) {
       const end = start + length;
-      const lowest = start + (length >> 1);
+      const lowest = end - LONGEST_SEARCH;
       for (let at = end; at > lowest; at--) {
         if (this.boundaries.isSafe(text, at)) return at;
       }

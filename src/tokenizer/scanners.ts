@@ -1,3 +1,4 @@
+import type { SCRIPT_SPACE } from './categories.ts';
 import {
   astralClass,
   basicPlaneClasses,
@@ -5,7 +6,6 @@ import {
   LOWERISH,
   NEWLINE,
   NUMBER,
-  SCRIPT_SPACE,
   SPACE,
   UPPERISH,
 } from './categories.ts';

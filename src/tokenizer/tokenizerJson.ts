@@ -95,7 +95,7 @@ function readNormalizer(value: JsonValue, differences: string[]): NormalizationF
   if (value === null) return null;
   const type = isObject(value) ? value['type'] : undefined;
   if (type === 'NFC' || type === 'NFD' || type === 'NFKC' || type === 'NFKD') return type;
-  differences.push(`its normalizer is ${String(type)}, not a Unicode normalisation form`);
+  differences.push(`its normalizer is ${JSON.stringify(type)}, not a Unicode normalisation form`);
   return null;
 }
 
@@ -129,7 +129,7 @@ function readPreTokenizer(value: JsonValue, differences: string[]): PreTokenizat
 function scannerOf(split: JsonObject): 'qwen2' | 'cl100k' | 'o200k' | 'gpt2' | undefined {
   if (split['type'] !== 'Split' || !isObject(split['pattern'])) return undefined;
   // All these patterns cover all text, so "isolate the matches" and "remove all else" give the same pieces.
-  const behavior = String(split['behavior']).toLowerCase();
+  const behavior = typeof split['behavior'] === 'string' ? split['behavior'].toLowerCase() : '';
   const covers =
     (behavior === 'isolated' && split['invert'] !== true) ||
     (behavior === 'removed' && split['invert'] === true);
