@@ -1,6 +1,7 @@
 import { isObject, type JsonValue } from '../../core/json.ts';
 import type { DraftTrajectory } from '../format.ts';
 import type { DocumentSeen, Step, ToolCallStep } from '../schema.ts';
+import { isWebAddress } from './documentKey.ts';
 import { patchedFiles, RepoPaths } from './repoPath.ts';
 import {
   browsedDocuments,
@@ -35,7 +36,19 @@ export function extractDocuments(draft: DraftTrajectory): DocumentSeen[] {
       for (const document of orphanDocuments(step, search)) documents.push(document);
     }
   }
-  return documents.sort((a, b) => a.stepIndex - b.stepIndex);
+  return withTitles(documents).sort((a, b) => a.stepIndex - b.stepIndex);
+}
+
+/** A page known by its address only takes the title under which a search returned it. */
+function withTitles(documents: readonly DocumentSeen[]): DocumentSeen[] {
+  const titles = new Map<string, string>();
+  for (const { key, title } of documents) {
+    if (!isWebAddress(title) && title !== key && !titles.has(key)) titles.set(key, title);
+  }
+  return documents.map((document) => {
+    const title = isWebAddress(document.title) ? titles.get(document.key) : undefined;
+    return title === undefined ? document : { ...document, title };
+  });
 }
 
 function documentsOfCall(

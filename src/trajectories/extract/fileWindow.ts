@@ -87,7 +87,7 @@ export function numberedLines(
   let from = end;
   for (let tries = 0; tries < 40 && from > start; tries++) {
     const lineStart = Math.max(start, text.lastIndexOf('\n', from - 1) + 1);
-    const last = numberAt(text, lineStart, end);
+    const last = numberAt(text, lineStart, end) ?? bareNumber(text, lineStart, end);
     if (last !== null && last >= firstLine) return { first: firstLine, last };
     from = lineStart - 1;
   }
@@ -96,6 +96,12 @@ export function numberedLines(
 
 function numberAt(text: string, start: number, end: number): number | null {
   const match = NUMBERED.exec(text.slice(start, Math.min(end, start + 24)));
+  return match ? Number(match[1]) : null;
+}
+
+/** A last line that is only its number: the separator behind it was trimmed away with the end of the text. */
+function bareNumber(text: string, start: number, end: number): number | null {
+  const match = /^\s{0,8}(\d{1,7})$/.exec(text.slice(start, Math.min(end, start + 24)));
   return match ? Number(match[1]) : null;
 }
 

@@ -78,6 +78,14 @@ function withoutCalls(
   const offered = offeredTools(draft.metadata);
   const kind = offered.length > 0 ? kindOfNames(offered) : null;
   if (kind) return { kind, reason: `no tool called; offered were ${offered.slice(0, 4).join(', ')}` };
+  const named = promptTools(steps);
+  const promised = named.length > 0 ? kindOfNames(named) : null;
+  if (promised)
+    return { kind: promised, reason: `no tool called; the prompt offers ${named.slice(0, 4).join(', ')}` };
+  const folder = draft.metadata['cwd'];
+  if (typeof folder === 'string' && steps.length > 0 && !steps.some((step) => step.type === 'toolCall')) {
+    return { kind: 'swe', reason: 'no tool called; a turn of a coding session in a working folder' };
+  }
   const tallies = tallyCalls(steps);
   const all = merge([...tallies.values()]);
   if (all.count === 0) return { kind: 'other', reason: 'no tool called' };
@@ -144,6 +152,22 @@ function mentionsSchema(steps: readonly Step[]): boolean {
       /database schema|\bSQL query\b|\bschema\b[^.]{0,40}\btables?\b/i.test(text)
     );
   });
+}
+
+/** Tools that the prompt names in backticks or in a JSON list. */
+function promptTools(steps: readonly Step[]): string[] {
+  const names = new Set<string>();
+  for (const step of steps) {
+    if (step.type !== 'message' || step.role === 'assistant') continue;
+    const text = step.text.slice(0, PROMPT_LENGTH);
+    for (const match of text.matchAll(
+      /[Tt]he `(\w{3,40})` tool\b|"name"\s*:\s*"(\w{3,40})"\s*,\s*"description"/g,
+    )) {
+      names.add(match[1] ?? match[2] ?? '');
+      if (names.size >= 20) break;
+    }
+  }
+  return [...names];
 }
 
 /** Names of the tools that a run could have called, where its adapter keeps them. */

@@ -245,7 +245,9 @@ export function browsedDocuments(
   state.page = result.text;
   if (url) state.url = url;
   const listed = url && isSearchEnginePage(url) ? listedDocuments(result) : [];
-  if (listed.length > 1) return listed;
+  const listedLength = listed.reduce((sum, one) => sum + one.span.end - one.span.start, 0);
+  // Lists in a recognised page image are often rests of addresses; then the page is kept whole.
+  if (listed.length > 2 && listedLength > 80 * listed.length) return listed;
   if (
     /^\W*(?:error|exception|failed)\b/i.test(result.text.slice(0, 100)) ||
     /\bError 40\d\b/.test(result.text.slice(0, 200))
@@ -256,10 +258,12 @@ export function browsedDocuments(
   const span = trimmedSpan(result, start, result.text.length);
   if (!span) return [];
   const title =
-    shown?.title ?? pageTitle(result.text.slice(0, 2000)) ?? url ?? (call ? queryOf(call) : null) ?? 'page';
+    (shown?.title || pageTitle(result.text.slice(0, 2000))) ?? url ?? (call ? queryOf(call) : null) ?? 'page';
   const how = url && isSearchEnginePage(url) ? 'returned' : 'visited';
   return finish(result, [{ key: keyOf(url, title), title, how, span, rank: null }]);
 }
+
+const RECOGNISED = 'has detected the following text:';
 
 /** `Here is a screenshot of [title](url).` as web surfing agents say it. */
 function screenshotLink(text: string): { title: string; url: string; bodyStart: number } | null {
@@ -268,7 +272,11 @@ function screenshotLink(text: string): { title: string; url: string; bodyStart: 
   const match = /^\[((?:[^[\]]|\[[^[\]]*\])*)\]\(([^\s]+?)\)(?:\.\s|\s|$)/.exec(
     text.slice(at + 'screenshot of '.length, at + 4000),
   );
-  return match ? { title: match[1] ?? '', url: match[2] ?? '', bodyStart: lineEnd(text, at) } : null;
+  if (!match) return null;
+  // The page's own words follow its metadata, after the notice of the text recognition.
+  const recognised = text.indexOf(RECOGNISED, at);
+  const bodyStart = recognised < 0 ? lineEnd(text, at) : recognised + RECOGNISED.length;
+  return { title: match[1] ?? '', url: match[2] ?? '', bodyStart };
 }
 
 /** `Address:` or `URL:` in the head of a page. */

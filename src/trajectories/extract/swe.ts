@@ -12,7 +12,7 @@ import {
   type FileReading,
   type SimpleCommand,
 } from './shell.ts';
-import { argumentSpan, firstMark, jsonStringSpan, lineEnd, parseJson, spanIn } from './spans.ts';
+import { argumentSpan, firstMark, jsonStringSpan, lineEnd, parseJson, spanIn, trimmedSpan } from './spans.ts';
 import { argumentText, COMMAND_KEYS, PATH_KEYS, type ToolClass } from './toolClass.ts';
 
 /** What one run of a coding agent has open. */
@@ -108,15 +108,25 @@ function readDocuments(call: ToolCallStep, result: ToolResultStep, state: SweSta
 }
 
 /** A result that is JSON around the text: `{"output": …}`, `{"content": …}`. */
-function wrappedText(result: ToolResultStep): { text: string; span: TextRef } | null {
+function wrappedText(result: ToolResultStep): { text: string; span: TextRef; isHead: boolean } | null {
   if (firstMark(result.text) !== '{') return null;
   const value = parseJson(result.text);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
-  for (const key of ['output', 'stdout', 'content', 'text', 'result', 'file_content', 'observation']) {
+  for (const key of [
+    'output',
+    'stdout',
+    'output_head',
+    'content',
+    'text',
+    'result',
+    'file_content',
+    'observation',
+  ]) {
     const text = Object.hasOwn(value, key) ? value[key] : undefined;
     if (typeof text !== 'string' || text === '') continue;
     const span = jsonStringSpan(result, joinPath('', key), text);
-    return span && { text, span };
+    // A cut output given as head and tail: the head is one unbroken text.
+    return span && { text, span, isHead: key === 'output_head' };
   }
   return null;
 }
@@ -231,6 +241,9 @@ function sections(text: string): { path: string; start: number; end: number }[] 
       const last = parts[parts.length - 1];
       if (last) last.end = start;
       if (path !== undefined) parts.push({ path, start, end: text.length });
+    } else if (isGit && !isDiffLine(text, start, end)) {
+      const last = parts[parts.length - 1];
+      if (last?.end === text.length) last.end = start;
     }
     start = end + 1;
   }
@@ -238,6 +251,17 @@ function sections(text: string): { path: string; start: number; end: number }[] 
     ...part,
     end: Math.max(part.start + 1, trimEnd(text, part.start, part.end)),
   }));
+}
+
+/** Lines of a git diff begin with few marks; anything else is text after it. */
+function isDiffLine(text: string, start: number, end: number): boolean {
+  if (end === start) return true;
+  return (
+    ' +-@\\\r'.includes(text.charAt(start)) ||
+    /^(?:index |new file|deleted file|old mode|new mode|similarity |dissimilarity |rename |copy |Binary files|GIT binary)/.test(
+      text.slice(start, Math.min(end, start + 20)),
+    )
+  );
 }
 
 function trimEnd(text: string, start: number, end: number): number {
@@ -274,7 +298,7 @@ function searchedLines(
   const held: { path: string; start: number; end: number; first: number; last: number }[] = [];
   const close = (): void => {
     const open = held.pop();
-    const span = open && spanIn(result, open.start, open.end);
+    const span = open && trimmedSpan(result, open.start, open.end);
     if (!open || !span) return;
     const lines = open.first > 0 ? { first: open.first, last: Math.max(open.first, open.last) } : null;
     documents.push(seen(result, open.path, 'returned', span, lines));
@@ -300,6 +324,13 @@ function searchedLines(
     at = end + 1;
   }
   close();
+  // Matches without path and number, all from the one file that was searched.
+  if (documents.length === 0 && path !== null && !showsNoFile(result.text, start, stop)) {
+    const span = /^(?:No matches|Found \d+ |no results)/i.test(result.text)
+      ? null
+      : trimmedSpan(result, start, stop);
+    if (span) documents.push(seen(result, path, 'returned', span, null));
+  }
   return documents;
 }
 
@@ -387,7 +418,8 @@ function shownFiles(result: ToolResultStep, pieces: readonly Piece[], state: Swe
     : { text: result.text, span: spanIn(result, 0, result.text.length) };
   if (!base.span) return [];
   const window = fileWindow(base.text);
-  const parts = splitByEchoes(base.text, window.start, window.end, pieces);
+  const cut = wrapped?.isHead ? 'end' : result.isTruncated ? 'middle' : null;
+  const parts = splitByEchoes(base.text, window.start, window.end, pieces, cut);
   return parts.flatMap((part) => pieceDocuments(result, base.text, base.span, part, state));
 }
 
@@ -398,41 +430,52 @@ interface Part {
 }
 
 /** Divides an output at lines that `echo` printed, where each such line is there exactly once and in order. */
-function splitByEchoes(text: string, start: number, end: number, pieces: readonly Piece[]): Part[] {
+function splitByEchoes(
+  text: string,
+  start: number,
+  end: number,
+  pieces: readonly Piece[],
+  cut: 'end' | 'middle' | null,
+): Part[] {
   const whole = [{ pieces: pieces.filter((piece) => echoText(piece) === null), start, end }];
   const echoes = pieces.filter((piece) => echoText(piece) !== null);
   if (echoes.length === 0 || pieces.length === 1) return whole;
   const parts: Part[] = [];
   let at = start;
   let held: Piece[] = [];
+  let isLost = false;
   for (const piece of pieces) {
-    const echo = echoText(piece);
+    const echo = isLost ? null : echoText(piece);
     if (echo === null) {
-      held.push(piece);
+      if (echoText(piece) === null) held.push(piece);
       continue;
     }
-    const found = findLine(text, echo, at, end);
-    if (echo.trim().length < 3 || found < 0 || findLine(text, echo, found + 1, end) >= 0) {
-      const isRepeated = echoes.filter((other) => echoText(other) === echo).length > 1;
-      if (!isRepeated || found < 0 || echo.trim().length < 3) return whole;
+    const found = echo.length < 3 ? -1 : findLine(text, echo, at, end);
+    const isRepeated = echoes.filter((other) => echoText(other) === echo).length > 1;
+    if (found < 0 && cut === 'end') break;
+    if (found < 0 && cut === 'middle' && parts.length > 0) {
+      // What follows was cut away with this line: the rest cannot be divided.
+      isLost = true;
+      continue;
     }
-    if (held.length > 0) parts.push({ pieces: held, start: at, end: Math.max(at, found - 1) });
+    if (found < 0 || (!isRepeated && findLine(text, echo, found + 1, end) >= 0)) return whole;
+    if (held.length > 0) parts.push({ pieces: held, start: at, end: Math.max(at, trimEnd(text, at, found)) });
     held = [];
     at = Math.min(end, lineEnd(text, found) + 1);
   }
-  if (held.length > 0) parts.push({ pieces: held, start: at, end });
+  if (held.length > 0) parts.push({ pieces: held, start: at, end: Math.max(at, trimEnd(text, at, end)) });
   return parts;
 }
 
+/** The one line that an `echo` or `printf` prints; null for other commands, '\0' where it cannot be told. */
 function echoText(piece: Piece): string | null {
   const [command] = piece.commands;
-  if (piece.commands.length !== 1 || command?.words[0] !== 'echo') return null;
-  const text = command.words
-    .slice(command.words[1] === '-e' ? 2 : 1)
-    .join(' ')
-    .replace(/\\n/g, '\n')
-    .trim();
-  return text.includes('$') || text.includes('`') || text.includes('\n') ? '\0' : text;
+  const [name, ...words] = command?.words ?? [];
+  if (piece.commands.length !== 1 || (name !== 'echo' && name !== 'printf')) return null;
+  const given = words[0] === '-e' || words[0] === '--' ? words.slice(1) : words;
+  if (name === 'printf' && (given.length !== 1 || given[0]?.includes('%'))) return '\0';
+  const text = given.join(' ').replace(/\\n/g, '\n').trim();
+  return /[$`\n]/.test(text) ? '\0' : text;
 }
 
 /** Start of the line in [from, to) that is exactly `line`, -1 without one. */
@@ -460,6 +503,12 @@ function pieceDocuments(
   });
   const readers = part.pieces.filter((piece) => piece.reading !== null);
   const [first] = part.pieces;
+  const differ = part.pieces.map((piece) => piece.commands[0]).find((command) => command?.words[0] === 'git');
+  if (readers.length === 0 && differ && base.path === result.at.path) {
+    const how = differ.words.includes('diff') ? 'edited' : 'returned';
+    const changed = diffDocuments(result, part.start, part.end, how, state);
+    if (changed.length > 0) return changed;
+  }
   if (part.pieces.length === 1 && first && !first.reading) {
     const [command] = first.commands;
     if (!command || base.path !== result.at.path) return [];
@@ -473,8 +522,7 @@ function pieceDocuments(
         part.end,
       );
     }
-    const isDiff = command.words[0] === 'git' && command.words.includes('diff');
-    return diffDocuments(result, part.start, part.end, isDiff ? 'edited' : 'returned', state);
+    return [];
   }
   if (readers.length === 0 || showsNoFile(text, part.start, part.end)) return [];
   const [only] = readers;
@@ -539,6 +587,15 @@ function writtenFiles(
     const span = file !== undefined && words.length > 1 ? commandSpan(call, source, text, file) : null;
     return span && file !== undefined ? [seen(call, state.paths.normalise(file), 'edited', span, null)] : [];
   }
+  if (/^python[\d.]*$/.test(name) && command.hereDocument) {
+    return scriptWrites(
+      call,
+      text.slice(command.hereDocument.start, command.hereDocument.end),
+      text,
+      source,
+      state,
+    );
+  }
   const target =
     command.outputFile ?? (name === 'tee' ? (words.find((word) => !word.startsWith('-')) ?? null) : null);
   const body = command.hereDocument;
@@ -547,6 +604,25 @@ function writtenFiles(
   const span = commandSpan(call, source, text, content);
   const lines = { first: 1, last: countLines(content, 0, content.length) };
   return span ? [seen(call, state.paths.normalise(target), 'edited', span, lines)] : [];
+}
+
+/** Files that a Python script given on the command line writes: `open(path, 'w')`, `Path(path)` with write_text. */
+function scriptWrites(
+  call: ToolCallStep,
+  script: string,
+  text: string,
+  source: string,
+  state: SweState,
+): DocumentSeen[] {
+  const files = new Set<string>();
+  const writesPaths = /\.write_(?:text|bytes)\(/.test(script);
+  for (const match of script.matchAll(
+    /\b(open|Path)\(\s*(['"])([^'"\n]{1,300})\2(?:\s*,\s*['"]([wax][bt+]*)['"])?/g,
+  )) {
+    if (match[4] !== undefined || (match[1] === 'Path' && writesPaths)) files.add(match[3] ?? '');
+  }
+  const span = files.size === 0 ? null : commandSpan(call, source, text, script);
+  return span ? [...files].map((file) => seen(call, state.paths.normalise(file), 'edited', span, null)) : [];
 }
 
 /** Place of a part of the command; for one-line parts the whole command, so that the edit can be understood. */

@@ -175,6 +175,7 @@ export function classifyCall(call: ToolCallStep): ToolClass {
   if (searches && (query !== null || call.arguments === null || web)) return 'webSearch';
   if (words.length <= 3 && web && query !== null) return 'webSearch';
 
+  if (words.includes('surfer')) return 'browser';
   if (joined.startsWith('web_browser') || (words.includes('browser') && !query)) return 'browser';
   if (hasAny(words, BROWSER) && words.includes('web')) return 'browser';
   if (url !== null && /^\s*(?:https?:|www\.|[\w-]+\.\w{2,})/i.test(url)) return 'visit';

@@ -6,7 +6,7 @@ import { StepBuilder, wholeText } from '../blocks/stepBuilder.ts';
 import type { Detection, DraftTrajectory, FormatAdapter, FormatSample, RawRecord } from '../format.ts';
 import type { AnswerText, Outcome } from '../schema.ts';
 import { joinPath } from '../sourcePath.ts';
-import { looksLikeReact, reactParts, readReactText } from './reactTranscript.ts';
+import { looksLikeReact, questionKind, reactParts, readReactText } from './reactTranscript.ts';
 
 /**
  * FireAct and other fine-tuning sets of ReAct transcripts: `instruction`/`input`/`output` records, or chats
@@ -66,6 +66,7 @@ function readRecord(record: RawRecord): DraftTrajectory {
   const question = builder.steps.find((step) => step.type === 'message' && step.role === 'user');
   return draftOf(record, fireAct.id, builder, {
     id: filledField(value, 'id') ?? `${record.file}#${String(record.record)}`,
+    ...questionKind(builder.steps),
     task: question ? { text: question.text.trim(), at: question.at, via: 'the question' } : null,
     finalAnswer: ends.answer,
     outcome: outcomeOf(ends.verdict),

@@ -3,7 +3,13 @@ import { StepBuilder } from '../blocks/stepBuilder.ts';
 import type { Detection, DraftTrajectory, FormatAdapter, FormatSample, RawRecord } from '../format.ts';
 import type { GroundTruth, Outcome } from '../schema.ts';
 import { lineEnd } from '../extract/spans.ts';
-import { looksLikeReact, reactParts, readReactText, type ReactPart } from './reactTranscript.ts';
+import {
+  looksLikeReact,
+  questionKind,
+  reactParts,
+  readReactText,
+  type ReactPart,
+} from './reactTranscript.ts';
 
 /** Plain-text ReAct logs: `Question:` blocks of Thought, Action and Observation lines under section headings. */
 export const reactText: FormatAdapter = {
@@ -78,6 +84,7 @@ function readBlock(
   const id = `${record.file}#${String(record.record)}`;
   return draftOf(record, reactText.id, builder, {
     id: number === null ? id : `${id}.${String(number)}`,
+    ...questionKind(builder.steps),
     task: question
       ? { text: text.slice(question.start, question.end).trim(), at: builder.position(''), via: 'Question:' }
       : null,

@@ -1,7 +1,8 @@
 import { lineEnd } from '../extract/spans.ts';
 import type { StepBuilder } from '../blocks/stepBuilder.ts';
 import { parseObject, trimmedSlice } from '../blocks/stepBuilder.ts';
-import type { AnswerText } from '../schema.ts';
+import type { DraftTrajectory } from '../format.ts';
+import type { AnswerText, Step } from '../schema.ts';
 
 /** A labelled part of a ReAct text; the content is characters [start, end) of the whole. */
 export interface ReactPart {
@@ -127,4 +128,13 @@ function closingBracket(text: string, open: number, end: number): number {
   if (last >= open) return last;
   const later = text.indexOf(']', open);
   return later >= 0 && later < end ? later : end;
+}
+
+/** The kind of a run that answered at once: the sets hold search questions, whatever this run did. */
+export function questionKind(steps: readonly Step[]): Pick<DraftTrajectory, 'kind'> {
+  const calls = steps.filter((step) => step.type === 'toolCall');
+  const isBare = calls.every((call) => /^(?:finish|answer)$/i.test(call.name));
+  return isBare
+    ? { kind: { kind: 'search', reason: 'ReAct question answering; this run finished without a search' } }
+    : {};
 }
