@@ -1,7 +1,8 @@
 import type { FormatAdapter } from '../format.ts';
+import { researchFormats } from './researchFormats.ts';
 
 /** Every format that can be read. Where two are equally sure of a file, the earlier one reads it. */
-export const formats: readonly FormatAdapter[] = [];
+export const formats: readonly FormatAdapter[] = [...researchFormats];
 
 /** The adapter with this id, or null when there is none. */
 export function formatById(id: string): FormatAdapter | null {

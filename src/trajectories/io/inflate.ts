@@ -112,7 +112,7 @@ async function* inflate(
         return;
       }
       isFirst = false;
-      for (let at = 0; at < chunk.length; ) {
+      for (let at = 0; at < chunk.length;) {
         const piece = chunk.subarray(at, at + pushBytes);
         const before = pending;
         decoder.push(piece, false);
@@ -127,9 +127,7 @@ async function* inflate(
           return;
         }
         pushBytes =
-          made > piece.length * SUSPICIOUS_RATIO
-            ? SMALLEST_PUSH
-            : Math.min(LARGEST_PUSH, pushBytes * 2);
+          made > piece.length * SUSPICIOUS_RATIO ? SMALLEST_PUSH : Math.min(LARGEST_PUSH, pushBytes * 2);
         if (pending >= PIECE_BYTES) yield take();
       }
     }

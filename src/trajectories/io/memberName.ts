@@ -5,7 +5,10 @@
 export function safeMemberName(name: string): { readonly name: string; readonly wasUnsafe: boolean } {
   // eslint-disable-next-line no-control-regex -- control characters are what this is about
   const visible = name.replace(/[\u0000-\u001f\u007f\u202a-\u202e\u2066-\u2069]/g, '�');
-  const parts = visible.replaceAll('\\', '/').replace(/^[A-Za-z]:/, '').split('/');
+  const parts = visible
+    .replaceAll('\\', '/')
+    .replace(/^[A-Za-z]:/, '')
+    .split('/');
   const kept = parts.filter((part) => part !== '' && part !== '.' && part !== '..');
   const safe = kept.join('/') || 'unnamed';
   const wasUnsafe = parts.includes('..') || visible !== name || /^(?:[A-Za-z]:|[\\/])/.test(name);

@@ -53,13 +53,19 @@ async function parsePieces(bytes: Uint8Array, yielder: Yielder, level: number): 
     : parseElements(bytes, start, yielder, level);
 }
 
-async function parseElements(bytes: Uint8Array, start: number, yielder: Yielder, level: number): Promise<JsonValue> {
+async function parseElements(
+  bytes: Uint8Array,
+  start: number,
+  yielder: Yielder,
+  level: number,
+): Promise<JsonValue> {
   const result: JsonValue[] = [];
   // Small neighbours are parsed together: one call an element would cost more than the parsing.
   let groupStart = -1;
   const flush = (end: number): void => {
     if (groupStart === -1) return;
-    for (const value of parseText(bytes.subarray(groupStart, end), '[', ']') as JsonValue[]) result.push(value);
+    for (const value of parseText(bytes.subarray(groupStart, end), '[', ']') as JsonValue[])
+      result.push(value);
     groupStart = -1;
   };
   let at = skipBlank(bytes, start + 1, bytes.length);
@@ -86,7 +92,12 @@ async function parseElements(bytes: Uint8Array, start: number, yielder: Yielder,
   }
 }
 
-async function parseMembers(bytes: Uint8Array, start: number, yielder: Yielder, level: number): Promise<JsonValue> {
+async function parseMembers(
+  bytes: Uint8Array,
+  start: number,
+  yielder: Yielder,
+  level: number,
+): Promise<JsonValue> {
   const result: JsonObject = {};
   let groupStart = -1;
   const define = (key: string, value: JsonValue): void => {
@@ -146,7 +157,12 @@ async function endOfValue(bytes: Uint8Array, at: number, yielder: Yielder): Prom
   const first = bytes[at];
   if (first !== OPEN_BRACE && first !== OPEN_BRACKET && first !== QUOTE) {
     let end = at;
-    while (end < bytes.length && bytes[end] !== COMMA && bytes[end] !== CLOSE_BRACE && bytes[end] !== CLOSE_BRACKET)
+    while (
+      end < bytes.length &&
+      bytes[end] !== COMMA &&
+      bytes[end] !== CLOSE_BRACE &&
+      bytes[end] !== CLOSE_BRACKET
+    )
       end++;
     return end;
   }

@@ -1,6 +1,5 @@
 /** What a file is by its first bytes, where these tell. Null: text, JSON or unknown binary data. */
-export type Magic =
-  'zip' | 'gzip' | 'zstd' | 'parquet' | 'sqlite' | 'tar' | 'utf-16le' | 'utf-16be' | null;
+export type Magic = 'zip' | 'gzip' | 'zstd' | 'parquet' | 'sqlite' | 'tar' | 'utf-16le' | 'utf-16be' | null;
 
 /** Bytes of a file's beginning that recognition wants to see. */
 export const HEAD_BYTES = 64 * 1024;

@@ -82,6 +82,17 @@ export function rangeSource(parent: ByteSource, name: string, start: number, end
   };
 }
 
+/** The same bytes under another name. */
+export function namedSource(source: ByteSource, name: string): ByteSource {
+  return {
+    name,
+    sizeBytes: source.sizeBytes,
+    seekable: source.seekable,
+    read: (start, end) => source.read(start, end),
+    stream: (start, signal) => source.stream(start, signal),
+  };
+}
+
 /** A source whose bytes can only be produced from the beginning on (compressed, transcoded). */
 export function sequentialSource(
   name: string,

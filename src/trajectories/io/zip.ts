@@ -63,7 +63,10 @@ export async function readZipDirectory(source: ByteSource, sizeBytes: number): P
   return { entries: await searchEntries(source), isRebuilt: true };
 }
 
-async function readEnd64(source: ByteSource, endAt: number): Promise<{ size: number; offset: number } | null> {
+async function readEnd64(
+  source: ByteSource,
+  endAt: number,
+): Promise<{ size: number; offset: number } | null> {
   if (endAt < 20) return null;
   const locator = viewOf(await source.read(endAt - 20, endAt));
   if (locator.byteLength < 20 || locator.getUint32(0, true) !== END64_LOCATOR) return null;
@@ -136,7 +139,8 @@ async function searchEntries(source: ByteSource): Promise<ZipEntry[]> {
     while (at !== -1 && at + 4 <= bytes.length) {
       const signature = view.getUint32(at, true);
       if (signature === LOCAL) marks.push({ at: base + at, isEntry: true });
-      else if (signature === CENTRAL || signature === DESCRIPTOR) marks.push({ at: base + at, isEntry: false });
+      else if (signature === CENTRAL || signature === DESCRIPTOR)
+        marks.push({ at: base + at, isEntry: false });
       at = bytes.indexOf(0x50, at + 1);
     }
     carry = bytes.slice(Math.max(0, bytes.length - 3));

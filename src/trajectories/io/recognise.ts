@@ -1,0 +1,251 @@
+import { isObject, type JsonValue } from '../../core/json.ts';
+import type { Detection, FormatAdapter, FormatSample, RawRecord } from '../format.ts';
+import { ElementSplitter, type ElementShape } from './elementSplitter.ts';
+import { LineSplitter } from './lineSplitter.ts';
+import { parseMembers, scanMembers, type Member } from './members.ts';
+import { decodeUtf8, parseRecord } from './parseRecord.ts';
+import type { Probe } from './probe.ts';
+import { salvageObject } from './salvage.ts';
+import { memorySource } from './sources.ts';
+import { splitSource } from './splitSource.ts';
+import type { Splitter } from './splitter.ts';
+import { OPEN_BRACKET } from './valueScanner.ts';
+
+/** Records that recognition looks at. */
+export const SAMPLE_RECORDS = 20;
+/** Bytes of an envelope that are kept beside the records. */
+export const ENVELOPE_BYTES = 16 * 1024 * 1024;
+/** Text of a sample that is not JSON. */
+const TEXT_SAMPLE_BYTES = 256 * 1024;
+/** From here on a whole object is taken for one run even if one of its lists looks like runs of another format. */
+const SURE = 0.5;
+
+/** How the records of a file are cut out of it. */
+export type Cut =
+  | { readonly type: 'lines' }
+  | { readonly type: 'sequence' }
+  | { readonly type: 'list'; readonly shape: 'array' | 'map' }
+  /** The file is one record. */
+  | { readonly type: 'whole' }
+  /** Elements of one member of the file's object. */
+  | {
+      readonly type: 'inner';
+      readonly member: string;
+      readonly shape: 'array' | 'map';
+      /** Offset of the list's opening bracket. */
+      readonly listStart: number;
+      readonly isWrapped: boolean;
+    }
+  | { readonly type: 'text' };
+
+/** A way to read a file, and how sure its adapter is of it. */
+export interface Recognition {
+  readonly adapter: FormatAdapter;
+  readonly detection: Detection;
+  readonly cut: Cut;
+  readonly layout: FormatSample['container'];
+}
+
+/** The surest of the adapters; the first of equals. An adapter that throws is not sure of anything. */
+export function detectBest(
+  sample: FormatSample,
+  adapters: readonly FormatAdapter[],
+): { readonly adapter: FormatAdapter; readonly detection: Detection } | null {
+  let best: { adapter: FormatAdapter; detection: Detection } | null = null;
+  if (sample.records.length === 0) return null;
+  for (const adapter of adapters) {
+    let detection: Detection | null = null;
+    try {
+      detection = adapter.detect(sample);
+    } catch {
+      continue;
+    }
+    if (detection && detection.certainty > (best?.detection.certainty ?? 0)) best = { adapter, detection };
+  }
+  return best;
+}
+
+/** The splitter for a cut, and where in the file it begins. */
+export function splitterFor(cut: Cut, probe: Pick<Probe, 'start'>): { splitter: Splitter; from: number } {
+  if (cut.type === 'list') return { splitter: new ElementSplitter(cut.shape), from: probe.start };
+  if (cut.type === 'sequence') return { splitter: new ElementSplitter('sequence'), from: probe.start };
+  if (cut.type === 'inner') return { splitter: new ElementSplitter(cut.shape, true), from: cut.listStart };
+  return { splitter: new LineSplitter(), from: probe.start };
+}
+
+/**
+ * Finds out what a text file holds. Adapters see its first records in each way the file can be cut; a file
+ * that is one object may be one run, a map of runs, or an envelope around a list of runs.
+ * @param maxWhole bytes of an object that may still be read as one record
+ */
+export async function recogniseText(
+  file: string,
+  probe: Probe,
+  adapters: readonly FormatAdapter[],
+  envelope: JsonValue | null,
+  maxWhole: number,
+): Promise<Recognition | null> {
+  if (probe.kind === 'text') {
+    const { text } = decodeUtf8(probe.prefix.subarray(probe.start, probe.start + TEXT_SAMPLE_BYTES));
+    const records = [rawRecord(file, 0, text)];
+    const best = detectBest({ file, container: 'text', records, envelope }, adapters);
+    return best && { ...best, cut: { type: 'text' }, layout: 'text' };
+  }
+  if (probe.kind === 'object') return recogniseObject(file, probe, adapters, envelope, maxWhole);
+  const cut: Cut = probe.kind === 'array' ? { type: 'list', shape: 'array' } : { type: probe.kind };
+  const layout = probe.kind === 'array' ? 'json-array' : 'json-lines';
+  const { splitter, from } = splitterFor(cut, probe);
+  const records = await sampleRecords(file, probe.prefix, from, splitter);
+  const best = detectBest({ file, container: layout, records, envelope }, adapters);
+  return best && { ...best, cut, layout };
+}
+
+async function recogniseObject(
+  file: string,
+  probe: Probe,
+  adapters: readonly FormatAdapter[],
+  envelope: JsonValue | null,
+  maxWhole: number,
+): Promise<Recognition | null> {
+  const { prefix, start } = probe;
+  const members = scanMembers(prefix, start);
+  const whole = wholeCandidate(file, probe, adapters, envelope, maxWhole);
+  const candidates = [
+    await mapCandidate(file, probe, members, adapters, envelope),
+    ...(await innerCandidates(file, probe, members, adapters)),
+  ].filter((candidate) => candidate !== null);
+  let best: Recognition | null = null;
+  for (const candidate of candidates) {
+    if (candidate.detection.certainty > (best?.detection.certainty ?? 0)) best = candidate;
+  }
+  if (!whole) return best;
+  if (!best) return whole;
+  const isSame = best.adapter.id === whole.adapter.id && best.adapter.unit === 'record';
+  // The same format in finer pieces: each run can be opened without the others.
+  if (isSame && best.detection.certainty >= whole.detection.certainty) return best;
+  return whole.detection.certainty >= Math.min(SURE, best.detection.certainty) ? whole : best;
+}
+
+function wholeCandidate(
+  file: string,
+  probe: Probe,
+  adapters: readonly FormatAdapter[],
+  envelope: JsonValue | null,
+  maxWhole: number,
+): Recognition | null {
+  const { prefix, start, end, isWhole } = probe;
+  if (end === null && !isWhole) return null;
+  if ((end ?? prefix.length) - start > maxWhole) return null;
+  const bytes = prefix.subarray(start, end ?? prefix.length);
+  const parsed = parseRecord(bytes);
+  // A cut or damaged object is recognised by what is sound of it.
+  const value = parsed.ok ? parsed.value : salvageObject(bytes)?.value;
+  if (value === undefined) return null;
+  const sample = { file, container: 'json', records: [rawRecord(file, 0, value)], envelope } as const;
+  const best = detectBest(sample, adapters);
+  return best && { ...best, cut: { type: 'whole' }, layout: 'json' };
+}
+
+async function mapCandidate(
+  file: string,
+  probe: Probe,
+  members: readonly Member[],
+  adapters: readonly FormatAdapter[],
+  envelope: JsonValue | null,
+): Promise<Recognition | null> {
+  const looked = members.slice(0, SAMPLE_RECORDS);
+  const isMap = looked.length > 0 && looked.every(({ start }) => isNested(probe.prefix[start]));
+  if (!isMap) return null;
+  const cut: Cut = { type: 'list', shape: 'map' };
+  const { splitter, from } = splitterFor(cut, probe);
+  const records = await sampleRecords(file, probe.prefix, from, splitter);
+  const best = detectBest({ file, container: 'json-map', records, envelope }, adapters);
+  return best && { ...best, cut, layout: 'json-map' };
+}
+
+async function innerCandidates(
+  file: string,
+  probe: Probe,
+  members: readonly Member[],
+  adapters: readonly FormatAdapter[],
+): Promise<Recognition[]> {
+  const { prefix } = probe;
+  const found: Recognition[] = [];
+  for (const member of members) {
+    const size = (member.end ?? prefix.length) - member.start;
+    const first = prefix[member.start];
+    if (!isNested(first) || size < prefix.length / 8) continue;
+    const shape = first === OPEN_BRACKET ? 'array' : 'map';
+    const records = await sampleInner(file, prefix, member, shape);
+    if (!records.some((record) => isObject(record.value))) continue;
+    const envelope = parseMembers(prefix, members, member.key, ENVELOPE_BYTES);
+    const place = { type: 'inner', member: member.key, shape, listStart: member.start } as const;
+    const layout = shape === 'array' ? 'json-array' : 'json-map';
+    const split = detectBest({ file, container: layout, records, envelope }, adapters);
+    if (split) found.push({ ...split, cut: { ...place, isWrapped: false }, layout });
+    if (member.end !== null && probe.isWhole) continue;
+    // Too large to be read as one: the object with a list of one stands for it.
+    const wrapped = records.slice(0, 1).map((record) => wrapRecord(record, envelope, member.key, shape));
+    const asWhole = detectBest({ file, container: 'json', records: wrapped, envelope: null }, adapters);
+    if (asWhole) found.push({ ...asWhole, cut: { ...place, isWrapped: true }, layout: 'json' });
+  }
+  return found;
+}
+
+/** The object around a list, with this record as the list's only element. */
+export function wrapRecord(
+  record: RawRecord,
+  envelope: JsonValue | null,
+  member: string,
+  shape: 'array' | 'map',
+): RawRecord {
+  const around = isObject(envelope) ? Object.entries(envelope) : [];
+  const list = shape === 'array' ? [record.value] : Object.fromEntries([[record.key ?? '', record.value]]);
+  return { ...record, value: Object.fromEntries([...around, [member, list]]) };
+}
+
+function sampleInner(
+  file: string,
+  prefix: Uint8Array,
+  member: Member,
+  shape: ElementShape,
+): Promise<RawRecord[]> {
+  return sampleRecords(file, prefix, member.start, new ElementSplitter(shape, true));
+}
+
+/** The first sound records of a prefix. What is broken by the prefix's own end does not matter here. */
+async function sampleRecords(
+  file: string,
+  prefix: Uint8Array,
+  from: number,
+  splitter: Splitter,
+): Promise<RawRecord[]> {
+  const records: RawRecord[] = [];
+  let index = 0;
+  for await (const batch of splitSource(memorySource(file, prefix), from, splitter)) {
+    for (const item of batch) {
+      const record = index++;
+      if (item.type === 'broken') continue;
+      const parsed = item.parsed ?? parseRecord(item.bytes);
+      if (!parsed.ok) continue;
+      records.push({
+        file,
+        record,
+        byteStart: item.start,
+        byteEnd: item.end,
+        key: item.key,
+        value: parsed.value,
+      });
+      if (records.length === SAMPLE_RECORDS) return records;
+    }
+  }
+  return records;
+}
+
+function rawRecord(file: string, record: number, value: JsonValue): RawRecord {
+  return { file, record, byteStart: null, byteEnd: null, key: null, value };
+}
+
+function isNested(byte: number | undefined): boolean {
+  return byte === 0x7b || byte === 0x5b;
+}
