@@ -1,5 +1,5 @@
 import type { AgentKind, Trajectory } from '../trajectories/schema.ts';
-import type { Gathered, ReadText, Refusal } from './contextDocument.ts';
+import type { Gathered, Refusal } from './contextDocument.ts';
 import { agentSftExample } from './control/agentSft.ts';
 import type { TokenCounter } from './countText.ts';
 import { gatherSearch } from './evidenceSearch.ts';
@@ -36,13 +36,8 @@ export type CompileOutcome =
 /**
  * Compiles one trajectory into one long-context question-answer pair, or says why not: verify, gather evidence,
  * check, order, pack. Pure and deterministic; runs in any worker.
- * @param readText reads strings of the raw record, for looks whose text no step holds verbatim
  */
-export function compileTrajectory(
-  trajectory: Trajectory,
-  context: CompileContext,
-  readText: ReadText | null = null,
-): CompileOutcome {
+export function compileTrajectory(trajectory: Trajectory, context: CompileContext): CompileOutcome {
   const kind = context.options.kindOverrides[trajectory.id] ?? trajectory.kind.kind;
   const reject = (refusal: Refusal): { rejection: Rejection } => ({
     rejection: {
@@ -55,7 +50,7 @@ export function compileTrajectory(
       reason: refusal.reason,
     },
   });
-  const built = buildExample(trajectory, kind, context, readText);
+  const built = buildExample(trajectory, kind, context);
   if (!built.ok) return reject(built.refusal);
   const { example, acc } = built;
   const excluded = (context.options.excludeFlags ?? []).find((flag) => example.flags.includes(flag));
@@ -73,12 +68,7 @@ type Built =
   | { readonly ok: true; readonly example: Example; readonly acc: ArmTokens | null }
   | { readonly ok: false; readonly refusal: Refusal };
 
-function buildExample(
-  trajectory: Trajectory,
-  kind: AgentKind,
-  context: CompileContext,
-  readText: ReadText | null,
-): Built {
+function buildExample(trajectory: Trajectory, kind: AgentKind, context: CompileContext): Built {
   const { options, counter } = context;
   if (kind === 'other') {
     const reason = `neither a search, SWE nor SQL run (${trajectory.kind.reason}); set its kind if you know better`;
@@ -96,9 +86,9 @@ function buildExample(
 
   let result;
   if (kind === 'sql') {
-    result = gatherSql(trajectory, context.catalog, readText, isVerified);
+    result = gatherSql(trajectory, context.catalog, isVerified);
     if (!result.ok && result.refusal.code === 'not-verified' && options.acceptUnverified) {
-      result = gatherSql(trajectory, context.catalog, readText, true);
+      result = gatherSql(trajectory, context.catalog, true);
       if (result.ok)
         result = {
           ...result,
@@ -106,10 +96,7 @@ function buildExample(
         };
     }
   } else {
-    result =
-      kind === 'search'
-        ? gatherSearch(trajectory, readText)
-        : gatherSwe(trajectory, options.sweAnswer, readText);
+    result = kind === 'search' ? gatherSearch(trajectory) : gatherSwe(trajectory, options.sweAnswer);
   }
   if (!result.ok) return result;
   const gathered: Gathered = {

@@ -1,4 +1,6 @@
-import type { DocumentSeen, TextRef, Trajectory } from '../trajectories/schema.ts';
+import type { JsonValue } from '../core/json.ts';
+import type { DocumentSeen, Step, TextRef, Trajectory } from '../trajectories/schema.ts';
+import { JSON_TEXT_SEGMENT, textAt } from '../trajectories/sourcePath.ts';
 import type { CheckResult, EvidenceRole, EvidenceSource, Rejection } from './types.ts';
 
 /** What a document is called in the context. */
@@ -62,29 +64,47 @@ export function refuse(
   return { ok: false, refusal: { stage, code, reason } };
 }
 
-/** Reads the string at a position of the raw record; null when there is none. */
-export type ReadText = (position: { file: string; record: number; path: string }) => string | null;
-
-/** The verbatim text of a look, or null when its source cannot be read. */
-export function textOfSpan(
-  trajectory: Trajectory,
-  stepIndex: number,
-  span: TextRef,
-  readText: ReadText | null,
-): string | null {
+/**
+ * The verbatim text of a look, or null when its step does not hold it. A look lies in its step's own string, in
+ * the JSON text that this string is, or in the arguments object of a call; so the raw record is not needed.
+ */
+export function textOfSpan(trajectory: Trajectory, stepIndex: number, span: TextRef): string | null {
   const step = trajectory.steps[stepIndex];
-  if (
-    step?.range &&
-    step.at.path === span.path &&
-    step.at.record === span.record &&
-    step.at.file === span.file &&
-    span.start >= step.range.start &&
-    span.end <= step.range.end
-  ) {
+  if (!step || step.at.record !== span.record || step.at.file !== span.file) return null;
+  if (step.at.path === span.path) {
+    if (!step.range || span.start < step.range.start || span.end > step.range.end) return null;
     return step.text.slice(span.start - step.range.start, span.end - step.range.start);
   }
-  const whole = readText?.(span) ?? null;
+  if (!span.path.startsWith(`${step.at.path}/`)) return null;
+  const rest = span.path.slice(step.at.path.length);
+  const whole = rest.startsWith(jsonPrefix)
+    ? textAt(parsedText(step), rest.slice(jsonPrefix.length))
+    : innerText(step, rest);
   return whole === null || span.end > whole.length ? null : whole.slice(span.start, span.end);
+}
+
+const jsonPrefix = `/${JSON_TEXT_SEGMENT}`;
+
+/** Parsed JSON texts of steps; several looks lie in one result. */
+const parsedTexts = new WeakMap<Step, { readonly value: JsonValue }>();
+
+function parsedText(step: Step): JsonValue {
+  let parsed = parsedTexts.get(step);
+  if (!parsed) {
+    let value: JsonValue = null;
+    try {
+      value = JSON.parse(step.text) as JsonValue;
+    } catch {
+      // Not JSON: the look has no verbatim text.
+    }
+    parsed = { value };
+    parsedTexts.set(step, parsed);
+  }
+  return parsed.value;
+}
+
+function innerText(step: Step, rest: string): string | null {
+  return step.type === 'toolCall' && step.arguments ? textAt(step.arguments, rest) : null;
 }
 
 /** The position of a look as it is written into an example. */
@@ -101,12 +121,12 @@ export interface Look {
 }
 
 /** The looks of a trajectory that hold text, by document key in the order of the first look. */
-export function looksByDocument(trajectory: Trajectory, readText: ReadText | null): Map<string, Look[]> {
+export function looksByDocument(trajectory: Trajectory): Map<string, Look[]> {
   const groups = new Map<string, Look[]>();
   for (const seen of trajectory.documents) {
     const step = trajectory.steps[seen.stepIndex];
     if (!step || step.isDemonstration) continue;
-    const text = textOfSpan(trajectory, seen.stepIndex, seen.span, readText);
+    const text = textOfSpan(trajectory, seen.stepIndex, seen.span);
     if (text === null || text.trim() === '') continue;
     const look = { seen, text, turn: step.turn, isError: step.type === 'toolResult' && step.isError };
     const group = groups.get(seen.key);

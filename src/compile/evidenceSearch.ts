@@ -9,7 +9,6 @@ import {
   type DroppedPiece,
   type GatherResult,
   type Look,
-  type ReadText,
 } from './contextDocument.ts';
 import type { CheckResult } from './types.ts';
 
@@ -23,11 +22,11 @@ const tellingLength = 3;
  *   (agents often answer from a result list without opening anything);
  * - visited pages are tier-1 distractors when the final answer cites some visited pages by address and not these.
  */
-export function gatherSearch(trajectory: Trajectory, readText: ReadText | null): GatherResult {
+export function gatherSearch(trajectory: Trajectory): GatherResult {
   const answer = answerOf(trajectory);
   if (answer === null)
     return refuse('answer', 'no-answer', 'there is neither a ground truth nor a final answer');
-  const groups = looksByDocument(trajectory, readText);
+  const groups = looksByDocument(trajectory);
   if (groups.size === 0) {
     return refuse('evidence', 'no-documents', 'no search result or page text was found in the tool results');
   }

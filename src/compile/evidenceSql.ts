@@ -10,7 +10,6 @@ import {
   type DroppedPiece,
   type Gathered,
   type GatherResult,
-  type ReadText,
 } from './contextDocument.ts';
 import type { CatalogDatabase, CatalogTable, DatabaseCatalog } from './sql/catalog.ts';
 import { compareRows } from './sql/compareResults.ts';
@@ -35,7 +34,6 @@ const maxAnswerRows = 200;
 export function gatherSql(
   trajectory: Trajectory,
   catalog: DatabaseCatalog | null,
-  readText: ReadText | null,
   isVerified: boolean,
 ): GatherResult {
   const final = answeringQuery(trajectory);
@@ -54,9 +52,9 @@ export function gatherSql(
       final.sql,
     ]);
     if (match.candidates.length > 0) {
-      return gatherFromDatabase(trajectory, final, match.candidates, match.reason, readText, isVerified);
+      return gatherFromDatabase(trajectory, final, match.candidates, match.reason, isVerified);
     }
-    if (!hasRows(final, trajectory, readText))
+    if (!hasRows(final, trajectory))
       return refuse('evidence', 'no-database', `${match.reason}, and the log shows no result`);
   }
   if (!isVerified) {
@@ -66,7 +64,7 @@ export function gatherSql(
       'the gold SQL can only be compared on the database; give it with --database',
     );
   }
-  return gatherFromObservations(trajectory, final, readText);
+  return gatherFromObservations(trajectory, final);
 }
 
 interface FinalQuery {
@@ -102,13 +100,9 @@ function squeeze(sql: string): string {
   return sql.replace(/\s+/g, ' ').trim().replace(/;$/, '').trim().toLowerCase();
 }
 
-function observedText(
-  trajectory: Trajectory,
-  run: QueryRun | null,
-  readText: ReadText | null,
-): string | null {
+function observedText(trajectory: Trajectory, run: QueryRun | null): string | null {
   if (!run?.result) return null;
-  return textOfSpan(trajectory, resultStep(trajectory, run), run.result, readText);
+  return textOfSpan(trajectory, resultStep(trajectory, run), run.result);
 }
 
 /** Index of the step that holds a query's result. */
@@ -119,8 +113,8 @@ function resultStep(trajectory: Trajectory, run: QueryRun): number {
   return step?.index ?? run.stepIndex;
 }
 
-function hasRows(final: FinalQuery, trajectory: Trajectory, readText: ReadText | null): boolean {
-  const text = observedText(trajectory, final.run, readText);
+function hasRows(final: FinalQuery, trajectory: Trajectory): boolean {
+  const text = observedText(trajectory, final.run);
   return text !== null && readObservedRows(text) !== null;
 }
 
@@ -129,10 +123,9 @@ function gatherFromDatabase(
   final: FinalQuery,
   candidates: readonly CatalogDatabase[],
   matchReason: string,
-  readText: ReadText | null,
   isVerified: boolean,
 ): GatherResult {
-  const text = observedText(trajectory, final.run, readText);
+  const text = observedText(trajectory, final.run);
   const observed = text === null ? null : readObservedRows(text);
   const attempts = candidates.map((database) => ({ database, ...execute(database, final.sql, observed) }));
   // A candidate whose result equals the log's is the right one; the order of names decides between equals.
@@ -374,12 +367,8 @@ function firstMention(trajectory: Trajectory, table: string): { turn: number; st
  * Without the database: what the log shows of each table. The observation of the answering query itself stays
  * out (it is the answer); schema and knowledge look-ups are notes.
  */
-function gatherFromObservations(
-  trajectory: Trajectory,
-  final: FinalQuery,
-  readText: ReadText | null,
-): GatherResult {
-  const answerText = observedText(trajectory, final.run, readText);
+function gatherFromObservations(trajectory: Trajectory, final: FinalQuery): GatherResult {
+  const answerText = observedText(trajectory, final.run);
   if (answerText === null) {
     return refuse(
       'answer',
@@ -409,7 +398,7 @@ function gatherFromObservations(
   const taken = new Set<number>();
   for (const run of trajectory.queries) {
     const index = resultStep(trajectory, run);
-    const text = observedText(trajectory, run, readText);
+    const text = observedText(trajectory, run);
     taken.add(index);
     if (text === null || text.trim() === '' || run.succeeded === false || run.result!.path === answerPath)
       continue;

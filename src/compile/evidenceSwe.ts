@@ -8,7 +8,6 @@ import {
   type ContextWindow,
   type GatherResult,
   type Look,
-  type ReadText,
 } from './contextDocument.ts';
 import { oldLines, parsePatch, patchEditedCode, patchFileList, type PatchFile } from './patch.ts';
 import { patchFromEdits } from './patchFromEdits.ts';
@@ -19,11 +18,7 @@ import type { CheckResult, EvidenceSource, SweAnswerForm } from './types.ts';
  * opened its files, else the agent's own), files opened but not modified are tier-1 distractors, at the content
  * the agent saw before its own first edit. The answer is the patch, the edited code or the list of files.
  */
-export function gatherSwe(
-  trajectory: Trajectory,
-  form: SweAnswerForm,
-  readText: ReadText | null,
-): GatherResult {
+export function gatherSwe(trajectory: Trajectory, form: SweAnswerForm): GatherResult {
   const candidates = patchCandidates(trajectory);
   if (candidates.length === 0) {
     return refuse(
@@ -32,7 +27,7 @@ export function gatherSwe(
       'the run left no patch, no gold patch is known, and no edit call shows the change',
     );
   }
-  const groups = looksByDocument(trajectory, readText);
+  const groups = looksByDocument(trajectory);
   if (groups.size === 0) {
     return refuse('evidence', 'no-files', 'no file content was found in the tool results');
   }

@@ -1,0 +1,117 @@
+import type { Tokenizer } from '../../tokenizer/types.ts';
+import type { Example, ExampleMessage } from '../types.ts';
+import { escapeMediaTags } from './mediaTags.ts';
+
+export const exportTargets = [
+  'openai',
+  'sharegpt',
+  'acc',
+  'prompt-completion',
+  'token-ids',
+  'parquet',
+] as const;
+export type ExportTarget = (typeof exportTargets)[number];
+
+export interface ExportOptions {
+  readonly escapeMedia: boolean;
+}
+
+/** Renders messages as the model's chat template does. `generated`: what the model writes. */
+export interface ChatRenderer {
+  render(messages: readonly ExampleMessage[]): {
+    text: string;
+    generated: readonly { start: number; end: number }[];
+  };
+}
+
+/** A row of the JSON-lines exports, in written key order. */
+export type ExportRow = Record<string, unknown>;
+
+function cleanMessages(example: Example, options: ExportOptions): ExampleMessage[] {
+  return example.messages.map((message) => ({
+    ...message,
+    content: options.escapeMedia ? escapeMediaTags(message.content) : message.content,
+  }));
+}
+
+/** OpenAI chat messages; multi-turn controls keep their role mask as `weight` (0 = context only). */
+export function openAiRow(example: Example, options: ExportOptions): ExportRow {
+  const messages = cleanMessages(example, options).map((message) => ({
+    role: message.role,
+    content: message.content,
+    ...(message.role === 'assistant' && message.train !== undefined ? { weight: message.train ? 1 : 0 } : {}),
+  }));
+  return { messages };
+}
+
+const shareGptRoles = { system: 'system', user: 'human', assistant: 'gpt', tool: 'observation' } as const;
+
+/** ShareGPT turns (`human`, `gpt`, `observation`, `system`). */
+export function shareGptRow(example: Example, options: ExportOptions): ExportRow {
+  const conversations = cleanMessages(example, options).map((message) => ({
+    from: shareGptRoles[message.role],
+    value: message.content,
+  }));
+  return { id: example.id, conversations };
+}
+
+/** The columns of the published ACC data: `dialogs`, `ground_truth_answer`, `context_length`. */
+export function accRow(example: Example, options: ExportOptions): ExportRow {
+  const dialogs = cleanMessages(example, options).map(({ role, content }) => ({ role, content }));
+  const thousands = Math.max(1, Math.round((example.tokens.prompt + example.tokens.completion) / 1000));
+  return {
+    dialogs,
+    ground_truth_answer: example.answer,
+    context_length: `${thousands}k`,
+    ...(example.instanceId === undefined ? {} : { instance_id: example.instanceId }),
+  };
+}
+
+/** TRL's conversational prompt/completion: the last message is the completion. */
+export function promptCompletionRow(example: Example, options: ExportOptions): ExportRow {
+  const messages = cleanMessages(example, options).map(({ role, content }) => ({ role, content }));
+  return { prompt: messages.slice(0, -1), completion: messages.slice(-1) };
+}
+
+/** Token ids of the templated conversation with labels: −100 wherever nothing is learnt. */
+export function tokenIdsRow(
+  example: Example,
+  options: ExportOptions,
+  tokenizer: Tokenizer,
+  chat: ChatRenderer,
+): ExportRow {
+  const messages = cleanMessages(example, options);
+  const { text, generated } = chat.render(messages);
+  const assistants = messages.filter((message) => message.role === 'assistant');
+  const trained = generated.filter((_, index) => assistants[index]?.train !== false);
+  const { ids, labels } = labelled(text, trained, tokenizer);
+  return { id: example.id, input_ids: ids, labels, length: ids.length };
+}
+
+/**
+ * Encodes parts between the borders of generated ranges. The borders lie beside control tokens or line breaks,
+ * where encoding the parts equals encoding the whole; if it does not, the whole decides and labels follow by length.
+ */
+function labelled(
+  text: string,
+  generated: readonly { start: number; end: number }[],
+  tokenizer: Tokenizer,
+): { ids: number[]; labels: number[] } {
+  const ids: number[] = [];
+  const labels: number[] = [];
+  const add = (part: string, learnt: boolean): void => {
+    if (part === '') return;
+    for (const id of tokenizer.encode(part)) {
+      ids.push(id);
+      labels.push(learnt ? id : -100);
+    }
+  };
+  let at = 0;
+  for (const range of generated) {
+    add(text.slice(at, range.start), false);
+    add(text.slice(range.start, range.end), true);
+    at = range.end;
+  }
+  add(text.slice(at), false);
+  return { ids, labels };
+}
