@@ -105,9 +105,10 @@ export function rowsPerPart(
   maxBindingBytes: number,
   rowGroup = 1,
 ): number {
-  // Whole scale words per part and room for the alignment of the scales behind the data.
   const perRow = (paddedCols(type, cols) * bitsPerWeight[type]) / 8;
-  const step = rowGroup % 2 === 0 || type === 'f32' || type === 'f16' ? rowGroup : rowGroup * 2;
+  // Parts start at a multiple of four rows, since the matrix product writes four columns at once.
+  const step = rowGroup % 4 === 0 ? rowGroup : rowGroup % 2 === 0 ? rowGroup * 2 : rowGroup * 4;
+  if (rows <= step) return rows;
   const fit = Math.floor(maxBindingBytes / (perRow * step)) * step;
   assert(
     fit > 0,

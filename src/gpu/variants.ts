@@ -5,33 +5,38 @@ import type { AdapterFacts, EngineFeatures } from './device.ts';
  * differs between GPUs and CPU emulations by an order of magnitude, so the choice is measured (`tuneKernels`).
  */
 export interface KernelChoices {
-  /** `register`: no shared memory, barrier-free. `shared`: tiles staged in shared memory. */
-  readonly matmul: 'register' | 'shared';
-  /** `thread`: one thread per output row. `lanes`: a row's columns split over lanes, tree in shared memory or subgroups. */
+  /** `lanes`: subgroup broadcasts, no shared memory. `register`: neither. `shared`: tiles in shared memory. */
+  readonly matmul: 'lanes' | 'register' | 'shared';
+  /** `thread`: a thread walks along four weight rows. `lanes`: a workgroup spreads them over its threads. */
   readonly matvec: 'thread' | 'lanes';
-  /** `thread`: one thread per (query, head). `tile`: keys and values staged in shared memory. */
-  readonly attention: 'thread' | 'tile';
   /** Threads of a workgroup that reduces one row (norms, softmax, sampling). */
   readonly rowThreads: number;
-  /** Whether reductions use subgroup operations. */
+  /** Threads of a workgroup without barriers, where its size only sets the grain. */
+  readonly flatThreads: number;
+  /** Workgroups that keep the adapter busy: attention with few queries is cut into about as many. */
+  readonly attentionWorkgroups: number;
+  /** Whether kernels may use subgroup operations. */
   readonly subgroups: boolean;
 }
 
 /** Sensible choices before anything was measured. */
 export function defaultChoices(facts: AdapterFacts, features: EngineFeatures): KernelChoices {
+  const { subgroups } = features;
   return facts.software
     ? {
-        matmul: 'register',
+        matmul: subgroups ? 'lanes' : 'register',
         matvec: 'thread',
-        attention: 'thread',
-        rowThreads: 32,
-        subgroups: features.subgroups,
+        rowThreads: 16,
+        flatThreads: 16,
+        attentionWorkgroups: 8,
+        subgroups,
       }
     : {
         matmul: 'shared',
         matvec: 'lanes',
-        attention: 'tile',
         rowThreads: 128,
-        subgroups: features.subgroups,
+        flatThreads: 64,
+        attentionWorkgroups: 256,
+        subgroups,
       };
 }

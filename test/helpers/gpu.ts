@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { requestEngineDevice, type EngineDevice, type EngineDeviceOptions } from '../../src/gpu/device.ts';
 
 /** Vulkan drivers that Dawn can use in Node, by the name the tests print. */
 const driverFiles: Record<string, readonly string[]> = {
@@ -29,3 +30,28 @@ export async function nodeGpu(): Promise<GPU | null> {
 }
 
 export const gpuSkipReason = `no Vulkan driver for ${adapterName} is installed`;
+
+/** The conditions every kernel must be right under; labels go into test names. */
+export const engineModes: readonly { readonly name: string; readonly options: EngineDeviceOptions }[] = [
+  { name: 'as it is', options: {} },
+  {
+    name: 'no subgroups, no f16, default limits',
+    options: { subgroups: false, f16: false, raisedLimits: false },
+  },
+];
+
+const engines = new Map<string, Promise<EngineDevice | null>>();
+
+/** A device for these options, shared by the tests of a file; null when there is no driver. */
+export function testEngine(options: EngineDeviceOptions = {}): Promise<EngineDevice | null> {
+  const key = JSON.stringify(options);
+  let engine = engines.get(key);
+  if (!engine) {
+    engine = nodeGpu().then((found) => (found ? requestEngineDevice(found, options) : null));
+    engines.set(key, engine);
+  }
+  return engine;
+}
+
+/** True when kernel tests can run here. */
+export const hasGpu = driver !== undefined;

@@ -1,5 +1,17 @@
+import { assert } from '../../core/assert.ts';
+import lanes16Source from '../../../shaders/forward/matmul_lanes16.wgsl?raw';
+import lanes4Source from '../../../shaders/forward/matmul_lanes4.wgsl?raw';
+import lanes8Source from '../../../shaders/forward/matmul_lanes8.wgsl?raw';
+import registerSource from '../../../shaders/forward/matmul_register.wgsl?raw';
+import sharedSource from '../../../shaders/forward/matmul_shared.wgsl?raw';
+import vecLanesSource from '../../../shaders/forward/matvec_lanes.wgsl?raw';
+import vecThreadSource from '../../../shaders/forward/matvec_thread.wgsl?raw';
 import type { BufferRange } from '../buffers.ts';
-import type { Rows, Weight } from '../tensors.ts';
+import type { EngineDevice } from '../device.ts';
+import { defineKernel, type Kernel, type KernelSink, type KernelVariant } from '../kernel.ts';
+import { asRows, paddedCols, rowsBytes, type Rows, type Weight } from '../tensors.ts';
+import { checkShape, reduceModule, sureLanes, vectors, weightModule } from './common.ts';
+import { swiglu } from './swiglu.ts';
 
 /**
  * Inputs of `matmul`: out[T, N] = x[T, K] · weight[N, K]ᵀ (+ bias[N]) (+ residual[T, N]). Any weight type; up to 8
@@ -19,4 +31,152 @@ export interface GatedMatmul {
   readonly x: Rows;
   readonly weight: Weight;
   readonly out: Rows;
+}
+
+const bindings = {
+  x: 'read',
+  weight: 'read',
+  scales: 'read',
+  bias: 'read',
+  residual: 'read',
+  y: 'read_write',
+} as const;
+const params = {
+  rows: 'u32',
+  cols: 'u32',
+  kVectors: 'u32',
+  weightVectors: 'u32',
+  rowTiles: 'u32',
+  firstVector: 'u32',
+  xStart: 'u32',
+  xStride: 'u32',
+  yStart: 'u32',
+  yStride: 'u32',
+  residualStart: 'u32',
+  residualStride: 'u32',
+} as const;
+
+type MatmulKernel = Kernel<keyof typeof bindings, keyof typeof params>;
+
+const define = (name: string, source: string): MatmulKernel =>
+  defineKernel({ name: `forward/${name}`, source, bindings, params });
+
+/** All kernels of the matrix product; they share bindings and params. */
+export const matmulKernels = {
+  register: define('matmul_register', registerSource),
+  lanes4: define('matmul_lanes4', lanes4Source),
+  lanes8: define('matmul_lanes8', lanes8Source),
+  lanes16: define('matmul_lanes16', lanes16Source),
+  shared: define('matmul_shared', sharedSource),
+  vecThread: define('matvec_thread', vecThreadSource),
+  vecLanes: define('matvec_lanes', vecLanesSource),
+} as const;
+
+/** A kernel with its variant and the part of the output that a workgroup covers. */
+interface MatmulPlan {
+  readonly kernel: MatmulKernel;
+  readonly variant: KernelVariant;
+  readonly tileRows: number;
+  readonly tileCols: number;
+}
+
+function planMatmul(engine: EngineDevice, rows: number): MatmulPlan {
+  const { choices } = engine;
+  const few = choices.matvec === 'thread' ? 2 : 8;
+  if (rows <= few) {
+    if (choices.matvec === 'thread') {
+      const threads = choices.flatThreads;
+      return {
+        kernel: matmulKernels.vecThread,
+        variant: { overrides: { WORKGROUP_SIZE: threads } },
+        tileRows: 1,
+        tileCols: threads * 4,
+      };
+    }
+    const blockRows = rows === 1 ? 1 : rows === 2 ? 2 : rows <= 4 ? 4 : 8;
+    return {
+      kernel: matmulKernels.vecLanes,
+      variant: {
+        overrides: { WORKGROUP_SIZE: 64 },
+        constants: { ROWS: blockRows },
+        modules: { reduce: reduceModule(engine) },
+      },
+      tileRows: blockRows,
+      tileCols: 4,
+    };
+  }
+  if (choices.matmul === 'shared') {
+    return { kernel: matmulKernels.shared, variant: {}, tileRows: 64, tileCols: 64 };
+  }
+  const lanes = sureLanes(engine);
+  if (choices.matmul === 'lanes' && lanes > 0) {
+    const kernel =
+      lanes === 4 ? matmulKernels.lanes4 : lanes === 8 ? matmulKernels.lanes8 : matmulKernels.lanes16;
+    // All lanes that are broadcast from must be running.
+    const threads = Math.max(choices.flatThreads, 16);
+    return {
+      kernel,
+      variant: { overrides: { WORKGROUP_SIZE: threads } },
+      tileRows: 16,
+      tileCols: threads * 4,
+    };
+  }
+  return { kernel: matmulKernels.register, variant: {}, tileRows: 32, tileCols: 32 };
+}
+
+/** The matrix product, see `Matmul`; one dispatch per part of the weight. */
+export function matmul(sink: KernelSink, { x, weight, out, bias, residual }: Matmul): void {
+  const { engine } = sink;
+  checkShape('matmul x', x, x.rows, weight.cols);
+  checkShape('matmul out', out, x.rows, weight.rows);
+  if (residual) checkShape('matmul residual', residual, x.rows, weight.rows);
+  if (x.rows === 0) return;
+  const plan = planMatmul(engine, x.rows);
+  const rowTiles = Math.ceil(x.rows / plan.tileRows);
+  const flags = { HAS_BIAS: bias ? 1 : 0, HAS_RESIDUAL: residual ? 1 : 0 };
+  for (const part of weight.parts) {
+    assert(part.firstRow % 4 === 0, `${weight.label} is split at row ${part.firstRow}`);
+    sink.dispatch({
+      kernel: plan.kernel,
+      variant: {
+        ...plan.variant,
+        overrides: { ...plan.variant.overrides, ...flags },
+        modules: { ...plan.variant.modules, weights: weightModule(weight.type) },
+      },
+      buffers: {
+        x: x.range,
+        weight: part.data,
+        scales: part.scales ?? engine.nullRange,
+        bias: bias ?? engine.nullRange,
+        residual: residual?.range ?? engine.nullRange,
+        y: out.range,
+      },
+      params: {
+        rows: x.rows,
+        cols: part.rows,
+        kVectors: Math.ceil(x.cols / 4),
+        weightVectors: paddedCols(weight.type, weight.cols) / 4,
+        rowTiles,
+        firstVector: part.firstRow / 4,
+        xStart: vectors(x).start,
+        xStride: vectors(x).stride,
+        yStart: vectors(out).start,
+        yStride: vectors(out).stride,
+        residualStart: residual ? vectors(residual).start : 0,
+        residualStride: residual ? vectors(residual).stride : 0,
+      },
+      workgroups: rowTiles * Math.ceil(part.rows / plan.tileCols),
+      cost: {
+        flops: 2 * x.rows * part.rows * x.cols,
+        bytes: part.data.size + 4 * x.rows * (x.cols + part.rows),
+      },
+    });
+  }
+}
+
+/** The gated half of an MLP, see `GatedMatmul`; the products before the activation stay in scratch memory. */
+export function gatedMatmul(sink: KernelSink, { x, weight, out }: GatedMatmul): void {
+  const products = asRows(sink.scratch('gatedMatmul', rowsBytes(x.rows, weight.rows)), x.rows, weight.rows);
+  matmul(sink, { x, weight, out: products });
+  swiglu(sink, { gateUp: products, out });
 }

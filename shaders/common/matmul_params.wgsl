@@ -1,0 +1,46 @@
+// Y[T, N] = X[T, K] · W[N, K]ᵀ (+ bias[N]) (+ residual[T, N]): what all matmul variants share.
+// Starts and strides count vec4. `firstVector` is the first column (÷ 4) of Y that this part of W gives.
+struct Params {
+  workgroupBase: u32,
+  workgroupEnd: u32,
+  rows: u32,
+  cols: u32,
+  kVectors: u32,
+  weightVectors: u32,
+  rowTiles: u32,
+  firstVector: u32,
+  xStart: u32,
+  xStride: u32,
+  yStart: u32,
+  yStride: u32,
+  residualStart: u32,
+  residualStride: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<vec4f>;            // [T, K]
+@group(0) @binding(1) var<storage, read> weight: array<WeightWord>;  // [N, K]
+@group(0) @binding(2) var<storage, read> scales: array<u32>;         // [N, K/32] halves
+@group(0) @binding(3) var<storage, read> bias: array<vec4f>;         // [N]
+@group(0) @binding(4) var<storage, read> residual: array<vec4f>;     // [T, N]
+@group(0) @binding(5) var<storage, read_write> y: array<vec4f>;      // [T, N]
+@group(1) @binding(0) var<uniform> params: Params;
+
+override HAS_BIAS: bool = false;
+override HAS_RESIDUAL: bool = false;
+
+/// Writes four columns of a row; columns past N become zero, rows past T are left alone.
+fn store(row: u32, col: u32, value: vec4f) {
+  if (row >= params.rows || col >= params.cols) {
+    return;
+  }
+  let vector = params.firstVector + col / 4u;
+  var result = value;
+  if (HAS_BIAS) {
+    result += bias[vector];
+  }
+  if (HAS_RESIDUAL) {
+    result += residual[params.residualStart + row * params.residualStride + vector];
+  }
+  let inside = vec4u(col) + vec4u(0u, 1u, 2u, 3u) < vec4u(params.cols);
+  y[params.yStart + row * params.yStride + vector] = select(vec4f(), result, inside);
+}

@@ -1,0 +1,20 @@
+// Frozen weights as signed bytes, first column in the lowest byte, and one f16 scale per 32 columns of a row in
+// `scales`, two to a word in row-major order: w = q · scale.
+alias WeightWord = u32;
+
+fn loadScale(row: u32, vectors: u32, block: u32) -> f32 {
+  let index = row * (vectors / 8u) + block;
+  let pair = unpack2x16float(scales[index / 2u]);
+  return select(pair.x, pair.y, (index & 1u) == 1u);
+}
+
+fn loadWeight(row: u32, vectors: u32, k: u32, scale: f32) -> vec4f {
+  let word = bitcast<i32>(weight[row * vectors + k]);
+  let q = vec4i(
+    extractBits(word, 0u, 8u),
+    extractBits(word, 8u, 8u),
+    extractBits(word, 16u, 8u),
+    extractBits(word, 24u, 8u),
+  );
+  return vec4f(q) * scale;
+}

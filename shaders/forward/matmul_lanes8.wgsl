@@ -1,0 +1,98 @@
+// Matrix product without shared memory, for subgroups of at least 8 lanes: a thread computes 16 rows × 4
+// columns. The 16 rows of X are the same for all lanes, so each lane loads two of them and the subgroup
+// broadcasts: 2 loads of X and 4 of W for 64 products of vec4.
+#include <weights>
+#include "matmul_params.wgsl"
+#include "dispatch.wgsl"
+
+override WORKGROUP_SIZE: u32 = 32u;
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) count: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+  @builtin(subgroup_invocation_id) lane: u32,
+) {
+  let group = linearWorkgroup(id, count);
+  if (group >= params.workgroupEnd) {
+    return;
+  }
+  let row = (group % params.rowTiles) * 16u;
+  let col = ((group / params.rowTiles) * WORKGROUP_SIZE + thread) * 4u;
+  let lastRow = params.rows - 1u;
+  let lastCol = params.cols - 1u;
+  let x0 = params.xStart + min(row + lane % 8u, lastRow) * params.xStride;
+  let x1 = params.xStart + min(row + 8u + lane % 8u, lastRow) * params.xStride;
+  let w0 = min(col, lastCol);
+  let w1 = min(col + 1u, lastCol);
+  let w2 = min(col + 2u, lastCol);
+  let w3 = min(col + 3u, lastCol);
+  var y0 = vec4f();
+  var y1 = vec4f();
+  var y2 = vec4f();
+  var y3 = vec4f();
+  var y4 = vec4f();
+  var y5 = vec4f();
+  var y6 = vec4f();
+  var y7 = vec4f();
+  var y8 = vec4f();
+  var y9 = vec4f();
+  var y10 = vec4f();
+  var y11 = vec4f();
+  var y12 = vec4f();
+  var y13 = vec4f();
+  var y14 = vec4f();
+  var y15 = vec4f();
+
+  for (var block = 0u; block * 8u < params.kVectors; block++) {
+    let s0 = loadScale(w0, params.weightVectors, block);
+    let s1 = loadScale(w1, params.weightVectors, block);
+    let s2 = loadScale(w2, params.weightVectors, block);
+    let s3 = loadScale(w3, params.weightVectors, block);
+    let end = min(block * 8u + 8u, params.kVectors);
+    for (var k = block * 8u; k < end; k++) {
+      let w = mat4x4f(
+        loadWeight(w0, params.weightVectors, k, s0),
+        loadWeight(w1, params.weightVectors, k, s1),
+        loadWeight(w2, params.weightVectors, k, s2),
+        loadWeight(w3, params.weightVectors, k, s3),
+      );
+      let r0 = x[x0 + k];
+      let r1 = x[x1 + k];
+      y0 += subgroupBroadcast(r0, 0u) * w;
+      y1 += subgroupBroadcast(r0, 1u) * w;
+      y2 += subgroupBroadcast(r0, 2u) * w;
+      y3 += subgroupBroadcast(r0, 3u) * w;
+      y4 += subgroupBroadcast(r0, 4u) * w;
+      y5 += subgroupBroadcast(r0, 5u) * w;
+      y6 += subgroupBroadcast(r0, 6u) * w;
+      y7 += subgroupBroadcast(r0, 7u) * w;
+      y8 += subgroupBroadcast(r1, 0u) * w;
+      y9 += subgroupBroadcast(r1, 1u) * w;
+      y10 += subgroupBroadcast(r1, 2u) * w;
+      y11 += subgroupBroadcast(r1, 3u) * w;
+      y12 += subgroupBroadcast(r1, 4u) * w;
+      y13 += subgroupBroadcast(r1, 5u) * w;
+      y14 += subgroupBroadcast(r1, 6u) * w;
+      y15 += subgroupBroadcast(r1, 7u) * w;
+    }
+  }
+
+  store(row, col, y0);
+  store(row + 1u, col, y1);
+  store(row + 2u, col, y2);
+  store(row + 3u, col, y3);
+  store(row + 4u, col, y4);
+  store(row + 5u, col, y5);
+  store(row + 6u, col, y6);
+  store(row + 7u, col, y7);
+  store(row + 8u, col, y8);
+  store(row + 9u, col, y9);
+  store(row + 10u, col, y10);
+  store(row + 11u, col, y11);
+  store(row + 12u, col, y12);
+  store(row + 13u, col, y13);
+  store(row + 14u, col, y14);
+  store(row + 15u, col, y15);
+}

@@ -1,0 +1,44 @@
+// Matrix product for up to ROWS rows of X on GPUs: the columns of four rows of W are spread over the threads of a
+// workgroup (neighbours read neighbouring vec4), partial sums are reduced at the end.
+#include <weights>
+#include "matmul_params.wgsl"
+#include "dispatch.wgsl"
+
+override WORKGROUP_SIZE: u32 = 64u;
+
+#include <reduce>
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, thread: Thread) {
+  let group = linearWorkgroup(id, count);
+  if (group >= params.workgroupEnd) {
+    return;
+  }
+  let firstRow = (group % params.rowTiles) * ROWS;
+  let col = (group / params.rowTiles) * 4u;
+  let lastRow = params.rows - 1u;
+  let lastCol = params.cols - 1u;
+  let w0 = min(col, lastCol);
+  let w1 = min(col + 1u, lastCol);
+  let w2 = min(col + 2u, lastCol);
+  let w3 = min(col + 3u, lastCol);
+  var sums: array<vec4f, ROWS>;
+  for (var k = thread.index; k < params.kVectors; k += WORKGROUP_SIZE) {
+    let block = k / 8u;
+    let w = mat4x4f(
+      loadWeight(w0, params.weightVectors, k, loadScale(w0, params.weightVectors, block)),
+      loadWeight(w1, params.weightVectors, k, loadScale(w1, params.weightVectors, block)),
+      loadWeight(w2, params.weightVectors, k, loadScale(w2, params.weightVectors, block)),
+      loadWeight(w3, params.weightVectors, k, loadScale(w3, params.weightVectors, block)),
+    );
+    for (var r = 0u; r < ROWS; r++) {
+      sums[r] += x[params.xStart + min(firstRow + r, lastRow) * params.xStride + k] * w;
+    }
+  }
+  for (var r = 0u; r < ROWS; r++) {
+    let sum = reduceSum(thread, sums[r]);
+    if (thread.index == 0u) {
+      store(firstRow + r, col, sum);
+    }
+  }
+}

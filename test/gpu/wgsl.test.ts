@@ -1,0 +1,92 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { Kernel } from '../../src/gpu/kernel.ts';
+import { assembleWgsl, stripComments } from '../../src/gpu/wgsl.ts';
+
+const modules = import.meta.glob<Record<string, unknown>>('../../src/gpu/kernels/*.ts', { eager: true });
+const folder = resolve(import.meta.dirname, '../../shaders');
+
+function isKernel(value: unknown): value is Kernel {
+  return typeof value === 'object' && value !== null && 'bindings' in value && 'source' in value;
+}
+
+const kernels = new Map<string, Kernel>();
+for (const module of Object.values(modules)) {
+  for (const value of Object.values(module)) {
+    if (isKernel(value)) kernels.set(value.name, value);
+    else if (typeof value === 'object' && value !== null) {
+      for (const inner of Object.values(value)) if (isKernel(inner)) kernels.set(inner.name, inner);
+    }
+  }
+}
+
+/** Any file that fits where a variant chooses one. */
+const someModules = {
+  weights: 'weights_f32.wgsl',
+  reduce: 'reduce_shared.wgsl',
+  kv: 'kv_f32.wgsl',
+  keys: 'keys_plain.wgsl',
+};
+
+/** `name: type` pairs of `struct Params`. */
+function paramsOf(code: string): [string, string][] {
+  const body = /struct Params \{([^}]*)\}/.exec(code)?.[1] ?? '';
+  return [...body.matchAll(/(\w+)\s*:\s*(\w+)/g)].map((match) => [match[1] ?? '', match[2] ?? '']);
+}
+
+/** `[group, binding, access, name]` of every storage variable. */
+function storageOf(code: string): [number, string, string][] {
+  const pattern = /@group\(0\) @binding\((\d+)\) var<storage, (read|read_write)> (\w+)/g;
+  return [...code.matchAll(pattern)].map((match) => [Number(match[1]), match[3] ?? '', match[2] ?? '']);
+}
+
+describe('kernel wrappers', () => {
+  it('exist for every WGSL entry point, under the same name', () => {
+    const files = readdirSync(folder, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory() && entry.name === 'forward')
+      .flatMap((entry) => readdirSync(join(folder, entry.name)).map((file) => `${entry.name}/${file}`))
+      .map((file) => file.replace('.wgsl', ''));
+    expect([...kernels.keys()].filter((name) => name.startsWith('forward/')).sort()).toEqual(files.sort());
+    for (const [name, kernel] of kernels) {
+      expect(kernel.source).toBe(readFileSync(join(folder, `${name}.wgsl`), 'utf8'));
+    }
+  });
+
+  for (const [name, kernel] of kernels) {
+    it(`${name}: bindings and params are those of the WGSL`, () => {
+      const code = stripComments(assembleWgsl(kernel.source, { modules: someModules }));
+      expect(paramsOf(code)).toEqual([
+        ['workgroupBase', 'u32'],
+        ['workgroupEnd', 'u32'],
+        ...Object.entries(kernel.params),
+      ]);
+      expect(storageOf(code)).toEqual(
+        Object.entries(kernel.bindings).map(([binding, access], index) => [index, binding, access]),
+      );
+      expect(code).toMatch(/@group\(1\) @binding\(0\) var<uniform> params: Params;/);
+    });
+  }
+});
+
+describe('assembleWgsl', () => {
+  it('puts aliases and constants first and takes each include once', () => {
+    const code = assembleWgsl('#include "dispatch.wgsl"\n#include "dispatch.wgsl"\nlet a = 1;', {
+      aliases: { Element: 'f32' },
+      constants: { N: 3 },
+    });
+    expect(code.startsWith('alias Element = f32;\nconst N: u32 = 3u;\n')).toBe(true);
+    expect(code.match(/fn linearWorkgroup/g)).toHaveLength(1);
+  });
+
+  it('enables only what the text uses', () => {
+    expect(assembleWgsl('var a: f16; // subgroupAdd')).toMatch(/^enable f16;\nvar/);
+    expect(assembleWgsl('let a = subgroupAdd(b);')).toMatch(/^enable subgroups;\n/);
+    expect(assembleWgsl('let a = b;')).toBe('let a = b;');
+  });
+
+  it('names what is missing', () => {
+    expect(() => assembleWgsl('#include <weights>')).toThrow(/weights/);
+    expect(() => assembleWgsl('#include "no_such.wgsl"')).toThrow(/no_such/);
+  });
+});
