@@ -133,8 +133,8 @@ function readRollout(record: RawRecord): DraftTrajectory {
     metadata: {
       ...smallFieldsExcept(value, [
         'response',
-      'trajectory',
-      'instance_config',
+        'trajectory',
+        'instance_config',
         'model_patch',
         'uuid',
         'agent_ref',

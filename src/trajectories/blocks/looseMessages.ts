@@ -1,0 +1,132 @@
+import { isObject, type JsonObject, type JsonValue } from '../../core/json.ts';
+import { joinPath } from '../sourcePath.ts';
+import { readContent } from './contentParts.ts';
+import { listField, objectField, stringField } from './fields.ts';
+import { chatRole, readChatMessage, readToolCalls } from './openaiChat.ts';
+import { parseJson, wholeText, type StepBuilder } from './stepBuilder.ts';
+
+/** A value inside a record, with the pointer to it. */
+export interface Placed {
+  readonly value: JsonValue;
+  readonly path: string;
+}
+
+/** Enters JSON text: traces keep inputs and outputs now as values, now as text. */
+export function enterJson(placed: Placed): Placed {
+  if (typeof placed.value !== 'string') return placed;
+  const first = placed.value.trimStart().charCodeAt(0);
+  if (first !== 123 && first !== 91) return placed;
+  const value = parseJson(placed.value);
+  return value === undefined ? placed : { value, path: `${placed.path}/!json` };
+}
+
+/** The value under a key, entered when it is JSON text; null when it is absent or null. */
+export function placedField(placed: Placed, key: string): Placed | null {
+  const value = isObject(placed.value) ? placed.value[key] : undefined;
+  if (value === undefined || value === null) return null;
+  return enterJson({ value, path: joinPath(placed.path, key) });
+}
+
+const classRoles: readonly (readonly [string, string])[] = [
+  ['AIMessage', 'assistant'],
+  ['HumanMessage', 'user'],
+  ['SystemMessage', 'system'],
+  ['ToolMessage', 'tool'],
+  ['FunctionMessage', 'tool'],
+  ['ChatMessage', 'user'],
+];
+
+/** Role of a message that LangChain serialised as `{lc, id: […, class], kwargs}`; null for other values. */
+function constructorRole(value: JsonObject): string | null {
+  const id = listField(value, 'id');
+  const name = id?.at(-1);
+  if (typeof name !== 'string' || !isObject(value['kwargs'])) return null;
+  return classRoles.find(([prefix]) => name.startsWith(prefix))?.[1] ?? null;
+}
+
+/** Whether a value is a message in one of the forms below. */
+export function isLooseMessage(value: JsonValue | undefined): boolean {
+  if (!isObject(value)) return false;
+  if (constructorRole(value) !== null) return true;
+  const role = chatRole(stringField(value, 'role')) ?? chatRole(stringField(value, 'type'));
+  return (
+    role !== null && ('content' in value || 'parts' in value || 'data' in value || 'tool_calls' in value)
+  );
+}
+
+/** Adds a message in chat form, as LangChain writes it, or with OpenTelemetry's `parts`. */
+export function readLooseMessage(builder: StepBuilder, { value, path }: Placed): void {
+  if (!isObject(value)) return;
+  const role = constructorRole(value);
+  if (role !== null) {
+    const kwargs = objectField(value, 'kwargs') ?? {};
+    readChatMessage(builder, { ...kwargs, role }, `${path}/kwargs`);
+    if (!listField(kwargs, 'tool_calls')?.length) {
+      const extra = objectField(kwargs, 'additional_kwargs');
+      readToolCalls(builder, extra?.['tool_calls'], `${path}/kwargs/additional_kwargs/tool_calls`);
+    }
+    return;
+  }
+  const data = objectField(value, 'data');
+  if (data && stringField(value, 'role') === null) {
+    readChatMessage(builder, { ...data, role: stringField(value, 'type') ?? 'user' }, `${path}/data`);
+    return;
+  }
+  const parts = listField(value, 'parts');
+  if (parts) readParts(builder, stringField(value, 'role'), parts, `${path}/parts`);
+  else
+    readChatMessage(
+      builder,
+      { ...value, role: stringField(value, 'role') ?? stringField(value, 'type') },
+      path,
+    );
+}
+
+/** OpenTelemetry's parts: `text`, `reasoning`, `tool_call`, `tool_call_response`. */
+function readParts(
+  builder: StepBuilder,
+  role: string | null,
+  parts: readonly JsonValue[],
+  path: string,
+): void {
+  const speaker = chatRole(role) ?? 'user';
+  if (speaker === 'assistant') builder.beginTurn();
+  for (const [index, part] of parts.entries()) {
+    const at = joinPath(path, index);
+    if (isObject(part) && stringField(part, 'type') === 'tool_call_response') {
+      const key = part['response'] === undefined ? 'result' : 'response';
+      const renamed = {
+        type: 'tool_result',
+        tool_use_id: part['id'] ?? null,
+        [key === 'result' ? 'result' : 'content']: part[key] ?? null,
+      };
+      if (key === 'response' && typeof part['response'] === 'string') {
+        builder.toolResult(wholeText(part['response'], `${at}/response`), {
+          callId: stringField(part, 'id'),
+        });
+      } else readContent(builder, 'user', renamed, at);
+    } else {
+      readContent(builder, speaker === 'tool' ? 'user' : speaker, part, at);
+    }
+  }
+}
+
+/** All messages of a value: a message, a list (also nested one deep), or an object that holds such a list. */
+export function looseMessages(placed: Placed, depth = 3): Placed[] {
+  const { value, path } = enterJson(placed);
+  if (isLooseMessage(value)) return [{ value, path }];
+  if (depth === 0) return [];
+  if (Array.isArray(value)) {
+    return value.flatMap((item, index) =>
+      looseMessages({ value: item, path: joinPath(path, index) }, depth - 1),
+    );
+  }
+  if (!isObject(value)) return [];
+  for (const key of ['messages', 'choices', 'message', 'generations', 'output', 'input', 'prompt']) {
+    const inner = value[key];
+    if (inner === undefined || inner === null || typeof inner === 'string') continue;
+    const found = looseMessages({ value: inner, path: joinPath(path, key) }, depth - 1);
+    if (found.length > 0) return found;
+  }
+  return [];
+}
