@@ -42,7 +42,7 @@ export async function* importParquet(run: ImportRun, source: ByteSource, leaf: L
         yield;
         await run.yielder.pause();
       }
-      if (leaf.depth === 0) run.reached(window.doneBytes);
+      if (leaf.chain.length === 0) run.reached(window.doneBytes);
       yield;
       await run.yielder.pause();
       if (sink.isGivenUp) break;

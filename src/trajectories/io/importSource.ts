@@ -38,10 +38,11 @@ export async function* importSource(
 ): AsyncGenerator<void> {
   const place: Place = { source, chain, depth, envelope };
   const file = source.name;
-  const leaf = { file, chain, sizeBytes: source.sizeBytes, depth };
+  const isMember = chain.some((step) => step.type === 'zip' || step.type === 'tar');
+  const leaf = { file, chain, sizeBytes: source.sizeBytes, isMember };
   const head = await readFromStream(source.stream(0, run.options.signal), HEAD_BYTES);
   if (head.length === 0) {
-    run.issue(depth > 0 ? 'info' : 'warning', 'empty-file', 'The file is empty.', { file });
+    run.issue(isMember ? 'info' : 'warning', 'empty-file', 'The file is empty.', { file });
     return;
   }
   const magic = sniffMagic(head);
@@ -74,28 +75,15 @@ export async function* importSource(
       return;
     }
     case 'sqlite':
-      run.push({ type: 'database', database: { ...leafOf(leaf), kind: 'sqlite', names: [] } });
+      run.push({
+        type: 'database',
+        database: { file, chain, sizeBytes: leaf.sizeBytes, kind: 'sqlite', names: [] },
+      });
       return;
     case null:
       run.totals.files++;
       yield* importText(run, source, leaf, envelope);
   }
-}
-
-function leafOf({
-  file,
-  chain,
-  sizeBytes,
-}: {
-  file: string;
-  chain: readonly ContainerStep[];
-  sizeBytes: number | null;
-}): {
-  file: string;
-  chain: readonly ContainerStep[];
-  sizeBytes: number | null;
-} {
-  return { file, chain, sizeBytes };
 }
 
 async function* importTar(run: ImportRun, { source, chain, depth }: Place): AsyncGenerator<void> {

@@ -295,14 +295,14 @@ function reportUnknown(run: ImportRun, leaf: Leaf, probe: Probe): void {
   if (probe.kind === 'text' || isBinary(probe.prefix)) {
     const what = isBinary(probe.prefix) ? 'binary data' : 'text';
     const message = `This is ${what} that is neither an agent log nor a database that can be read.`;
-    run.issue(leaf.depth > 0 ? 'info' : 'error', 'unrecognised-format', message, { file });
+    run.issue(leaf.isMember ? 'info' : 'error', 'unrecognised-format', message, { file });
     return;
   }
   const keys = scanMembers(probe.prefix, probe.kind === 'array' ? firstBrace(probe) : probe.start);
   const named = keys.slice(0, 8).map((member) => member.key);
   const found = named.length > 0 ? ` Its first record has the keys ${named.join(', ')}.` : '';
   const message = `The JSON is not of a format that is known.${found}`;
-  run.issue(leaf.depth > 0 ? 'warning' : 'error', 'unrecognised-format', message, { file });
+  run.issue(leaf.isMember ? 'warning' : 'error', 'unrecognised-format', message, { file });
 }
 
 function firstBrace(probe: Probe): number {

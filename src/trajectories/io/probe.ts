@@ -65,7 +65,8 @@ export async function probeText(
         if (isWhole || bytes.length > maxBytes) return result('text', null);
         continue;
       }
-      if (!isCut && !beginsJson(bytes, start, isWhole)) {
+      if (isCut) continue;
+      if (!beginsJson(bytes, start, isWhole)) {
         return result(linesParse(bytes, start, isWhole, 0.3) ? 'lines' : 'text', null);
       }
       if (end === MORE) {

@@ -10,8 +10,8 @@ export interface Leaf {
   readonly file: string;
   readonly chain: readonly ContainerStep[];
   readonly sizeBytes: number | null;
-  /** Archives around the file; what is unknown inside an archive is less of a problem. */
-  readonly depth: number;
+  /** The file is a member of an archive: that it is of no use there is less of a problem. */
+  readonly isMember: boolean;
 }
 
 /** How the records of a file are presented to adapters. */

@@ -1,0 +1,45 @@
+import { UsageError } from '../core/errors.ts';
+import { EXIT_DONE, print, reportFailure } from './output.ts';
+
+interface Command {
+  readonly summary: string;
+  /** Loaded when it is called, so that one command does not pay for the others. */
+  readonly load: () => Promise<{ run(argv: string[]): Promise<number> }>;
+}
+
+const commands: Readonly<Record<string, Command>> = {
+  inspect: {
+    summary: 'what files hold: formats, records, agent kinds, answers, issues',
+    load: () => import('./commands/inspect.ts'),
+  },
+};
+
+function help(): string {
+  const width = Math.max(...Object.keys(commands).map((name) => name.length));
+  const list = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`);
+  return [
+    'acc COMMAND …: compile agent trajectories into long-context question-answer pairs',
+    '',
+    'Commands:',
+    ...list,
+    '',
+    'acc COMMAND --help explains a command.',
+    'Exit codes: 0 done, 1 finished with rejected inputs that are listed, 2 usage or unreadable input.',
+  ].join('\n');
+}
+
+/** Runs one command line (without node and script); resolves to the exit code. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const [name, ...rest] = argv;
+  try {
+    if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+      await print(help());
+      return EXIT_DONE;
+    }
+    const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+    if (!command) throw new UsageError('unknown-command', `There is no command "${name}"`);
+    return await (await command.load()).run(rest);
+  } catch (error) {
+    return reportFailure(error);
+  }
+}
