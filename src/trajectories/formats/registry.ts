@@ -1,8 +1,9 @@
 import type { FormatAdapter } from '../format.ts';
+import { engineeringFormats } from './engineeringFormats.ts';
 import { researchFormats } from './researchFormats.ts';
 
 /** Every format that can be read. Where two are equally sure of a file, the earlier one reads it. */
-export const formats: readonly FormatAdapter[] = [...researchFormats];
+export const formats: readonly FormatAdapter[] = [...engineeringFormats, ...researchFormats];
 
 /** The adapter with this id, or null when there is none. */
 export function formatById(id: string): FormatAdapter | null {
