@@ -33,13 +33,13 @@ export async function* importSource(
   run: ImportRun,
   source: ByteSource,
   chain: readonly ContainerStep[] = [],
-  depth = 0,
   envelope: OuterEnvelope = NO_ENVELOPE,
+  depth = 0,
 ): AsyncGenerator<void> {
   const place: Place = { source, chain, depth, envelope };
   const file = source.name;
   const isMember = chain.some((step) => step.type === 'zip' || step.type === 'tar');
-  const leaf = { file, chain, sizeBytes: source.sizeBytes, isMember };
+  const leaf = { file, chain, sizeBytes: source.sizeBytes, isMember, group: envelope.group ?? null };
   const head = await readFromStream(source.stream(0, run.options.signal), HEAD_BYTES);
   if (head.length === 0) {
     run.issue(isMember ? 'info' : 'warning', 'empty-file', 'The file is empty.', { file });
@@ -56,12 +56,12 @@ export async function* importSource(
     case 'zstd': {
       const { limits } = run.options;
       const inner = inflatedSource(source, file, magic, null, run.damageReporter(file), limits.inflate);
-      yield* importSource(run, inner, [...chain, { type: magic }], depth + 1, envelope);
+      yield* importSource(run, inner, [...chain, { type: magic }], envelope, depth + 1);
       return;
     }
     case 'utf-16le':
     case 'utf-16be':
-      yield* importSource(run, utf16Source(source, magic), [...chain, { type: magic }], depth + 1, envelope);
+      yield* importSource(run, utf16Source(source, magic), [...chain, { type: magic }], envelope, depth + 1);
       return;
     case 'tar':
       yield* importTar(run, place);
@@ -132,7 +132,7 @@ async function* importMember(
   envelope: OuterEnvelope,
 ): AsyncGenerator<void> {
   try {
-    yield* importSource(run, member, chain, depth, envelope);
+    yield* importSource(run, member, chain, envelope, depth);
   } catch (error) {
     if (error instanceof CancelledError) throw error;
     run.issue('error', 'unreadable-file', `The file could not be read: ${messageOf(error)}.`, {
@@ -203,7 +203,8 @@ async function inspectHeader(
   if (!header || !entries.some(isInspectSample)) return null;
   const place = { type: 'member', chain: [...chain, header.step] } as const;
   const source = await openZipEntry(archive, header.step, archive.name, run.damageReporter(archive.name));
-  return { value: await readWholeJson(source, run.options.signal), place };
+  const group = { file: archive.name, chain, sizeBytes: archive.sizeBytes, announced: new Set<string>() };
+  return { value: await readWholeJson(source, run.options.signal), place, group };
 }
 
 /** A small JSON file as a value; null when it is none. */

@@ -16,7 +16,7 @@ import {
   type Cut,
   type Recognition,
 } from './recognise.ts';
-import { RecordSink, type Leaf, type Presentation } from './recordSink.ts';
+import { RecordSink, type Leaf, type LeafGroup, type Presentation } from './recordSink.ts';
 import { salvageObject } from './salvage.ts';
 import { isBinary } from './sniff.ts';
 import { memorySource, readFromStream } from './sources.ts';
@@ -28,6 +28,8 @@ import { ValueScanner } from './valueScanner.ts';
 export interface OuterEnvelope {
   readonly value: JsonValue | null;
   readonly place: EnvelopePlace | null;
+  /** The archive that the records are told as. */
+  readonly group?: LeafGroup;
 }
 
 const noteMessages: Record<RecordNote['code'], string> = {

@@ -125,14 +125,19 @@ async function openSession(
   envelope: JsonValue | null,
 ): Promise<Trajectory | null> {
   const outer = { value: envelope, place: locator.envelope };
-  for await (const pause of importSource(run, namedSource(file, locator.file), locator.chain, 0, outer)) {
-    void pause;
+  const found = (): Trajectory | null => {
     for (const event of run.take()) {
       if (event.type !== 'trajectory') continue;
       const { place, format, draft } = event.locator;
       const isSought = place.type === 'file' && format === locator.format && draft === locator.draft;
       if (isSought) return event.trajectory;
     }
+    return null;
+  };
+  for await (const pause of importSource(run, namedSource(file, locator.file), locator.chain, outer)) {
+    void pause;
+    const trajectory = found();
+    if (trajectory) return trajectory;
   }
-  return null;
+  return found();
 }

@@ -5,6 +5,15 @@ import type { ImportRun } from './importRun.ts';
 import type { ContainerStep, EnvelopePlace, RecordPlace } from './locator.ts';
 import { detectBest } from './recognise.ts';
 
+/** Files of one archive that are told as one. */
+export interface LeafGroup {
+  readonly file: string;
+  readonly chain: readonly ContainerStep[];
+  readonly sizeBytes: number | null;
+  /** Formats already told. */
+  readonly announced: Set<string>;
+}
+
 /** A file that records come from, as its trajectories will name it. */
 export interface Leaf {
   readonly file: string;
@@ -12,6 +21,8 @@ export interface Leaf {
   readonly sizeBytes: number | null;
   /** The file is a member of an archive: that it is of no use there is less of a problem. */
   readonly isMember: boolean;
+  /** The archive that stands for all its members when their format is told (Inspect logs); null for itself. */
+  readonly group: LeafGroup | null;
 }
 
 /** How the records of a file are presented to adapters. */
@@ -191,17 +202,21 @@ export class RecordSink {
   #announce(adapter: FormatAdapter, detection: Detection): void {
     if (this.#announced.has(adapter.id)) return;
     this.#announced.add(adapter.id);
+    const { group } = this.#leaf;
+    if (group?.announced.has(adapter.id)) return;
+    group?.announced.add(adapter.id);
+    const { file, chain, sizeBytes } = group ?? this.#leaf;
     this.#run.push({
       type: 'file',
       file: {
-        file: this.#leaf.file,
+        file,
         format: adapter.id,
         label: adapter.label,
         evidence: detection.evidence,
         certainty: detection.certainty,
         layout: this.#presentation.layout,
-        chain: this.#leaf.chain,
-        sizeBytes: this.#leaf.sizeBytes,
+        chain,
+        sizeBytes,
       },
     });
   }
