@@ -171,8 +171,10 @@ function matchAround(text: string, at: number, rule: Rule): SecretFinding | null
 /** Where a finding around an anchor starts: its local part, or its `-----BEGIN`. */
 function startBefore(text: string, at: number, rule: Rule): number {
   if (rule.kind === 'private-key') {
-    const begin = text.lastIndexOf('-----BEGIN', at);
-    return begin >= at - rule.before ? begin : -1;
+    // Only the characters just before: a search back through the whole text would be quadratic.
+    const lowest = Math.max(0, at - rule.before);
+    const begin = text.slice(lowest, at).lastIndexOf('-----BEGIN');
+    return begin < 0 ? -1 : lowest + begin;
   }
   let start = at;
   while (start > 0 && at - start < rule.before && isLocalPart(text.charCodeAt(start - 1))) start--;
