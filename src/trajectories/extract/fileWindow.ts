@@ -51,7 +51,9 @@ export function fileWindow(text: string): FileWindow {
   for (const pattern of HEADS) {
     const match = pattern.exec(head);
     if (!match) continue;
-    path = (match[1] ?? match[2] ?? '').trim() || null;
+    const named = (match[1] ?? match[2] ?? '').trim();
+    // "… a snippet of the edited file:" names no file.
+    path = named === '' || /^(?:the|your|this) /.test(named) ? null : named;
     start = Math.min(text.length, lineEnd(text, match.index + match[0].length) + 1);
     break;
   }

@@ -86,7 +86,7 @@ export function patchedFiles(patch: string): string[] {
     const mark = patch.charCodeAt(start);
     // Only lines that begin with 'd', '+', '-' or '*' can name a file.
     if ((mark === 100 || mark === 43 || mark === 45 || mark === 42) && end - start < 2000) {
-      const file = headerFile(patch.slice(start, end));
+      const file = headerFile(patch.slice(start, end).trimEnd());
       if (file !== null) files.add(file);
     }
     start = end + 1;

@@ -63,7 +63,7 @@ export function parseCommandLine(source: string): SimpleCommand[] {
     } else if (char === '&' && text.charAt(i + 1) !== '>') {
       close(false);
       i++;
-    } else if (char === '#' && draft.words.length === 0) {
+    } else if (char === '#') {
       const end = text.indexOf('\n', i);
       i = end < 0 ? text.length : end;
     } else if (

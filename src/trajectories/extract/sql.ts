@@ -53,7 +53,18 @@ export function extractQueries(steps: readonly Step[], database: string | null):
       });
     }
   }
-  return runs.length > 0 ? runs : writtenQueries(steps, database);
+  if (runs.length === 0) return writtenQueries(steps, database);
+  const named = current === null ? databaseInResults(results) : null;
+  return named === null ? runs : runs.map((run) => ({ ...run, database: run.database ?? named }));
+}
+
+/** MySQL names the database in the messages of failed statements: `Table 'pets_1.petid' doesn't exist`. */
+function databaseInResults(results: ReadonlyMap<number, ToolResultStep>): string | null {
+  for (const result of results.values()) {
+    const name = /\bTable '([\w$-]+)\.[^'\n]+' doesn't exist/.exec(result.text.slice(0, 300))?.[1];
+    if (name !== undefined) return name;
+  }
+  return null;
 }
 
 interface FoundSql {
@@ -69,8 +80,7 @@ function sqlOfCall(call: ToolCallStep): FoundSql[] {
     const text = entry?.text ?? (call.arguments === null ? call.text : '');
     const sql = bareSql(text);
     if (sql === '' || (type === 'answer' && !looksLikeSql(sql))) return [];
-    if (type === 'sql' && call.arguments !== null && !looksLikeSql(sql) && !/\bselect\b/i.test(sql))
-      return [];
+    if (type === 'sql' && !looksLikeSql(sql) && !/\bselect\b/i.test(sql)) return [];
     return [
       {
         sql,

@@ -21,8 +21,21 @@ export type ToolClass =
   | 'memory'
   | 'other';
 
+const wordsByName = new Map<string, readonly string[]>();
+
 /** Words of a tool name in lower case: `mcp__db__executeSQL` gives db, execute, sql. */
-export function nameWords(name: string): string[] {
+export function nameWords(name: string): readonly string[] {
+  let words = wordsByName.get(name);
+  if (!words) {
+    words = splitName(name);
+    // Files with thousands of invented names must not fill the memory.
+    if (wordsByName.size > 2000) wordsByName.clear();
+    wordsByName.set(name, words);
+  }
+  return words;
+}
+
+function splitName(name: string): string[] {
   return name
     .slice(0, 200)
     .replace(/^(mcp__|functions[.:]|tools?[.:])/, '')
@@ -34,7 +47,7 @@ export function nameWords(name: string): string[] {
 }
 
 const SQL_START =
-  /^\s*(?:--[^\n]*\n\s*|\/\*[\s\S]{0,400}?\*\/\s*)*\(?\s*(?:select|with|insert\s+into|update|delete\s+from|create\s+(?:or\s+replace\s+)?(?:temp|table|view|index)|alter\s+table|drop\s+(?:table|view)|show\s+(?:tables|databases|columns|create|schemas|index|full)|describe|desc\s|pragma|explain|use\s+[\w`"]+\s*;?\s*$|call\s)/i;
+  /^\s*(?:--[^\n]*\n\s*|\/\*[\s\S]{0,400}?\*\/\s*)*\(?\s*(?:select|with|insert\s+into|replace\s+into|merge\s+into|truncate\s|values\s*\(|set\s+[@\w]|attach\s|begin\b|commit\b|analyze\s|update|delete\s+from|create\s+(?:or\s+replace\s+)?(?:temp|table|view|index)|alter\s+table|drop\s+(?:table|view)|show\s+(?:tables|databases|columns|create|schemas|index|full)|describe|desc\s|pragma|explain|use\s+[\w`"]+\s*;?\s*$|call\s)/i;
 
 /** True for text that starts as a SQL statement does. */
 export function looksLikeSql(text: string): boolean {
@@ -139,11 +152,24 @@ function hasAny(words: readonly string[], set: ReadonlySet<string>): boolean {
   return words.some((word) => set.has(word));
 }
 
+/** Classes of calls already looked at: each call is asked about several times while a run is completed. */
+const known = new WeakMap<ToolCallStep, ToolClass>();
+
 /** Decides what a call is for from its name and arguments; unknown names are judged by their arguments alone. */
 export function classifyCall(call: ToolCallStep): ToolClass {
+  const before = known.get(call);
+  if (before !== undefined) return before;
+  const type = classify(call);
+  known.set(call, type);
+  return type;
+}
+
+function classify(call: ToolCallStep): ToolClass {
   const words = nameWords(call.name);
   const joined = words.join('_');
-  const url = argumentText(call, ...URL_KEYS);
+  const url =
+    argumentText(call, ...URL_KEYS) ??
+    (call.arguments === null && /^\s*(?:https?:|www\.)\S+\s*$/.test(call.text) ? call.text : null);
   const path = argumentText(call, ...PATH_KEYS);
   const pattern = argumentText(call, 'pattern', 'regex', 'search_term', 'glob', 'dir', 'directory');
   const query = argumentText(call, ...QUERY_KEYS);
