@@ -6,7 +6,7 @@ import { gatherSearch } from './evidenceSearch.ts';
 import { gatherSql } from './evidenceSql.ts';
 import { gatherSwe } from './evidenceSwe.ts';
 import { leakChecks } from './leaks.ts';
-import { mergeEqualDocuments } from './mergeDuplicates.ts';
+import { mergeEqualDocuments, mergeNearDocuments } from './mergeDuplicates.ts';
 import { packExample, type Packed } from './pack.ts';
 import { rationaleOf } from './rationale.ts';
 import type { DatabaseCatalog } from './sql/catalog.ts';
@@ -99,10 +99,9 @@ function buildExample(trajectory: Trajectory, kind: AgentKind, context: CompileC
     result = kind === 'search' ? gatherSearch(trajectory) : gatherSwe(trajectory, options.sweAnswer);
   }
   if (!result.ok) return result;
-  const gathered: Gathered = {
-    ...result.gathered,
-    documents: mergeEqualDocuments(result.gathered.documents),
-  };
+  const equalMerged = mergeEqualDocuments(result.gathered.documents);
+  const documents = kind === 'search' ? mergeNearDocuments(equalMerged) : equalMerged;
+  const gathered: Gathered = { ...result.gathered, documents };
   const { answer } = gathered;
   const rationale = options.rationale === 'keep' ? rationaleOf(trajectory, answer) : null;
   const assistant = assistantContent(rationale, answer);

@@ -9,6 +9,8 @@ export interface TokenCounter {
   count(text: string): number;
   /** True when `count(a + b)` is certain to be `count(a) + count(b)`. */
   isAdditive(a: string, b: string): boolean;
+  /** Tokens that the chat template adds around a user text; for planning, the exact count is `countPrompt`. */
+  readonly overhead: number;
   /** Tokens of the templated prompt whose user text is the joined blocks, given their counts. */
   countPrompt(blocks: CountedBlocks): number;
   /** Tokens the model writes for an assistant message, through the end of its turn. */
@@ -28,7 +30,9 @@ export interface CountedBlocks {
 
 /** Exact counts under a tokenizer and its chat template. */
 export function exactCounter(tokenizer: Tokenizer, pair: PairCounter): TokenCounter {
+  const probe = 'Please answer.';
   return {
+    overhead: pair.countPrompt(probe) - tokenizer.count(probe),
     name: tokenizer.name,
     isExact: true,
     count: (text) => tokenizer.count(text),
@@ -58,6 +62,7 @@ const templateEstimate = 8;
 export const estimateCounter: TokenCounter = {
   name: 'estimate',
   isExact: false,
+  overhead: templateEstimate,
   count: (text) => Math.ceil(text.length / 4),
   isAdditive: () => true,
   countPrompt: (blocks) => blocks.tokens + templateEstimate,

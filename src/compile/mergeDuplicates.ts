@@ -1,3 +1,5 @@
+import { groupDuplicatePieces } from './curate/fingerprint.ts';
+import { defaultMinHash } from './curate/minHash.ts';
 import type { ContextDocument, ContextWindow } from './contextDocument.ts';
 
 /**
@@ -25,6 +27,68 @@ export function mergeEqualDocuments(documents: readonly ContextDocument[]): Cont
     };
   }
   return result;
+}
+
+/** Similarity of word shingles from which two pages count as one text. */
+const nearThreshold = 0.9;
+/** Near-duplicates have nearly one length; others need not be compared. */
+const lengthRatio = 0.8;
+
+/**
+ * Pages that show nearly the same text (mirrors, a page fetched twice) become one, with all origins kept: gold
+ * before distractors, then the longer text. Only for pages; two states of a file are never merged.
+ */
+export function mergeNearDocuments(documents: readonly ContextDocument[]): ContextDocument[] {
+  const alone = documents.filter(
+    (document) => document.windows.length === 1 && textOf(document).length >= 200,
+  );
+  const lengths = alone.map((document) => textOf(document).length).sort((a, b) => a - b);
+  const near = alone.filter((document) => {
+    const length = textOf(document).length;
+    const from = lowerBound(lengths, length * lengthRatio);
+    return lowerBound(lengths, length / lengthRatio + 1) - from > 1;
+  });
+  if (near.length < 2) return [...documents];
+  const gone = new Set<ContextDocument>();
+  const merged = new Map<ContextDocument, ContextDocument>();
+  for (const group of groupDuplicatePieces(near.map(textOf), {
+    ...defaultMinHash,
+    threshold: nearThreshold,
+  })) {
+    const members = group.map((index) => near[index]!);
+    const kept = members.reduce((best, document) => (isBetter(document, best) ? document : best));
+    let window = kept.windows[0]!;
+    for (const other of members) {
+      if (other === kept) continue;
+      gone.add(other);
+      window = withOrigins(window, other.windows[0]!);
+    }
+    merged.set(kept, { ...kept, windows: [window] });
+  }
+  return documents
+    .filter((document) => !gone.has(document))
+    .map((document) => merged.get(document) ?? document);
+}
+
+function textOf(document: ContextDocument): string {
+  return document.windows[0]!.text;
+}
+
+function isBetter(a: ContextDocument, b: ContextDocument): boolean {
+  if (a.role !== b.role) return a.role === 'gold';
+  return textOf(a).length > textOf(b).length;
+}
+
+/** Index of the first number of an ascending list that is not below `value`. */
+function lowerBound(sorted: readonly number[], value: number): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (sorted[middle]! < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function withOrigins(window: ContextWindow, other: ContextWindow): ContextWindow {

@@ -55,21 +55,14 @@ export function packExample(
 
   const firstTokens = counter.count(opening);
   const lastTokens = counter.count(closing);
-  const promptOf = (blocks: readonly Block[]): number => {
-    const isAdditive = bordersAreAdditive(blocks, opening, closing, counter);
-    return counter.countPrompt({
-      text: isAdditive ? '' : opening + blocks.map((block) => block.text).join('') + closing,
-      first: opening,
-      firstTokens,
-      last: closing,
-      lastTokens,
-      tokens: firstTokens + sum(blocks) + lastTokens,
-      isAdditive,
-    });
-  };
   const completionTokens = counter.countCompletion(input.assistant);
   const gold = input.documents.filter((document) => document.role === 'gold');
-  const goldTokens = promptOf(gold.flatMap((document) => blocksOf.get(document)!)) + completionTokens;
+  const goldTokens =
+    counter.overhead +
+    firstTokens +
+    lastTokens +
+    completionTokens +
+    gold.reduce((total, document) => total + tokensOf(document), 0);
   if (goldTokens > options.budget) {
     return refuse(
       'budget',
@@ -98,7 +91,16 @@ export function packExample(
     dropped.push(...masked.dropped);
     flags.push('evidence-masked');
   }
-  const promptTokens = promptOf(blocks);
+  const { content, evidence } = join(opening, blocks, closing);
+  const promptTokens = counter.countPrompt({
+    text: content,
+    first: opening,
+    firstTokens,
+    last: closing,
+    lastTokens,
+    tokens: firstTokens + sum(blocks) + lastTokens,
+    isAdditive: bordersAreAdditive(blocks, opening, closing, counter),
+  });
   if (promptTokens + completionTokens > options.budget) {
     return refuse(
       'budget',
@@ -106,7 +108,6 @@ export function packExample(
       `the packed example has ${promptTokens + completionTokens} tokens, the budget is ${options.budget}`,
     );
   }
-  const { content, evidence } = join(opening, blocks, closing);
   return { ok: true, packed: { content, evidence, promptTokens, completionTokens, dropped, flags } };
 }
 

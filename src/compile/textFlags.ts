@@ -1,3 +1,4 @@
+import { scanSecrets } from './curate/secrets.ts';
 import type { CheckResult } from './types.ts';
 
 /** Texts that tokenizers of chat models read as control tokens. */
@@ -36,5 +37,22 @@ export function textFlags(content: string, assistant: string): { checks: CheckRe
       reason: `the text holds ${media}; escape media tags on export`,
     });
   }
+  const found = scanSecrets(content);
+  const emails = found.filter((item) => item.kind === 'email').length;
+  const names = found.filter((item) => item.kind === 'home-directory-user').length;
+  const secrets = found.filter((item) => item.kind !== 'email' && item.kind !== 'home-directory-user');
+  const first = secrets[0];
+  if (first) flags.push('secrets-found');
+  if (emails > 0) flags.push('emails-found');
+  if (names > 0) flags.push('user-names-found');
+  checks.push({
+    check: 'secrets',
+    status: first ? 'fail' : emails + names > 0 ? 'warn' : 'pass',
+    reason: first
+      ? `${secrets.length} ${secrets.length === 1 ? 'place looks' : 'places look'} like a secret, first a ${first.what} (${first.preview})`
+      : emails + names > 0
+        ? `${emails} e-mail addresses and ${names} user names in paths`
+        : 'nothing that looks like a key, token, e-mail address or user name',
+  });
   return { checks, flags };
 }

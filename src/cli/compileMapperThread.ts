@@ -1,0 +1,54 @@
+import { readFile } from 'node:fs/promises';
+import { CompileMapper } from '../compile/compileMapper.ts';
+import { estimateCounter, type TokenCounter } from '../compile/countText.ts';
+import { ExampleSigner, type CurationOptions } from '../compile/setCurator.ts';
+import type { BenchmarkText } from '../compile/curate/decontaminate.ts';
+import type { MappedOutcome } from '../compile/setReducer.ts';
+import { DatabaseCatalog, type CatalogIssue } from '../compile/sql/catalog.ts';
+import type { CompileOptions } from '../compile/types.ts';
+import type { DraftTrajectory } from '../trajectories/format.ts';
+import type { NamedFile } from './compileFiles.ts';
+import { openTokenizer } from './compileTokenizer.ts';
+
+/** What every thread needs to start; plain data. */
+export interface MapperSetup {
+  readonly options: CompileOptions;
+  readonly tokenizer: string;
+  readonly databases: readonly NamedFile[];
+  readonly curation: CurationOptions;
+  readonly benchmarks: readonly BenchmarkText[];
+  /** sha256 by file name. */
+  readonly hashes: Readonly<Record<string, string>>;
+}
+
+export interface Mapper {
+  readonly counter: TokenCounter;
+  readonly databaseIssues: readonly CatalogIssue[];
+  map(drafts: readonly DraftTrajectory[]): MappedOutcome[];
+}
+
+/** Loads tokenizer and databases and gives the map step of this thread. */
+export async function startMapper(setup: MapperSetup): Promise<Mapper> {
+  const counter = setup.options.countTokens
+    ? (await openTokenizer(setup.tokenizer)).counter
+    : estimateCounter;
+  const files = await Promise.all(
+    setup.databases.map(async (file) => ({
+      name: file.name,
+      bytes: new Uint8Array(await readFile(file.path)),
+    })),
+  );
+  const catalog = files.length > 0 ? await DatabaseCatalog.load(files) : null;
+  const hashes = new Map(Object.entries(setup.hashes));
+  const sha256Of = (file: string): string => hashes.get(file.split('!/', 1)[0] ?? file) ?? '';
+  const { dedup, evalShare } = setup.curation;
+  const signs = dedup !== 'none' || evalShare > 0 || setup.benchmarks.length > 0;
+  const signer = signs ? new ExampleSigner(setup.curation, setup.benchmarks) : null;
+  const context = { options: setup.options, counter, catalog, sha256Of };
+  const mapper = new CompileMapper(context, signer ? (example) => signer.sign(example) : null);
+  return {
+    counter,
+    databaseIssues: catalog?.issues ?? [],
+    map: (drafts) => drafts.map((draft) => mapper.mapDraft(draft)),
+  };
+}

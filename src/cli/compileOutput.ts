@@ -1,0 +1,121 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { CompileSink } from '../compile/setReducer.ts';
+
+/** Bytes gathered before they are written. */
+const chunkBytes = 1 << 20;
+
+export interface WrittenFile {
+  readonly file: string;
+  readonly sha256: string;
+  readonly bytes: number;
+  readonly lines: number;
+}
+
+/** Writes lines to a file in large chunks and hashes them on the way. */
+class LineFile {
+  private readonly handle: FileHandle;
+  private readonly hash = createHash('sha256');
+  private waiting: Buffer[] = [];
+  private waitingBytes = 0;
+  bytes = 0;
+  lines = 0;
+
+  constructor(handle: FileHandle) {
+    this.handle = handle;
+  }
+
+  async add(line: string): Promise<void> {
+    const bytes = Buffer.from(`${line}\n`, 'utf8');
+    this.hash.update(bytes);
+    this.waiting.push(bytes);
+    this.waitingBytes += bytes.length;
+    this.bytes += bytes.length;
+    this.lines++;
+    if (this.waitingBytes >= chunkBytes) await this.flush();
+  }
+
+  async close(): Promise<string> {
+    await this.flush();
+    await this.handle.close();
+    return this.hash.digest('hex');
+  }
+
+  private async flush(): Promise<void> {
+    if (this.waiting.length === 0) return;
+    const all = Buffer.concat(this.waiting);
+    this.waiting = [];
+    this.waitingBytes = 0;
+    await this.handle.write(all);
+  }
+}
+
+/** The output folder. Files appear under their names only when they are complete. */
+export class OutputFolder implements CompileSink {
+  private readonly folder: string;
+  private readonly file: LineFile;
+
+  private constructor(folder: string, file: LineFile) {
+    this.folder = folder;
+    this.file = file;
+  }
+
+  static async open(folder: string): Promise<OutputFolder> {
+    await mkdir(folder, { recursive: true });
+    return new OutputFolder(folder, new LineFile(await open(join(folder, 'examples.jsonl.part'), 'w')));
+  }
+
+  example(line: string): Promise<void> {
+    return this.file.add(line);
+  }
+
+  /** Ends `examples.jsonl`; with ids of an evaluation split, those go to `examples.eval.jsonl`. */
+  async finish(evalIds: ReadonlySet<string> | null): Promise<WrittenFile> {
+    const sha256 = await this.file.close();
+    const part = join(this.folder, 'examples.jsonl.part');
+    await rm(join(this.folder, 'examples.eval.jsonl'), { force: true });
+    if (evalIds === null) {
+      await rename(part, join(this.folder, 'examples.jsonl'));
+      return { file: 'examples.jsonl', sha256, bytes: this.file.bytes, lines: this.file.lines };
+    }
+    const train = new LineFile(await open(join(this.folder, 'examples.jsonl'), 'w'));
+    const held = new LineFile(await open(join(this.folder, 'examples.eval.jsonl'), 'w'));
+    for await (const line of createInterface({ input: createReadStream(part), crlfDelay: 0 })) {
+      const id = /^\{"id":("(?:[^"\\]|\\.)*")/.exec(line)?.[1] ?? '""';
+      await (evalIds.has(JSON.parse(id) as string) ? held : train).add(line);
+    }
+    await held.close();
+    const hash = await train.close();
+    await rm(part, { force: true });
+    return { file: 'examples.jsonl', sha256: hash, bytes: train.bytes, lines: train.lines };
+  }
+
+  async write(name: string, text: string): Promise<void> {
+    await writeFile(join(this.folder, name), text);
+  }
+
+  /** After a failure: nothing half-written stays. */
+  async abandon(): Promise<void> {
+    await this.file.close().catch(() => '');
+    await rm(join(this.folder, 'examples.jsonl.part'), { force: true });
+  }
+}
+
+/** Filter mode: examples go to standard output, nothing else is written. */
+export class StandardOutput implements CompileSink {
+  lines = 0;
+
+  example(line: string): Promise<void> {
+    this.lines++;
+    return new Promise((resolve, reject) => {
+      process.stdout.write(`${line}\n`, (error) => {
+        // A closed pipe (`| head`) ends the output, not the command.
+        if (error && (error as NodeJS.ErrnoException).code !== 'EPIPE') reject(error);
+        else resolve();
+      });
+    });
+  }
+}
