@@ -3,7 +3,7 @@ import { joinPath } from '../sourcePath.ts';
 import { readCall, readResult } from './contentParts.ts';
 import { idField, objectField, stringField } from './fields.ts';
 import { isInjectedText } from './injected.ts';
-import { decodedText, wholeText, type StepBuilder } from './stepBuilder.ts';
+import { decodedText, textIfGiven, wholeText, type StepBuilder } from './stepBuilder.ts';
 
 /** Adds one content object of the Gemini API: `role` (user, model, function), `parts[]`. */
 export function readGeminiContent(builder: StepBuilder, content: JsonValue, path: string): void {
@@ -82,14 +82,13 @@ function readCodeParts(builder: StepBuilder, part: JsonObject, path: string): vo
   const code = objectField(part, 'executableCode');
   const result = objectField(part, 'codeExecutionResult');
   if (code) {
-    const text = stringField(code, 'code') ?? '';
-    builder.toolCall(wholeText(text, `${path}/executableCode/code`), {
+    const text = textIfGiven(stringField(code, 'code'), `${path}/executableCode/code`);
+    builder.toolCall(text, {
       name: 'code_execution',
-      arguments: { code: text },
+      arguments: { code: text.text },
     });
   } else if (result) {
-    const text = stringField(result, 'output') ?? '';
-    builder.toolResult(wholeText(text, `${path}/codeExecutionResult/output`), {
+    builder.toolResult(textIfGiven(stringField(result, 'output'), `${path}/codeExecutionResult/output`), {
       name: 'code_execution',
       isError: result['outcome'] !== 'OUTCOME_OK' && result['outcome'] !== undefined,
     });

@@ -112,7 +112,7 @@ function readParts(
 }
 
 /** All messages of a value: a message, a list (also nested one deep), or an object that holds such a list. */
-export function looseMessages(placed: Placed, depth = 3): Placed[] {
+export function looseMessages(placed: Placed, depth = 6): Placed[] {
   const { value, path } = enterJson(placed);
   if (isLooseMessage(value)) return [{ value, path }];
   if (depth === 0) return [];

@@ -5,7 +5,7 @@ import { contentTexts, readCall, readResult } from './contentParts.ts';
 import { filledField, idField, listField, numberField, objectField, stringField } from './fields.ts';
 import { isInjectedText } from './injected.ts';
 import { readChatMessage } from './openaiChat.ts';
-import { decodedText, trimmedSlice, wholeText, type StepBuilder } from './stepBuilder.ts';
+import { decodedText, textIfGiven, trimmedSlice, wholeText, type StepBuilder } from './stepBuilder.ts';
 
 /** Reads the event streams of OpenHands, old (action/observation) and new (`kind: …Event`), one by one. */
 export class OpenHandsEvents {
@@ -170,15 +170,14 @@ export class OpenHandsEvents {
     const { builder } = this;
     const observation = stringField(event, 'observation') ?? '';
     const extras = objectField(event, 'extras');
-    const content = stringField(event, 'content') ?? '';
-    const slice = wholeText(content, joinPath(path, 'content'));
+    const slice = textIfGiven(stringField(event, 'content'), joinPath(path, 'content'));
     if (observation === 'agent_state_changed') {
       this.status = stringField(extras, 'agent_state') ?? this.status;
       return;
     }
     if (quietObservations.has(observation)) return;
     if (observation === 'recall') {
-      if (content.trim() !== '') builder.message('user', slice, true);
+      if (slice.text.trim() !== '') builder.message('user', slice, true);
       return;
     }
     const cause = idField(event, 'cause');

@@ -8,6 +8,7 @@ import {
   decodedText,
   jsonText,
   parseObject,
+  textIfGiven,
   wholeText,
   type StepBuilder,
   type TextSlice,
@@ -170,11 +171,11 @@ function readMcpCall(builder: StepBuilder, item: JsonObject, path: string): void
 
 function readInterpreterCall(builder: StepBuilder, item: JsonObject, path: string): void {
   const callId = idField(item, 'id');
-  const code = stringField(item, 'code') ?? '';
-  builder.toolCall(wholeText(code, joinPath(path, 'code')), {
+  const code = textIfGiven(stringField(item, 'code'), joinPath(path, 'code'));
+  builder.toolCall(code, {
     name: 'code_interpreter',
     callId,
-    arguments: { code },
+    arguments: { code: code.text },
   });
   const outputs = item['outputs'];
   if (!Array.isArray(outputs)) return;

@@ -15,6 +15,11 @@ export function wholeText(text: string, path: string): TextSlice {
   return { text, path, range: { start: 0, end: text.length } };
 }
 
+/** The string at `path`, or the empty text where there is none. */
+export function textIfGiven(text: string | null, path: string): TextSlice {
+  return text === null ? decodedText('', path) : wholeText(text, path);
+}
+
 /** Characters [start, end) of the string at `path`. */
 export function textSlice(source: string, path: string, start: number, end: number): TextSlice {
   return { text: source.slice(start, end), path, range: { start, end } };

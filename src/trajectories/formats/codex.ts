@@ -13,7 +13,7 @@ import {
 import { isInjectedText } from '../blocks/injected.ts';
 import { readResponseItem } from '../blocks/openaiResponses.ts';
 import { splitAtQuestions, type SessionPiece } from '../blocks/questions.ts';
-import { decodedText, jsonText, StepBuilder, wholeText } from '../blocks/stepBuilder.ts';
+import { decodedText, jsonText, StepBuilder, textIfGiven, wholeText } from '../blocks/stepBuilder.ts';
 import { fileStem } from '../blocks/swe.ts';
 import { taskFromSteps } from '../blocks/taskText.ts';
 import type { Detection, DraftTrajectory, FormatAdapter, FormatSample, RawRecord } from '../format.ts';
@@ -244,11 +244,11 @@ function readItem(builder: StepBuilder, item: JsonObject | null): void {
     builder.message('assistant', wholeText(text, '/item/text'));
   } else if (type === 'reasoning' && text !== null) builder.reasoning(wholeText(text, '/item/text'));
   else if (type === 'command_execution') {
-    const command = stringField(item, 'command') ?? '';
-    const output = stringField(item, 'aggregated_output') ?? '';
-    builder.toolCall(wholeText(command, '/item/command'), { name: 'shell', callId, arguments: { command } });
+    const command = textIfGiven(stringField(item, 'command'), '/item/command');
+    const output = textIfGiven(stringField(item, 'aggregated_output'), '/item/aggregated_output');
+    builder.toolCall(command, { name: 'shell', callId, arguments: { command: command.text } });
     const isError = (numberField(item, 'exit_code') ?? 0) !== 0 || stringField(item, 'status') === 'failed';
-    builder.toolResult(wholeText(output, '/item/aggregated_output'), { callId, isError });
+    builder.toolResult(output, { callId, isError });
   } else if (type === 'file_change') {
     const changes = item['changes'] ?? [];
     builder.toolCall(decodedText(jsonText(changes), '/item/changes'), {
@@ -256,12 +256,12 @@ function readItem(builder: StepBuilder, item: JsonObject | null): void {
       callId,
       arguments: { changes },
     });
-    const status = stringField(item, 'status') ?? '';
-    builder.toolResult(wholeText(status, '/item/status'), { callId, isError: status === 'failed' });
+    const status = textIfGiven(stringField(item, 'status'), '/item/status');
+    builder.toolResult(status, { callId, isError: status.text === 'failed' });
   } else if (type === 'mcp_tool_call') readMcpItem(builder, item, callId);
   else if (type === 'web_search') {
-    const query = stringField(item, 'query') ?? '';
-    builder.toolCall(wholeText(query, '/item/query'), { name: 'web_search', callId, arguments: { query } });
+    const query = textIfGiven(stringField(item, 'query'), '/item/query');
+    builder.toolCall(query, { name: 'web_search', callId, arguments: { query: query.text } });
   } else {
     const message = filledField(item, 'message');
     builder.other(message === null ? decodedText('', '/item') : wholeText(message, '/item/message'), type);
