@@ -36,7 +36,7 @@ export async function* importParquet(run: ImportRun, source: ByteSource, leaf: L
         if (best) sink.begin(best.adapter, best.detection);
       }
       for (const record of records) {
-        sink.accept(record, { type: 'row', row: record.record });
+        sink.accept(record, { type: 'row', row: record.record, pages: window.pages });
         rowsRead++;
         if (!run.yielder.isDue) continue;
         yield;

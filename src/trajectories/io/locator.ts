@@ -19,7 +19,12 @@ export type ContainerStep =
 /** Where the bytes or rows of one record lie in its file. `file`: the run is all records of the file. */
 export type RecordPlace =
   | { readonly type: 'bytes'; readonly start: number; readonly end: number }
-  | { readonly type: 'row'; readonly row: number }
+  | {
+      readonly type: 'row';
+      readonly row: number;
+      /** In a large row group: for each of its columns, a page to read from (its offset and first row). */
+      readonly pages: readonly (readonly [offset: number, firstRow: number])[] | null;
+    }
   | { readonly type: 'file' };
 
 /**
