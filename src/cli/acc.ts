@@ -12,6 +12,10 @@ const commands: Readonly<Record<string, Command>> = {
     summary: 'what files hold: formats, records, agent kinds, answers, issues',
     load: () => import('./commands/inspect.ts'),
   },
+  compile: {
+    summary: 'trajectories to long-context question-answer pairs',
+    load: () => import('./commands/compile.ts'),
+  },
 };
 
 function help(): string {
