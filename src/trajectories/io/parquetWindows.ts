@@ -246,7 +246,7 @@ class GroupReader {
     const bytes = joinBytes(pieces);
     const file = {
       byteLength: bytes.length,
-      slice: (start: number, end = bytes.length) => bytes.slice(start, end).buffer as ArrayBuffer,
+      slice: (start: number, end = bytes.length) => bytes.slice(start, end).buffer,
     };
     return { file, footer: { ...this.#footer, row_groups: [{ ...this.#group, columns }] } };
   }

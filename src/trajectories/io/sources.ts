@@ -23,13 +23,28 @@ export async function* streamByReads(
   // A rejection is met at the next `await`; until then it must not count as unhandled.
   pending.catch(() => undefined);
   for (;;) {
-    const chunk = await pending;
+    const chunk = await orAborted(pending, signal);
     throwIfCancelled(signal, `Reading ${source.name}`);
     if (chunk.length === 0) return;
     position += chunk.length;
     pending = readAt(position);
     pending.catch(() => undefined);
     yield chunk;
+  }
+}
+
+/** Settles with the promise, or with nothing as soon as the signal is aborted: a slow read delays no cancel. */
+async function orAborted(pending: Promise<Uint8Array>, signal: AbortSignal | undefined): Promise<Uint8Array> {
+  if (!signal || signal.aborted) return signal ? new Uint8Array(0) : pending;
+  let stop: () => void = () => undefined;
+  const aborted = new Promise<Uint8Array>((resolve) => {
+    stop = () => resolve(new Uint8Array(0));
+    signal.addEventListener('abort', stop, { once: true });
+  });
+  try {
+    return await Promise.race([pending, aborted]);
+  } finally {
+    signal.removeEventListener('abort', stop);
   }
 }
 
