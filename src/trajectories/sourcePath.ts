@@ -2,7 +2,9 @@ import { isObject, type JsonValue } from '../core/json.ts';
 
 /** Appends one key to a JSON Pointer, escaped as RFC 6901 says. */
 export function joinPath(path: string, key: string | number): string {
-  return `${path}/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`;
+  // Nearly all keys need no escaping, and paths are built for every step of every run.
+  if (typeof key === 'number' || !(key.includes('~') || key.includes('/'))) return `${path}/${key}`;
+  return `${path}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`;
 }
 
 /** Segment that enters a string holding JSON text. */
