@@ -81,6 +81,9 @@ export interface ResultInput {
   readonly isTruncated?: boolean;
 }
 
+/** A step while it is put together. */
+type Building<T> = { -readonly [K in keyof T]: T[K] };
+
 /** Calls of one turn under one id, and which of them is answered next. */
 interface CallQueue {
   readonly turn: number;
@@ -135,27 +138,41 @@ export class StepBuilder {
   }
 
   message(role: MessageStep['role'], given: TextSlice, injected = false): void {
-    const slice = this.substitute === null ? given : this.substitute(given);
+    const { text, path, range } = this.resolved(given);
     if (role === 'assistant') this.ensureTurn();
     else this.modelIsSpeaking = false;
-    const base = { ...this.base(slice), type: 'message' as const, role };
-    this.steps.push(injected ? { ...base, injected: true } : base);
+    const step: Building<MessageStep> = {
+      index: this.steps.length,
+      turn: this.turn,
+      text,
+      at: this.position(path),
+      range,
+      type: 'message',
+      role,
+    };
+    if (injected) step.injected = true;
+    this.add(step);
   }
 
   reasoning(given: TextSlice): void {
-    const slice = this.substitute === null ? given : this.substitute(given);
+    const { text, path, range } = this.resolved(given);
     this.ensureTurn();
-    this.steps.push({ ...this.base(slice), type: 'reasoning' });
+    const index = this.steps.length;
+    this.add({ index, turn: this.turn, text, at: this.position(path), range, type: 'reasoning' });
   }
 
-  /** Adds a call and gives its step index. `slice` is the arguments as written. */
+  /** Adds a call and gives its step index. `given` is the arguments as written. */
   toolCall(given: TextSlice, call: CallInput): number {
-    const slice = this.substitute === null ? given : this.substitute(given);
+    const { text, path, range } = this.resolved(given);
     this.ensureTurn();
     const index = this.steps.length;
     const callId = call.callId ? call.callId : null;
-    this.steps.push({
-      ...this.base(slice),
+    this.add({
+      index,
+      turn: this.turn,
+      text,
+      at: this.position(path),
+      range,
       type: 'toolCall',
       callId,
       name: call.name,
@@ -171,25 +188,30 @@ export class StepBuilder {
   }
 
   toolResult(given: TextSlice, result: ResultInput = {}): void {
-    const slice = this.substitute === null ? given : this.substitute(given);
+    const { text, path, range } = this.resolved(given);
     const callId = result.callId ? result.callId : null;
     const callStep = this.findCall(callId, result.name ?? null);
-    const call = callStep === null ? undefined : this.steps[callStep];
-    const name = result.name ?? (call?.type === 'toolCall' ? call.name : null);
+    const found = callStep === null ? undefined : this.steps[callStep];
+    const call = found?.type === 'toolCall' ? found : null;
     this.modelIsSpeaking = false;
-    this.steps.push({
-      ...this.base(slice),
+    this.add({
+      index: this.steps.length,
+      turn: this.turn,
+      text,
+      at: this.position(path),
+      range,
       type: 'toolResult',
-      callId: callId ?? (call?.type === 'toolCall' ? call.callId : null),
-      name,
+      callId: callId ?? call?.callId ?? null,
+      name: result.name ?? call?.name ?? null,
       callStep,
       isError: result.isError ?? false,
-      isTruncated: result.isTruncated ?? isTruncatedText(slice.text),
+      isTruncated: result.isTruncated ?? isTruncatedText(text),
     });
   }
 
-  other(slice: TextSlice, label: string): void {
-    this.steps.push({ ...this.base(slice), type: 'other', label });
+  other({ text, path, range }: TextSlice, label: string): void {
+    const index = this.steps.length;
+    this.add({ index, turn: this.turn, text, at: this.position(path), range, type: 'other', label });
   }
 
   /** True when some call has no result yet. */
@@ -201,17 +223,16 @@ export class StepBuilder {
     if (!this.modelIsSpeaking) this.beginTurn();
   }
 
-  private base(slice: TextSlice) {
-    return {
-      index: this.steps.length,
-      turn: this.turn,
-      text: slice.text,
-      at: this.position(slice.path),
-      range: slice.range,
-      ...(this.timestamp === undefined ? null : { timestamp: this.timestamp }),
-      ...(this.isDemonstration ? { isDemonstration: true } : null),
-      ...(this.speaker === undefined ? null : { speaker: this.speaker }),
-    };
+  private resolved(given: TextSlice): TextSlice {
+    return this.substitute === null ? given : this.substitute(given);
+  }
+
+  /** Optional fields are set only where they say something: most steps keep one shape, which is fast. */
+  private add(step: Building<Step>): void {
+    if (this.timestamp !== undefined) step.timestamp = this.timestamp;
+    if (this.isDemonstration) step.isDemonstration = true;
+    if (this.speaker !== undefined) step.speaker = this.speaker;
+    this.steps.push(step);
   }
 
   /**
