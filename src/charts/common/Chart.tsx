@@ -1,4 +1,4 @@
-import { useId, useRef, useState, type KeyboardEvent, type PointerEvent } from 'react';
+import { useId, useRef, useState, type KeyboardEvent, type PointerEvent, type ReactNode } from 'react';
 import type { ChartCell, ChartGeometry } from './geometry.ts';
 import { nextCell } from './navigate.ts';
 import { pagePaint } from './palette.ts';
@@ -21,13 +21,23 @@ export interface ChartProps {
   readonly onBrush?: (range: readonly [number, number] | null) => void;
   /** Heading level of the title in the page. */
   readonly level?: 2 | 3;
+  /** Form equivalents of the brush and other settings, under the picture. */
+  readonly controls?: ReactNode;
 }
 
 /**
  * A chart in its frame: title (the finding), what is plotted, the picture, legend, origin; a table of the
  * exact values; files. The picture has one tab stop: arrows move over the cells, Enter opens, Esc leaves.
  */
-export function Chart({ geometry, footer, onOpen, brushed = null, onBrush, level = 3 }: ChartProps) {
+export function Chart({
+  geometry,
+  footer,
+  onOpen,
+  brushed = null,
+  onBrush,
+  level = 3,
+  controls,
+}: ChartProps) {
   const [asTable, setAsTable] = useState(false);
   const [cursorId, setCursorId] = useState<string | null>(null);
   const [draft, setDraft] = useState<readonly [number, number] | null>(null);
@@ -74,28 +84,6 @@ export function Chart({ geometry, footer, onOpen, brushed = null, onBrush, level
           <p id={`${id}-sub`} className="chart-subtitle">
             {geometry.subtitle}
           </p>
-        </div>
-        <div className="chart-tools" role="group" aria-label="Chart as">
-          <button type="button" aria-pressed={asTable} onClick={() => setAsTable(!asTable)}>
-            {asTable ? 'Show as chart' : 'Show as table'}
-          </button>
-          {fileTypes.map((type) => (
-            <button
-              key={type}
-              type="button"
-              aria-label={`Save as ${type.toUpperCase()}`}
-              onClick={() =>
-                void saveChart(
-                  geometry,
-                  type,
-                  footer,
-                  document.documentElement.dataset['theme'] === 'dark' ? 'dark' : 'light',
-                )
-              }
-            >
-              {type.toUpperCase()}
-            </button>
-          ))}
         </div>
       </figcaption>
       {asTable ? (
@@ -273,7 +261,30 @@ export function Chart({ geometry, footer, onOpen, brushed = null, onBrush, level
             {entry.label}
           </span>
         ))}
+        {controls}
         <span className="chart-origin">{footer}</span>
+        <div className="chart-tools" role="group" aria-label="Chart as">
+          <button type="button" aria-pressed={asTable} onClick={() => setAsTable(!asTable)}>
+            {asTable ? 'Show as chart' : 'Show as table'}
+          </button>
+          {fileTypes.map((type) => (
+            <button
+              key={type}
+              type="button"
+              aria-label={`Save as ${type.toUpperCase()}`}
+              onClick={() =>
+                void saveChart(
+                  geometry,
+                  type,
+                  footer,
+                  document.documentElement.dataset['theme'] === 'dark' ? 'dark' : 'light',
+                )
+              }
+            >
+              {type.toUpperCase()}
+            </button>
+          ))}
+        </div>
       </div>
     </figure>
   );

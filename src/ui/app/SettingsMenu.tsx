@@ -29,7 +29,7 @@ export function SettingsMenu() {
     ...projectorScales.map((scale): MenuEntry => ({
       type: 'choice',
       id: `scale-${scale}`,
-      label: scale === 1 ? 'Off' : `${scale * 100} %`,
+      label: scale === 1 ? 'Off' : `${scale * 100}%`,
       checked: ui.projectorScale === scale,
       onSelect: () => ui.setProjectorScale(scale),
     })),

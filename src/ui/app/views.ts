@@ -11,11 +11,6 @@ export const viewGroups = [
 ] as const;
 export type ViewGroup = (typeof viewGroups)[number]['id'];
 
-/** What a view tells the navigation about itself. `stale` draws a dot with the words as its tooltip. */
-export interface ViewStatus {
-  readonly stale: string | null;
-}
-
 /** A screen of the workbench. A later view plugs in by one entry in `viewRegistry`. */
 export interface ViewDefinition {
   readonly id: View;
@@ -28,6 +23,7 @@ export interface ViewDefinition {
   readonly component: LazyExoticComponent<ComponentType>;
   /** Starts loading the code before the view is opened (on hover and focus of its link). */
   readonly preload: () => void;
+  /** Why what the view made is stale, in words; draws a dot beside its name. */
   readonly status?: (state: AppState) => string | null;
 }
 
@@ -40,6 +36,26 @@ function view(
 
 /** All views, in the order of the data flow. */
 export const viewRegistry: readonly ViewDefinition[] = [
+  view(
+    {
+      id: 'start',
+      group: 'start',
+      label: 'Start',
+      hint: 'Open files, the samples or an earlier project',
+      key: 's',
+    },
+    () => import('../views/start/StartView.tsx'),
+  ),
+  view(
+    {
+      id: 'trajectories',
+      group: 'data',
+      label: 'Trajectories',
+      hint: 'Import agent logs; filter, read and exclude runs',
+      key: 't',
+    },
+    () => import('../views/trajectories/TrajectoriesView.tsx'),
+  ),
   view(
     {
       id: 'compile',

@@ -1,14 +1,24 @@
+import { useEffect, useState } from 'react';
 import { useApp } from '../../../state/useApp.ts';
-import { Button } from '../../widgets/Button.tsx';
-import { EmptyState } from '../../widgets/States.tsx';
+import { useCommands } from '../../app/commands.ts';
+import { jobShare } from '../../app/JobTray.tsx';
+import { Button, IconButton } from '../../widgets/Button.tsx';
+import { formatCount, formatDuration, plural } from '../../widgets/format.ts';
+import { Select } from '../../widgets/Select.tsx';
+import { Callout, EmptyState, ProgressBar, Skeleton } from '../../widgets/States.tsx';
+import { Preview } from './Preview.tsx';
+import { Recipe } from './Recipe.tsx';
+import { Results } from './Results.tsx';
+import { changedOptions, useOptionChanges } from './useCompileOptions.ts';
+import '../qa/qa.css';
+import './compile.css';
 
-/** Compile: recipe, preview of one item, results. */
-export default function CompileView() {
+function NothingToCompile() {
   const go = useApp((state) => state.route.go);
   const openSamples = useApp((state) => state.project.openSamples);
   return (
     <EmptyState
-      icon="document"
+      icon="project"
       title="Nothing to compile yet"
       actions={
         <>
@@ -24,5 +34,139 @@ export default function CompileView() {
       Compiling turns each agent run into one long question-answer pair: the evidence it gathered,
       distractors, and the verified answer. Bring agent logs first.
     </EmptyState>
+  );
+}
+
+/** Compile: recipe on the left; preview of one run and the result on the right. */
+export default function CompileView() {
+  const phase = useApp((state) => state.project.phase);
+  const count = useApp((state) => state.trajectories.count);
+  const filteredCount = useApp((state) => state.trajectories.rows.total);
+  const selectedCount = useApp((state) => state.trajectories.selected.size);
+  const options = useApp((state) => state.compile.options);
+  const scope = useApp((state) => state.compile.scope);
+  const setScope = useApp((state) => state.compile.setScope);
+  const start = useApp((state) => state.compile.start);
+  const loadTokenizers = useApp((state) => state.compile.loadTokenizers);
+  const files = useApp((state) => state.project.files);
+  const set = useApp(({ compile }) => compile.sets.find(({ id }) => id === compile.currentSetId) ?? null);
+  const job = useApp(
+    (state) => state.jobs.list.find((each) => each.kind === 'compile' && each.phase === 'running') ?? null,
+  );
+  const cancel = useApp((state) => state.jobs.cancel);
+  const changed = useApp(changedOptions);
+  const { change, undo, redo, canUndo, canRedo } = useOptionChanges();
+  const [starting, setStarting] = useState(false);
+
+  // An imported tokenizer.json becomes a choice.
+  useEffect(() => {
+    void loadTokenizers();
+  }, [loadTokenizers, files]);
+
+  const compile = async (): Promise<void> => {
+    setStarting(true);
+    try {
+      await start();
+    } finally {
+      setStarting(false);
+    }
+  };
+  const canStart = options !== null && job === null && !starting && count > 0;
+  useCommands([
+    {
+      id: 'compile.start',
+      title: 'Compile',
+      group: 'Compile',
+      keys: 'mod+enter',
+      enabled: canStart,
+      run: () => void compile(),
+    },
+    {
+      id: 'compile.undo',
+      title: 'Undo the last change of the recipe',
+      group: 'Compile',
+      keys: 'mod+z',
+      enabled: canUndo,
+      run: undo,
+    },
+    { id: 'compile.redo', title: 'Redo', group: 'Compile', keys: 'mod+shift+z', enabled: canRedo, run: redo },
+  ]);
+
+  if (phase === 'starting') return <Skeleton lines={10} label="Opening the project" />;
+  if (count === 0) return <NothingToCompile />;
+  const inScope = { all: count, filter: filteredCount ?? 0, selected: selectedCount }[scope];
+  return (
+    <div className="cv-view">
+      <section className="cv-recipe" aria-label="Recipe">
+        <header className="cv-recipe-head">
+          <h1>Recipe</h1>
+          <span className="qa-tools-space" />
+          <IconButton icon="undo" label="Undo" keys="mod+z" disabled={!canUndo} onClick={undo} />
+          <IconButton icon="redo" label="Redo" keys="mod+shift+z" disabled={!canRedo} onClick={redo} />
+        </header>
+        {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- scrolls by keyboard */}
+        <div className="cv-recipe-body" tabIndex={0} role="region" aria-label="Settings">
+          {options ? <Recipe options={options} change={change} /> : <Skeleton lines={8} />}
+        </div>
+        <footer className="cv-recipe-foot">
+          {job ? (
+            <>
+              <ProgressBar value={jobShare(job)} label={job.label} />
+              <div className="cv-running num">
+                <span className="truncate">
+                  {formatCount(job.doneItems)}
+                  {job.totalItems === null ? '' : ` of ${formatCount(job.totalItems)}`}
+                  {job.remainingMs === null ? '' : `, ${formatDuration(job.remainingMs)} left`}
+                </span>
+                <Button icon="stop" onClick={() => cancel(job.id)}>
+                  Cancel
+                </Button>
+              </div>
+            </>
+          ) : (
+            <>
+              <Select
+                label="Which trajectories"
+                value={scope}
+                className="cv-scope"
+                options={[
+                  { value: 'all', label: `All ${plural(count, 'trajectory', 'trajectories')}` },
+                  {
+                    value: 'filter',
+                    label: `Those in the filtered table (${formatCount(filteredCount ?? 0)})`,
+                  },
+                  {
+                    value: 'selected',
+                    label: `Selected ones (${formatCount(selectedCount)})`,
+                    disabled: selectedCount === 0,
+                  },
+                ]}
+                onChange={setScope}
+              />
+              <Button
+                variant="primary"
+                size="lg"
+                icon="play"
+                disabled={!canStart || inScope === 0}
+                onClick={() => void compile()}
+              >
+                Compile {formatCount(inScope)}
+              </Button>
+            </>
+          )}
+        </footer>
+      </section>
+      <div className="cv-main">
+        <Preview />
+        {set ? (
+          <Results set={set} changed={changed} />
+        ) : (
+          <Callout tone="info" title="No set compiled yet">
+            The preview shows what one run becomes. Compile all of them to see how many pass, how long they
+            are and what was rejected, and to read them in QA.
+          </Callout>
+        )}
+      </div>
+    </div>
   );
 }

@@ -13,6 +13,7 @@ import {
 } from 'react';
 import type { ExampleTokens } from '../../../workers/dataApi.ts';
 import { formatCount } from '../../widgets/format.ts';
+import { settle } from './settle.ts';
 import { estimateLines, type TextBlock } from './blocks.ts';
 import { hasHighlights, textPoint, useHighlight, type TextRange } from './highlights.ts';
 import { itemAt, tokenAt, type DocumentPiece, type ReaderDocument } from './readerDocument.ts';
@@ -24,9 +25,12 @@ export interface FindState {
   readonly current: number;
 }
 
+/** Pixels kept above what is scrolled to. */
+const topMargin = 8;
+
 /** Moves the text from outside (minimap, inspector, keys). */
 export interface ContextTextHandle {
-  readonly showOffset: (offset: number, block?: ScrollLogicalPosition) => void;
+  readonly showOffset: (offset: number, position?: 'start' | 'nearest') => void;
   /** The element of the piece's first line, if it is in view. */
   readonly pieceElement: (piece: number) => HTMLElement | null;
 }
@@ -214,24 +218,23 @@ export function ContextText({
       const element = body.current?.children[index];
       const block = blocks[index];
       if (!element || !block || !scroller.current) return;
-      element.scrollIntoView({ block: position });
-      const move = (): void => {
-        // Inside a long block the line itself is brought in view, once the block has its real height.
-        const point = body.current && textPoint(body.current, blocks, offset);
-        if (!point || offset === block.start || !scroller.current) return;
-        const range = window.document.createRange();
-        range.setStart(point.node, point.offset);
-        range.setEnd(point.node, point.offset);
-        const box = range.getBoundingClientRect();
-        const view = scroller.current.getBoundingClientRect();
-        if (box.top < view.top || box.bottom > view.bottom) {
-          scroller.current.scrollTop += box.top - view.top - view.height / 3;
+      settle(scroller.current, () => {
+        const scroll = scroller.current;
+        if (!scroll) return 0;
+        const view = scroll.getBoundingClientRect();
+        let box = element.getBoundingClientRect();
+        if (offset !== block.start && body.current && box.bottom > view.top && box.top < view.bottom) {
+          // The block is laid out: the line itself can be asked for.
+          const point = textPoint(body.current, blocks, offset);
+          if (point) {
+            const range = window.document.createRange();
+            range.setStart(point.node, point.offset);
+            range.setEnd(point.node, point.offset);
+            box = range.getBoundingClientRect();
+          }
         }
-      };
-      // Blocks above may still take their real height: settle once more after they did.
-      requestAnimationFrame(() => {
-        element.scrollIntoView({ block: position });
-        move();
+        const inView = box.top >= view.top && box.bottom <= view.bottom;
+        return position === 'nearest' && inView ? 0 : box.top - view.top - topMargin;
       });
     },
     pieceElement: (piece) => {

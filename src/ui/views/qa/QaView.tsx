@@ -80,6 +80,12 @@ export default function QaView() {
     else void open(exampleId);
   }, [shownSetId, setId, exampleId, revision, open, close]);
 
+  const setCursor = useApp((state) => state.examples.setCursor);
+  const position = opened.status === 'ready' ? opened.value.neighbours.position : null;
+  useEffect(() => {
+    if (position !== null) setCursor(position);
+  }, [position, setCursor]);
+
   const back = (): void => {
     if (setId !== null) go('qa', [setId]);
   };

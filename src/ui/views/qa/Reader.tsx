@@ -222,6 +222,7 @@ export function Reader({ detail, onBack }: { detail: ExampleDetail; onBack: () =
   return (
     <article className="qa-reader" aria-label={`Example ${example.id}`} data-state="ready">
       <header className="qa-reader-head">
+        <IconButton icon="table" label="All examples" keys="escape" onClick={onBack} />
         <IconButton
           icon="chevronLeft"
           label="Previous example"

@@ -23,7 +23,7 @@ export function TokenLengthChart({ set }: { set: CompiledSet }) {
   const filter = useApp((state) => state.examples.filter);
   const setFilter = useApp((state) => state.examples.setFilter);
   const shownSet = useApp((state) => state.examples.setId);
-  const { ref, size } = useChartSize(4 + 4.2 * Math.max(1, histogram?.series.length ?? 1));
+  const { ref, size } = useChartSize(5 + 3.3 * Math.max(1, histogram?.series.length ?? 1));
   useEffect(() => {
     if (shownSet === set.id) void load();
   }, [load, shownSet, set.id]);
@@ -47,47 +47,48 @@ export function TokenLengthChart({ set }: { set: CompiledSet }) {
         : null,
     [histogram, size, set],
   );
+  const controls = (
+    <div className="set-chart-range">
+      <Field label="Only lengths from" inline>
+        <NumberField
+          label="Shortest length in tokens"
+          value={range ? range.min : null}
+          min={0}
+          step={1000}
+          placeholder="0"
+          onChange={(min) => setRange(min === null && !range ? null : [min ?? 0, range?.max ?? 10_000_000])}
+        />
+      </Field>
+      <Field label="to" inline>
+        <NumberField
+          label="Longest length in tokens"
+          value={range && range.max < 10_000_000 ? range.max : null}
+          min={0}
+          step={1000}
+          placeholder="any"
+          onChange={(max) => setRange(max === null && !range ? null : [range?.min ?? 0, max ?? 10_000_000])}
+        />
+      </Field>
+      {range ? (
+        <Button variant="ghost" onClick={() => setRange(null)}>
+          All lengths
+        </Button>
+      ) : null}
+    </div>
+  );
   return (
-    <div className="set-chart">
-      <div ref={ref} className="set-chart-size">
-        {geometry ? (
-          <Chart
-            geometry={geometry}
-            footer={setOrigin(set)}
-            brushed={range ? [range.min, range.max] : null}
-            onBrush={setRange}
-          />
-        ) : (
-          <Skeleton lines={5} label="Loading lengths" />
-        )}
-      </div>
-      <div className="set-chart-range">
-        <Field label="Only lengths from" inline>
-          <NumberField
-            label="Shortest length in tokens"
-            value={range ? range.min : null}
-            min={0}
-            step={1000}
-            placeholder="0"
-            onChange={(min) => setRange(min === null && !range ? null : [min ?? 0, range?.max ?? 10_000_000])}
-          />
-        </Field>
-        <Field label="to" inline>
-          <NumberField
-            label="Longest length in tokens"
-            value={range && range.max < 10_000_000 ? range.max : null}
-            min={0}
-            step={1000}
-            placeholder="any"
-            onChange={(max) => setRange(max === null && !range ? null : [range?.min ?? 0, max ?? 10_000_000])}
-          />
-        </Field>
-        {range ? (
-          <Button variant="ghost" onClick={() => setRange(null)}>
-            All lengths
-          </Button>
-        ) : null}
-      </div>
+    <div ref={ref} className="set-chart-size">
+      {geometry ? (
+        <Chart
+          geometry={geometry}
+          footer={setOrigin(set)}
+          brushed={range ? [range.min, range.max] : null}
+          onBrush={setRange}
+          controls={controls}
+        />
+      ) : (
+        <Skeleton lines={5} label="Loading lengths" />
+      )}
     </div>
   );
 }
@@ -97,7 +98,7 @@ export function EvidencePositionChart({ set }: { set: CompiledSet }) {
   const positions = useApp((state) => state.examples.positions);
   const load = useApp((state) => state.examples.loadPositions);
   const shownSet = useApp((state) => state.examples.setId);
-  const { ref, size } = useChartSize(13);
+  const { ref, size } = useChartSize(14.9);
   useEffect(() => {
     if (shownSet === set.id) void load();
   }, [load, shownSet, set.id]);

@@ -4,6 +4,7 @@ import type { Step } from '../../../trajectories/schema.ts';
 import type { TrajectoryDetail } from '../../../workers/dataApi.ts';
 import { formatCount } from '../../widgets/format.ts';
 import { Badge } from '../../widgets/Marks.tsx';
+import { settle } from './settle.ts';
 
 export interface TrajectorySideHandle {
   readonly showStep: (stepIndex: number) => void;
@@ -69,11 +70,14 @@ export function TrajectorySide({
   const scroller = useRef<HTMLDivElement>(null);
   const elementOf = (stepIndex: number): HTMLElement | null =>
     scroller.current?.querySelector<HTMLElement>(`[data-step="${stepIndex}"]`) ?? null;
+  const bringStep = (stepIndex: number): void => {
+    const element = elementOf(stepIndex);
+    const scroll = scroller.current;
+    if (!element || !scroll) return;
+    settle(scroll, () => element.getBoundingClientRect().top - scroll.getBoundingClientRect().top - 8);
+  };
   useImperativeHandle(ref, () => ({
-    showStep: (stepIndex) => {
-      elementOf(stepIndex)?.scrollIntoView({ block: 'start' });
-      requestAnimationFrame(() => elementOf(stepIndex)?.scrollIntoView({ block: 'start' }));
-    },
+    showStep: bringStep,
     stepElement: (stepIndex) => {
       const element = elementOf(stepIndex);
       const view = scroller.current?.getBoundingClientRect();
@@ -84,10 +88,9 @@ export function TrajectorySide({
   const selectedStep = steps[selected] ?? -1;
   useEffect(() => {
     if (selectedStep < 0) return;
-    const element = scroller.current?.querySelector(`[data-step="${selectedStep}"]`);
-    element?.scrollIntoView({ block: 'start' });
-    const frame = requestAnimationFrame(() => element?.scrollIntoView({ block: 'start' }));
-    return () => cancelAnimationFrame(frame);
+    bringStep(selectedStep);
+    // `bringStep` reads refs only.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [selectedStep]);
   return (
     <div
