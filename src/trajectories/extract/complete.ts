@@ -15,13 +15,26 @@ export function completeTrajectory(draft: DraftTrajectory): Trajectory {
   const tools = countTools(draft.steps);
   const queries = draft.queries ?? extractQueries(draft.steps, draft.database);
   const documents = draft.documents ?? extractDocuments(draft);
+  // Written out: spreading the draft costs more than all the rest on sets of many small runs.
   return {
-    ...draft,
-    tools,
-    queries,
-    documents,
-    database: draft.database ?? queries.find((query) => query.database !== null)?.database ?? null,
+    id: draft.id,
+    instanceId: draft.instanceId,
+    format: draft.format,
+    source: draft.source,
     kind: draft.kind ?? inferKind(draft.steps, documents, queries, draft),
+    task: draft.task,
+    steps: draft.steps,
+    documents,
+    queries,
+    database: draft.database ?? queries.find((query) => query.database !== null)?.database ?? null,
+    finalAnswer: draft.finalAnswer,
+    patch: draft.patch,
+    groundTruth: draft.groundTruth,
+    outcome: draft.outcome,
+    model: draft.model,
+    usage: draft.usage,
+    tools,
+    metadata: draft.metadata,
     issues: draft.issues ?? [],
   };
 }

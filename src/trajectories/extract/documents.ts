@@ -13,7 +13,7 @@ import {
 } from './search.ts';
 import { resultsByCall } from './sql.ts';
 import { fileDocuments, type SweState } from './swe.ts';
-import { argumentText, classifyCall, PATH_KEYS } from './toolClass.ts';
+import { argumentText, classifyCall, PATH_KEYS, type ToolClass } from './toolClass.ts';
 
 /**
  * Every look of the agent at a page or file, in the order of the run: entries of result lists (`returned`),
@@ -23,7 +23,7 @@ import { argumentText, classifyCall, PATH_KEYS } from './toolClass.ts';
 export function extractDocuments(draft: DraftTrajectory): DocumentSeen[] {
   const { steps } = draft;
   const search = newSearchState();
-  const swe: SweState = { paths: repositoryPaths(draft), openFile: null };
+  const swe = lazySweState(draft);
   const results = resultsByCall(steps);
   const documents: DocumentSeen[] = [];
   for (const step of steps) {
@@ -39,8 +39,15 @@ export function extractDocuments(draft: DraftTrajectory): DocumentSeen[] {
   return withTitles(documents).sort((a, b) => a.stepIndex - b.stepIndex);
 }
 
+/** Paths are worked out only for runs that call a file tool. */
+function lazySweState(draft: DraftTrajectory): () => SweState {
+  let state: SweState | null = null;
+  return () => (state ??= { paths: repositoryPaths(draft), openFile: null });
+}
+
 /** A page known by its address only takes the title under which a search returned it. */
-function withTitles(documents: readonly DocumentSeen[]): DocumentSeen[] {
+function withTitles(documents: DocumentSeen[]): DocumentSeen[] {
+  if (!documents.some(({ how, title }) => how === 'visited' && isWebAddress(title))) return documents;
   const titles = new Map<string, string>();
   for (const { key, title } of documents) {
     if (!isWebAddress(title) && title !== key && !titles.has(key)) titles.set(key, title);
@@ -55,7 +62,7 @@ function documentsOfCall(
   call: ToolCallStep,
   result: Extract<Step, { type: 'toolResult' }> | null,
   search: SearchState,
-  swe: SweState,
+  swe: () => SweState,
 ): DocumentSeen[] {
   const type = classifyCall(call);
   if (result) {
@@ -70,8 +77,20 @@ function documentsOfCall(
       if (stored.length > 0) return stored;
     }
   }
-  return fileDocuments(call, result, type, swe);
+  if (NO_FILES.has(type) || (type === 'other' && call.arguments !== null)) return [];
+  return fileDocuments(call, result, type, swe());
 }
+
+/** Classes of calls that neither show nor change files. */
+const NO_FILES: ReadonlySet<ToolClass> = new Set([
+  'webSearch',
+  'visit',
+  'browser',
+  'sql',
+  'schema',
+  'memory',
+  'listFiles',
+]);
 
 function orphanDocuments(result: Extract<Step, { type: 'toolResult' }>, search: SearchState): DocumentSeen[] {
   const name = result.name ?? '';

@@ -24,11 +24,16 @@ export function newSearchState(): SearchState {
 type Seen = Omit<DocumentSeen, 'stepIndex' | 'isTruncated' | 'lines'>;
 
 function finish(result: ToolResultStep, seen: readonly Seen[]): DocumentSeen[] {
-  return seen.map((one) => ({
-    ...one,
+  // Written out: object spreading is several times slower, and a search run has hundreds of these.
+  return seen.map(({ key, title, how, span, rank }) => ({
+    key,
+    title,
+    how,
     stepIndex: result.index,
+    span,
     lines: null,
     isTruncated: result.isTruncated,
+    rank,
   }));
 }
 

@@ -93,7 +93,7 @@ function resultAnswer(builder: StepBuilder, output: JsonObject): AnswerText | nu
 export const agentBenchTasks: FormatAdapter = {
   id: 'agentbench-tasks',
   label: 'AgentBench database tasks (no runs)',
-  unit: 'record',
+  unit: 'file',
   detect(sample) {
     const value = sample.records[0]?.value;
     const isTask = filledField(value, 'description') !== null && objectField(value, 'table') !== null;

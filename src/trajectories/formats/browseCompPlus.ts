@@ -80,16 +80,16 @@ function textsOf(item: JsonObject, path: string): { text: string; path: string }
   const found: { text: string; path: string }[] = [];
   const add = (value: JsonValue | undefined, at: string): void => {
     if (typeof value === 'string' && value.trim() !== '') found.push({ text: value, path: at });
-    else if (Array.isArray(value))
+  };
+  const addAll = (value: JsonValue | undefined, at: string): void => {
+    if (!Array.isArray(value)) add(value, at);
+    else
       value.forEach((one, i) =>
-        add(
-          isObject(one) ? one['text'] : one,
-          isObject(value[i]) ? `${joinPath(at, i)}/text` : joinPath(at, i),
-        ),
+        isObject(one) ? add(one['text'], `${joinPath(at, i)}/text`) : add(one, joinPath(at, i)),
       );
   };
   for (const key of ['output', 'text', 'content', 'summary']) {
-    add(item[key], joinPath(path, key));
+    addAll(item[key], joinPath(path, key));
     if (found.length > 0) break;
   }
   return found;

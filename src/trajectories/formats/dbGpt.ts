@@ -86,15 +86,19 @@ function roleOf(name: string | null): 'user' | 'assistant' | 'system' {
   return name === 'system' ? 'system' : 'assistant';
 }
 
-function readParsed(builder: StepBuilder, value: JsonValue, path: string): void {
+/** Lists in lists deeper than this are damage, not messages. */
+const MAX_DEPTH = 8;
+
+function readParsed(builder: StepBuilder, value: JsonValue, path: string, depth = 0): void {
+  if (depth > MAX_DEPTH) return;
   if (Array.isArray(value)) {
-    value.forEach((item, i) => readParsed(builder, item, `${path}/${String(i)}`));
+    value.forEach((item, i) => readParsed(builder, item, `${path}/${String(i)}`, depth + 1));
     return;
   }
   if (!isObject(value)) return;
   const messages = listField(value, 'messages');
   if (messages) {
-    readParsed(builder, messages, `${path}/messages`);
+    readParsed(builder, messages, `${path}/messages`, depth + 1);
     return;
   }
   const inner = isObject(value['data']) ? value['data'] : value;

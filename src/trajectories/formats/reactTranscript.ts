@@ -13,13 +13,16 @@ export interface ReactPart {
   readonly end: number;
 }
 
-const LABELS: readonly (readonly [RegExp, ReactPart['label']])[] = [
-  [/^\s*(?:Question|Claim)\s*:[ \t]*/, 'question'],
-  [/^\s*Thought(?: \d+)?\s*:[ \t]*/, 'thought'],
-  [/^\s*(?:Action(?: \d+)?|Act(?: \d+)?)\s*:[ \t]*/, 'action'],
-  [/^\s*Action Input(?: \d+)?\s*:[ \t]*/, 'input'],
-  [/^\s*(?:Observation|Obs)(?: \d+)?\s*:[ \t]*/, 'observation'],
-  [/^\s*Final Answer\s*:[ \t]*/, 'final'],
+const LABEL =
+  /^[ \t]*(?:(Question|Claim)|(Thought)(?: \d+)?|Action Input(?: \d+)?()|(Action|Act)(?: \d+)?|(Observation|Obs)(?: \d+)?|(Final Answer))\s*:[ \t]*/;
+/** What each group of the pattern stands for, in order. */
+const LABEL_NAMES: readonly ReactPart['label'][] = [
+  'question',
+  'thought',
+  'input',
+  'action',
+  'observation',
+  'final',
 ];
 
 /** Labelled parts of a ReAct text, in order; each reaches to the next label. Linear. */
@@ -28,14 +31,10 @@ export function reactParts(text: string, from = 0, to = text.length): ReactPart[
   for (let line = from; line < to;) {
     const end = lineEnd(text, line);
     const first = text.charAt(line);
-    if ('QCTAOFqctao \t'.includes(first) && first !== '') {
-      const head = text.slice(line, Math.min(end, line + 40));
-      for (const [pattern, label] of LABELS) {
-        const match = pattern.exec(head);
-        if (!match) continue;
-        heads.push({ label, at: line, start: line + match[0].length });
-        break;
-      }
+    if ('QCTAOF \t'.includes(first) && first !== '') {
+      const match = LABEL.exec(text.slice(line, Math.min(end, line + 40)));
+      const label = match ? LABEL_NAMES[match.slice(1).findIndex((group) => group !== undefined)] : undefined;
+      if (match && label) heads.push({ label, at: line, start: line + match[0].length });
     }
     line = end + 1;
   }

@@ -105,6 +105,27 @@ describe('damaged records', () => {
     );
   });
 
+  it('nesting far beyond the stack is passed over', () => {
+    const deep = JSON.parse('['.repeat(20_000) + ']'.repeat(20_000)) as JsonValue;
+    for (const { value } of madeRecords) {
+      for (const place of placesIn(value).slice(1)) {
+        const record: RawRecord = {
+          file: 'f.json',
+          record: 0,
+          byteStart: null,
+          byteEnd: null,
+          key: null,
+          value: changedAt(value, place, () => deep),
+        };
+        for (const adapter of researchFormats) {
+          const sample = { file: 'f.json', container: 'json' as const, records: [record], envelope: null };
+          if (adapter.detect(sample))
+            adapter.read([record], { envelope: null, report: () => undefined }).map(completeTrajectory);
+        }
+      }
+    }
+  });
+
   it('records that are no objects are read as nothing', () => {
     for (const value of [null, 3, 'text', [], [null], {}] as JsonValue[]) {
       const record: RawRecord = {
