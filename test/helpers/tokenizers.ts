@@ -63,7 +63,8 @@ export function smallTokenizerJson(options: SmallTokenizerOptions): string {
   for (const char of spelling) vocab[char] = nextId++;
   const merges: [string, string][] = [];
   const words =
-    options.words ?? 'the then there  \n\n  \r\n ing tion 123 été ...  İstanbul 東京 \ud83d\ude00';
+    options.words ??
+    "the then there the's Then'LL  \n\n  \r\n ing tion 123 été ...  İstanbul 東京 \ud83d\ude00";
   for (const word of words.match(/\s*\S+|\s+/g) ?? []) {
     const chars = Array.from(new TextEncoder().encode(word), (byte) => spelling[byte] ?? '');
     for (let end = 2; end <= chars.length; end++) {

@@ -1,14 +1,17 @@
 import { clusterDuplicates, type TextFingerprint } from './clusters.ts';
 import { defaultMinHash, type MinHashOptions, signatureOf } from './minHash.ts';
-import { normalizedHash, wordsOf } from './words.ts';
+import { normalizedHash, type TextWords, wordsOf } from './words.ts';
 
-/** Hash and signature of one text (question, context or piece): one pass over it. */
+/**
+ * Hash and signature of one text (question, context or piece): one pass over it. Words made before (for
+ * decontamination, say) are used as they are.
+ */
 export function fingerprint(
   id: string,
-  text: string,
+  text: string | TextWords,
   options: MinHashOptions = defaultMinHash,
 ): TextFingerprint {
-  const words = wordsOf(text);
+  const words = typeof text === 'string' ? wordsOf(text) : text;
   return { id, normalizedHash: normalizedHash(words), signature: signatureOf(words, options) };
 }
 

@@ -15,7 +15,7 @@ export interface SecretFinding {
 interface Rule {
   readonly kind: SecretKind;
   readonly what: string;
-  /** Literal that every finding holds; texts without it cost one native search. */
+  /** Literal that every finding holds. */
   readonly anchor: string;
   /** How far before the anchor a finding may start. */
   readonly before: number;
@@ -120,32 +120,70 @@ export interface SecretScanOptions {
   readonly limit?: number;
 }
 
+/** The rules of a scan and a table of the three-character beginnings of their anchors. */
+interface Triggers {
+  readonly rules: readonly Rule[];
+  readonly table: Uint8Array;
+}
+
+const AT_SIGN = 0x40;
+const triggersOfKinds = new Map<string, Triggers>();
+
+function tripleHash(a: number, b: number, c: number): number {
+  return (Math.imul(a, 961) ^ Math.imul(b, 31) ^ c) & 0xffff;
+}
+
+function triggersFor(kinds: readonly SecretKind[] | undefined): Triggers {
+  const name = kinds ? [...new Set(kinds)].sort().join() : 'all';
+  let triggers = triggersOfKinds.get(name);
+  if (!triggers) {
+    const chosen = kinds ? rules.filter((rule) => kinds.includes(rule.kind)) : rules;
+    const table = new Uint8Array(0x10000);
+    for (const { anchor } of chosen) {
+      // One anchor is a single character, which the scan looks for itself; one has two, so any third will do.
+      const thirds = anchor.length === 2 ? ['U', '\\'] : [anchor.charAt(2)];
+      if (anchor.length === 1) continue;
+      for (const third of thirds) {
+        table[tripleHash(anchor.charCodeAt(0), anchor.charCodeAt(1), third.charCodeAt(0))] = 1;
+      }
+    }
+    triggers = { rules: chosen, table };
+    triggersOfKinds.set(name, triggers);
+  }
+  return triggers;
+}
+
 /**
- * Finds secrets and personal names in a text, ordered by place. Linear: each rule is a native search for a literal
- * and a bounded match around each.
+ * Finds secrets and personal names in a text, ordered by place. Linear: one pass looks for the beginnings of
+ * anchors, and around each a bounded match follows.
  */
 export function scanSecrets(text: string, options: SecretScanOptions = {}): SecretFinding[] {
+  const { rules: active, table } = triggersFor(options.kinds);
   const limit = options.limit ?? 200;
   const found: SecretFinding[] = [];
   const counts = new Map<SecretKind, number>();
-  for (const rule of rules) {
-    if (options.kinds && !options.kinds.includes(rule.kind)) continue;
-    let lastEnd = 0;
-    for (
-      let at = text.indexOf(rule.anchor);
-      at >= 0;
-      at = text.indexOf(rule.anchor, at + rule.anchor.length)
-    ) {
-      if ((counts.get(rule.kind) ?? 0) >= limit) break;
-      if (at < lastEnd) continue;
-      const finding = matchAround(text, at, rule);
-      if (!finding || finding.end <= lastEnd) continue;
-      lastEnd = finding.end;
+  const lastEnds = new Int32Array(active.length);
+  const tryRules = (at: number): void => {
+    active.forEach((rule, index) => {
+      if (at < lastEnds[index]! || !text.startsWith(rule.anchor, at)) return;
+      const count = counts.get(rule.kind) ?? 0;
+      const finding = count < limit ? matchAround(text, at, rule) : null;
+      if (!finding || finding.end <= lastEnds[index]!) return;
+      lastEnds[index] = finding.end;
       found.push(finding);
-      counts.set(rule.kind, (counts.get(rule.kind) ?? 0) + 1);
-    }
+      counts.set(rule.kind, count + 1);
+    });
+  };
+  let a = 0;
+  let b = 0;
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (c === AT_SIGN) tryRules(i);
+    if (table[tripleHash(a, b, c)] !== 0) tryRules(i - 2);
+    a = b;
+    b = c;
   }
-  found.sort((a, b) => a.start - b.start || b.end - a.end);
+  found.sort((x, y) => x.start - y.start || y.end - x.end);
   // Two rules may see one secret (a JSON web token after "Bearer"); the wider finding stays.
   return found.filter((finding, i) => i === 0 || finding.start >= (found[i - 1]?.end ?? 0));
 }
