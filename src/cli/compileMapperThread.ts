@@ -45,7 +45,10 @@ export async function startMapper(setup: MapperSetup): Promise<Mapper> {
   const signs = dedup !== 'none' || evalShare > 0 || setup.benchmarks.length > 0;
   const signer = signs ? new ExampleSigner(setup.curation, setup.benchmarks) : null;
   const context = { options: setup.options, counter, catalog, sha256Of };
-  const mapper = new CompileMapper(context, signer ? (example) => signer.sign(example) : null);
+  const mapper = new CompileMapper(
+    context,
+    signer ? (example, pieces) => signer.sign(example, pieces) : null,
+  );
   return {
     counter,
     databaseIssues: catalog?.issues ?? [],

@@ -106,16 +106,18 @@ export class OutputFolder implements CompileSink {
 
 /** Filter mode: examples go to standard output, nothing else is written. */
 export class StandardOutput implements CompileSink {
-  lines = 0;
+  private isClosed = false;
+
+  constructor() {
+    // A closed pipe (`| head`) ends the output, not the command; the write's callback reports it as well.
+    process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+      this.isClosed = true;
+    });
+  }
 
   example(line: string): Promise<void> {
-    this.lines++;
-    return new Promise((resolve, reject) => {
-      process.stdout.write(`${line}\n`, (error) => {
-        // A closed pipe (`| head`) ends the output, not the command.
-        if (error && (error as NodeJS.ErrnoException).code !== 'EPIPE') reject(error);
-        else resolve();
-      });
-    });
+    if (this.isClosed) return Promise.resolve();
+    return new Promise((resolve) => process.stdout.write(`${line}\n`, () => resolve()));
   }
 }

@@ -8,10 +8,13 @@ import type { Example } from './types.ts';
 /** The whole map step for one thread: completes drafts, compiles, writes the line. Holds no state between calls. */
 export class CompileMapper {
   private readonly context: CompileContext;
-  private readonly sign: ((example: Example) => unknown) | null;
+  private readonly sign: ((example: Example, pieces: readonly string[]) => unknown) | null;
 
   /** @param sign what curation needs of an example (hashes), computed here because it is costly; null without it */
-  constructor(context: CompileContext, sign: ((example: Example) => unknown) | null) {
+  constructor(
+    context: CompileContext,
+    sign: ((example: Example, pieces: readonly string[]) => unknown) | null,
+  ) {
     this.context = context;
     this.sign = sign;
   }

@@ -30,8 +30,13 @@ export interface ArmTokens {
   readonly supervised: number;
 }
 
+/**
+ * `pieces`: the texts of all evidence gathered, before distractors are chosen and controls applied, so that
+ * decisions over the set are the same for every seed, order and control.
+ */
 export type CompileOutcome =
-  { readonly example: Example; readonly acc: ArmTokens | null } | { readonly rejection: Rejection };
+  | { readonly example: Example; readonly acc: ArmTokens | null; readonly pieces: readonly string[] }
+  | { readonly rejection: Rejection };
 
 /**
  * Compiles one trajectory into one long-context question-answer pair, or says why not: verify, gather evidence,
@@ -52,7 +57,7 @@ export function compileTrajectory(trajectory: Trajectory, context: CompileContex
   });
   const built = buildExample(trajectory, kind, context);
   if (!built.ok) return reject(built.refusal);
-  const { example, acc } = built;
+  const { example, acc, pieces } = built;
   const excluded = (context.options.excludeFlags ?? []).find((flag) => example.flags.includes(flag));
   if (excluded !== undefined) {
     return reject({
@@ -61,11 +66,16 @@ export function compileTrajectory(trajectory: Trajectory, context: CompileContex
       reason: `the example carries the excluded flag ${excluded}`,
     });
   }
-  return { example, acc };
+  return { example, acc, pieces };
 }
 
 type Built =
-  | { readonly ok: true; readonly example: Example; readonly acc: ArmTokens | null }
+  | {
+      readonly ok: true;
+      readonly example: Example;
+      readonly acc: ArmTokens | null;
+      readonly pieces: readonly string[];
+    }
   | { readonly ok: false; readonly refusal: Refusal };
 
 function buildExample(trajectory: Trajectory, kind: AgentKind, context: CompileContext): Built {
@@ -149,12 +159,13 @@ function buildExample(trajectory: Trajectory, kind: AgentKind, context: CompileC
     flags,
     gathered,
   });
-  if (options.control !== 'agent-sft') return { ok: true, example, acc: null };
+  const pieces = gathered.documents.flatMap((document) => document.windows.map((window) => window.text));
+  if (options.control !== 'agent-sft') return { ok: true, example, acc: null, pieces };
   const acc = {
     processed: packed.promptTokens + packed.completionTokens,
     supervised: packed.completionTokens,
   };
-  return { ok: true, example: agentSftExample(trajectory, example, counter), acc };
+  return { ok: true, example: agentSftExample(trajectory, example, counter), acc, pieces };
 }
 
 /** Recorded outcome first, then the ground truth; SQL without a record is decided by running the gold SQL. */

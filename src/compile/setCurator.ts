@@ -41,16 +41,15 @@ export class ExampleSigner {
     for (const text of benchmarks) this.benchmarks?.add(text);
   }
 
-  sign(example: Example): ExampleSignature {
+  /** @param pieces texts of all evidence gathered for the example */
+  sign(example: Example, pieces: readonly string[]): ExampleSignature {
     const { dedup, evalShare } = this.options;
-    const content = example.messages[0]?.content ?? '';
-    const pieces = example.evidence.map((piece) => content.slice(piece.start, piece.end));
     // Sorted, so that two orders of the same pieces are the same context.
     const context = dedup === 'exact' || dedup === 'near' ? [...pieces].sort().join('\n') : null;
     const [contaminated, contamination] = this.contamination(example, pieces);
     return {
       question: fingerprintOf(example.question, dedup === 'near' || dedup === 'question'),
-      context: context === null ? null : fingerprintOf(context === '' ? content : context, dedup === 'near'),
+      context: context === null ? null : fingerprintOf(context, dedup === 'near'),
       contamination,
       contaminated,
       pieces: evalShare > 0 ? pieces.map(exactHash) : [],

@@ -40,7 +40,7 @@ export function mapOutcome(
   outcome: CompileOutcome,
   options: CompileOptions,
   license: string | null,
-  sign: ((example: Example) => unknown) | null,
+  sign: ((example: Example, pieces: readonly string[]) => unknown) | null,
 ): MappedOutcome {
   if ('rejection' in outcome) return outcome;
   const { example } = outcome;
@@ -48,7 +48,7 @@ export function mapOutcome(
     line: exampleLine(example),
     meta: metaOf(example, license, outcome.acc),
     example: options.control === 'random-context' ? example : null,
-    signature: sign ? sign(example) : null,
+    signature: sign ? sign(example, outcome.pieces) : null,
   };
 }
 
