@@ -21,6 +21,8 @@ struct Params {
   valueSection: u32,
   keyScaleSection: u32,
   valueScaleSection: u32,
+  // D/4, as the bound of loops: a constant bound makes CPU drivers unroll them and compile for seconds.
+  vectors: u32,
 }
 
 @group(0) @binding(0) var<storage, read> q: array<vec4f>;                 // [T, H, D]

@@ -47,7 +47,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u,
   var m = MASKED;
   var l = 0.0;
   let qAt = params.qStart + t * params.qStride + head * D4;
-  for (var i = 0u; i < D4; i++) {
+  for (var i = 0u; i < params.vectors; i++) {
     query[i] = q[qAt + i] * params.scale;
     if (CARRY) {
       o[i] = partial[stateAt + i];
@@ -65,7 +65,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u,
   for (var key = start; key < end; key += 8u) {
     var a = vec4f();
     var b = vec4f();
-    for (var i = 0u; i < D4; i++) {
+    for (var i = 0u; i < params.vectors; i++) {
       let k = eightRows(thread, 0u, params.keyScaleSection, key, end - 1u, kvHead, i);
       a += query[i] * k.a;
       b += query[i] * k.b;
@@ -82,7 +82,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u,
     let pB = select(vec4f(), exp(b - peak), seenB);
     l = l * shrink + dot(pA, vec4f(1.0)) + dot(pB, vec4f(1.0));
     m = peak;
-    for (var i = 0u; i < D4; i++) {
+    for (var i = 0u; i < params.vectors; i++) {
       let v = eightRows(thread, params.valueSection, params.valueScaleSection, key, end - 1u, kvHead, i);
       o[i] = o[i] * shrink + v.a * pA + v.b * pB;
     }
@@ -95,14 +95,14 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u,
     // A row that sees no key at all (it cannot, its own is always there) would divide by zero.
     let factor = 1.0 / max(l, 1e-30);
     let outAt = params.outStart + t * params.outStride + head * D4;
-    for (var i = 0u; i < D4; i++) {
+    for (var i = 0u; i < params.vectors; i++) {
       out[outAt + i] = o[i] * factor;
     }
     if (HAS_LSE) {
       logSumExp[t * params.heads + head] = m + log(max(l, 1e-30));
     }
   } else {
-    for (var i = 0u; i < D4; i++) {
+    for (var i = 0u; i < params.vectors; i++) {
       partial[stateAt + i] = o[i];
     }
     partial[stateAt + D4] = vec4f(m, l, 0.0, 0.0);

@@ -121,7 +121,7 @@ export class EngineDevice {
   readonly nullRange: BufferRange;
   /** A second one for absent outputs: a buffer may not be bound for reading and writing at once. */
   readonly nullOutput: BufferRange;
-  readonly nullLse: BufferRange;
+  readonly nullStatistics: BufferRange;
   /** Resolves, never rejects, when the device is lost, also by `destroy`. */
   readonly lost: Promise<GpuDeviceLostError>;
   private failed: Error | null = null;
@@ -147,7 +147,7 @@ export class EngineDevice {
     this.choices = defaultChoices(this.facts, features);
     this.nullRange = wholeRange(this.buffers.create('null/input', 256));
     this.nullOutput = wholeRange(this.buffers.create('null/output', 256));
-    this.nullLse = wholeRange(this.buffers.create('null/statistics', 256));
+    this.nullStatistics = wholeRange(this.buffers.create('null/statistics', 256));
     device.addEventListener('uncapturederror', (event) => this.fail(this.typedError(event.error)));
     this.lost = device.lost.then((info) => {
       const error = new GpuDeviceLostError(this.destroyed ? 'closed' : info.reason, info.message);

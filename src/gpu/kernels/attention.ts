@@ -1,10 +1,12 @@
 import { assert } from '../../core/assert.ts';
 import combineSource from '../../../shaders/forward/attention_combine.wgsl?raw';
+import decodeSource from '../../../shaders/forward/attention_decode.wgsl?raw';
 import threadSource from '../../../shaders/forward/attention_thread.wgsl?raw';
 import type { BufferRange } from '../buffers.ts';
-import { defineKernel, type KernelSink } from '../kernel.ts';
+import type { EngineDevice } from '../device.ts';
+import { defineKernel, type KernelSink, type KernelVariant } from '../kernel.ts';
 import { kvPageSections, kvRowVectors, type KvLayout, type KvPage, type Rows } from '../tensors.ts';
-import { checkShape, sureLanes, vectors } from './common.ts';
+import { checkShape, reduceModule, sureLanes, vectors } from './common.ts';
 
 /**
  * Inputs of `attention`: causal softmax attention of T new queries over the cache, grouped heads, online softmax
@@ -31,37 +33,50 @@ export interface Attention {
   readonly logSumExp?: BufferRange | null;
 }
 
+const bindings = {
+  q: 'read',
+  page: 'read',
+  segmentStarts: 'read',
+  out: 'read_write',
+  logSumExp: 'read_write',
+  partial: 'read_write',
+} as const;
+const params = {
+  rows: 'u32',
+  heads: 'u32',
+  kvHeads: 'u32',
+  firstToken: 'u32',
+  pageFirst: 'u32',
+  keyCount: 'u32',
+  splits: 'u32',
+  keysPerSplit: 'u32',
+  firstSlice: 'u32',
+  window: 'u32',
+  scale: 'f32',
+  qStart: 'u32',
+  qStride: 'u32',
+  outStart: 'u32',
+  outStride: 'u32',
+  valueSection: 'u32',
+  keyScaleSection: 'u32',
+  valueScaleSection: 'u32',
+  vectors: 'u32',
+} as const;
+
+/** One thread per (query, head), no shared memory. */
 export const attentionThreadKernel = defineKernel({
   name: 'forward/attention_thread',
   source: threadSource,
-  bindings: {
-    q: 'read',
-    page: 'read',
-    segmentStarts: 'read',
-    out: 'read_write',
-    logSumExp: 'read_write',
-    partial: 'read_write',
-  },
-  params: {
-    rows: 'u32',
-    heads: 'u32',
-    kvHeads: 'u32',
-    firstToken: 'u32',
-    pageFirst: 'u32',
-    keyCount: 'u32',
-    splits: 'u32',
-    keysPerSplit: 'u32',
-    firstSlice: 'u32',
-    window: 'u32',
-    scale: 'f32',
-    qStart: 'u32',
-    qStride: 'u32',
-    outStart: 'u32',
-    outStride: 'u32',
-    valueSection: 'u32',
-    keyScaleSection: 'u32',
-    valueScaleSection: 'u32',
-  },
+  bindings,
+  params,
+});
+
+/** One workgroup per query row, up to four heads and a range of keys. */
+export const attentionDecodeKernel = defineKernel({
+  name: 'forward/attention_decode',
+  source: decodeSource,
+  bindings,
+  params,
 });
 
 export const attentionCombineKernel = defineKernel({
@@ -85,7 +100,50 @@ interface PageWork {
   readonly splits: number;
 }
 
+/** A kernel, its variant and how many workgroups one slice of keys takes. */
+interface AttentionPlan {
+  readonly kernel: typeof attentionThreadKernel;
+  readonly variant: KernelVariant;
+  readonly tiles: number;
+  /** Fewest keys worth a slice. */
+  readonly minKeys: number;
+}
+
+/** Queries up to this many go to the kernel that spreads keys over threads. */
+const fewRows = 4;
 const threads = 32;
+
+function planAttention(engine: EngineDevice, { q, numHeads, kv }: Attention): AttentionPlan {
+  const group = numHeads / kv.numKeyValueHeads;
+  const constants = { D4: kv.headDim / 4 };
+  const kvModule = `kv_${kv.type}.wgsl`;
+  if (q.rows <= fewRows) {
+    const heads = group % 4 === 0 ? 4 : group % 2 === 0 ? 2 : 1;
+    return {
+      kernel: attentionDecodeKernel,
+      variant: {
+        constants: { ...constants, HEADS: heads },
+        modules: { kv: kvModule, reduce: reduceModule(engine) },
+      },
+      tiles: (q.rows * numHeads) / heads,
+      minKeys: 128,
+    };
+  }
+  const lanes = sureLanes(engine);
+  return {
+    kernel: attentionThreadKernel,
+    variant: {
+      overrides: { WORKGROUP_SIZE: threads },
+      constants,
+      modules: {
+        kv: kvModule,
+        keys: lanes === 0 ? 'keys_plain.wgsl' : lanes === 4 ? 'keys_lanes4.wgsl' : 'keys_lanes8.wgsl',
+      },
+    },
+    tiles: Math.ceil((q.rows * group) / threads) * kv.numKeyValueHeads,
+    minKeys: 256,
+  };
+}
 
 /** Causal attention over the paged cache, see `Attention`. */
 export function attention(sink: KernelSink, input: Attention): void {
@@ -99,54 +157,44 @@ export function attention(sink: KernelSink, input: Attention): void {
   assert(numHeads % numKeyValueHeads === 0, `${numHeads} heads do not divide over ${numKeyValueHeads}`);
   assert(headDim % 16 === 0 && headDim <= 256, `head dimension ${headDim}`);
 
+  const plan = planAttention(engine, input);
   const tokens = firstToken + rows;
   const oldest = window > 0 ? Math.max(firstToken - window + 1, 0) : 0;
-  const tiles = Math.ceil((rows * (numHeads / numKeyValueHeads)) / threads) * numKeyValueHeads;
   const work: PageWork[] = [];
   for (const page of input.pages) {
     const keyCount = Math.min(page.capacity, tokens - page.firstToken);
     if (keyCount <= 0 || page.firstToken + keyCount <= oldest) continue;
-    // Few queries: cut the keys so that enough workgroups run, in slices of whole blocks of eight.
-    const wanted = Math.ceil(engine.choices.attentionWorkgroups / tiles);
-    const splits = Math.max(1, Math.min(wanted, Math.floor(keyCount / 64)));
+    // Few queries: cut the keys so that enough workgroups run.
+    const wanted = Math.ceil(engine.choices.attentionWorkgroups / plan.tiles);
+    const splits = Math.max(1, Math.min(wanted, Math.floor(keyCount / plan.minKeys)));
     work.push({ page, keyCount, splits });
   }
   assert(work.length > 0, 'attention without keys');
   // Many queries go through the pages in turn, taking the state along; few queries do all slices at once.
-  const carry = work.every(({ splits }) => splits === 1);
+  const carry = plan.kernel === attentionThreadKernel && work.every(({ splits }) => splits === 1);
+  const direct = work.length === 1 && work[0]?.splits === 1;
   const slices = carry ? 1 : work.reduce((sum, { splits }) => sum + splits, 0);
-  const direct = carry && work.length === 1;
-  const width = headDim / 4 + 1;
   const partial = direct
     ? engine.nullOutput
-    : sink.scratch('attention', slices * rows * numHeads * width * 16);
-  const lanes = sureLanes(engine);
-  const variant = {
-    constants: { D4: headDim / 4 },
-    modules: {
-      kv: `kv_${kv.type}.wgsl`,
-      keys: lanes === 0 ? 'keys_plain.wgsl' : lanes === 4 ? 'keys_lanes4.wgsl' : 'keys_lanes8.wgsl',
-    },
-  };
+    : sink.scratch('attention', slices * rows * numHeads * (headDim / 4 + 1) * 16);
+  const logSumExp = input.logSumExp ?? engine.nullStatistics;
 
   let slice = 0;
   work.forEach(({ page, keyCount, splits }, index) => {
     const sections = kvPageSections(kv, page.capacity);
-    // Sections count vec4<u32>; the kernel counts elements of four numbers, and u32 for scales.
-    const toElements = (page.capacity * numKeyValueHeads * headDim) / 4;
     const pairs = rows * numHeads;
-    // Causal: on average half of the page that holds the queries, all of the earlier ones.
+    // Causal: on average half of the keys that lie in the queries' own range.
     const seen = Math.max(keyCount - rows / 2, keyCount / 2);
     sink.dispatch({
-      kernel: attentionThreadKernel,
+      kernel: plan.kernel,
       variant: {
-        ...variant,
+        ...plan.variant,
         overrides: {
-          WORKGROUP_SIZE: threads,
+          ...plan.variant.overrides,
           HAS_SEGMENTS: input.segmentStarts ? 1 : 0,
           HAS_LSE: input.logSumExp ? 1 : 0,
           CARRY: carry && index > 0 ? 1 : 0,
-          FINAL: carry && index === work.length - 1 ? 1 : 0,
+          FINAL: direct || (carry && index === work.length - 1) ? 1 : 0,
         },
       },
       buffers: {
@@ -154,7 +202,7 @@ export function attention(sink: KernelSink, input: Attention): void {
         page: page.range,
         segmentStarts: input.segmentStarts ?? engine.nullRange,
         out: out.range,
-        logSumExp: input.logSumExp ?? engine.nullLse,
+        logSumExp,
         partial,
       },
       params: {
@@ -173,11 +221,13 @@ export function attention(sink: KernelSink, input: Attention): void {
         qStride: vectors(q).stride,
         outStart: vectors(out).start,
         outStride: vectors(out).stride,
-        valueSection: toElements,
+        // Sections count vec4<u32>; the kernel counts elements of four numbers, and u32 for scales.
+        valueSection: (page.capacity * numKeyValueHeads * headDim) / 4,
         keyScaleSection: sections.keyScale * 4,
         valueScaleSection: sections.valueScale * 4,
+        vectors: headDim / 4,
       },
-      workgroups: tiles * splits,
+      workgroups: plan.tiles * splits,
       cost: {
         flops: 4 * pairs * seen * headDim,
         bytes: 2 * keyCount * numKeyValueHeads * kvRowVectors(kv) * 16 + 8 * pairs * headDim,
@@ -185,11 +235,11 @@ export function attention(sink: KernelSink, input: Attention): void {
     });
     if (!carry) slice += splits;
   });
-  if (carry) return;
+  if (carry || direct) return;
   sink.dispatch({
     kernel: attentionCombineKernel,
     variant: { overrides: { HAS_LSE: input.logSumExp ? 1 : 0 } },
-    buffers: { partial, out: out.range, logSumExp: input.logSumExp ?? engine.nullOutput },
+    buffers: { partial, out: out.range, logSumExp },
     params: {
       rows,
       heads: numHeads,

@@ -1,0 +1,247 @@
+import { describe, expect, it } from 'vitest';
+import type { EngineDevice } from '../../../src/gpu/device.ts';
+import { attention } from '../../../src/gpu/kernels/attention.ts';
+import { attentionInput } from '../../../src/gpu/kernels/attentionInput.ts';
+import { kvPageSections, type KvLayout, type KvPage, type KvType } from '../../../src/gpu/tensors.ts';
+import { engineModes, gpuSkipReason, hasGpu, testEngine } from '../../helpers/gpu.ts';
+import { Harness } from '../harness.ts';
+import { attentionReference, ropeTable } from '../reference/attention.ts';
+import {
+  fromHalf,
+  randomMatrix,
+  relativeError,
+  toHalf,
+  tolerance,
+  type Matrix,
+} from '../reference/numbers.ts';
+
+interface Shape {
+  readonly rows: number;
+  readonly firstToken: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+  /** Capacities of the cache's pages. */
+  readonly pages: readonly number[];
+  readonly window?: number;
+  readonly segments?: boolean;
+}
+
+const shapes: readonly Shape[] = [
+  { rows: 1, firstToken: 0, heads: 1, kvHeads: 1, headDim: 16, pages: [8] },
+  { rows: 17, firstToken: 0, heads: 4, kvHeads: 2, headDim: 32, pages: [64] },
+  { rows: 63, firstToken: 2, heads: 3, kvHeads: 1, headDim: 48, pages: [40, 40] },
+  { rows: 65, firstToken: 0, heads: 4, kvHeads: 4, headDim: 64, pages: [127], window: 17 },
+  { rows: 33, firstToken: 31, heads: 2, kvHeads: 1, headDim: 128, pages: [16, 16, 64], segments: true },
+  { rows: 9, firstToken: 3, heads: 2, kvHeads: 2, headDim: 256, pages: [12] },
+  { rows: 1, firstToken: 999, heads: 8, kvHeads: 2, headDim: 32, pages: [1000] },
+  { rows: 1, firstToken: 700, heads: 6, kvHeads: 3, headDim: 80, pages: [256, 512], window: 300 },
+  { rows: 3, firstToken: 126, heads: 16, kvHeads: 2, headDim: 128, pages: [64, 64, 1], segments: true },
+  { rows: 2, firstToken: 65, heads: 3, kvHeads: 1, headDim: 256, pages: [67] },
+];
+
+function makePages(h: Harness, layout: KvLayout, capacities: readonly number[]): KvPage[] {
+  let firstToken = 0;
+  return capacities.map((capacity) => {
+    const page = { range: h.empty('page', kvPageSections(layout, capacity).sizeBytes), firstToken, capacity };
+    firstToken += capacity;
+    return page;
+  });
+}
+
+/** Fills a cache through the kernel that the model uses: no norm, no rotation, so K and V are the given ones. */
+function fill(h: Harness, layout: KvLayout, pages: KvPage[], heads: number, k: Matrix, v: Matrix): void {
+  const { numKeyValueHeads: kvHeads, headDim } = layout;
+  const width = (heads + 2 * kvHeads) * headDim;
+  const data = new Float64Array(k.rows * width);
+  for (let t = 0; t < k.rows; t++) {
+    data.set(k.data.subarray(t * k.cols, (t + 1) * k.cols), t * width + heads * headDim);
+    data.set(v.data.subarray(t * v.cols, (t + 1) * v.cols), t * width + (heads + kvHeads) * headDim);
+  }
+  attentionInput(h.recorder, {
+    qkv: h.rows({ rows: k.rows, cols: width, data }),
+    numHeads: heads,
+    kv: layout,
+    qNorm: null,
+    kNorm: null,
+    eps: 1e-6,
+    rope: null,
+    positions: h.uints(new Uint32Array(k.rows)),
+    pages,
+    firstToken: 0,
+    q: h.emptyRows(k.rows, heads * headDim),
+  });
+}
+
+/** The values that a cache type keeps of K or V: halves, or bytes with one scale per (token, kv head). */
+function kept(type: KvType, source: Matrix, headDim: number): Matrix {
+  const data = source.data.slice();
+  if (type === 'f16') data.forEach((value, i) => (data[i] = fromHalf(toHalf(value))));
+  if (type === 'int8') {
+    for (let at = 0; at < data.length; at += headDim) {
+      const peak = data.subarray(at, at + headDim).reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+      const inverse = Math.fround(127 / peak);
+      for (let d = at; d < at + headDim; d++) {
+        data[d] = Math.round(Math.fround(data[d]! * inverse)) * Math.fround(peak / 127);
+      }
+    }
+  }
+  return { ...source, data };
+}
+
+describe.skipIf(!hasGpu)(hasGpu ? 'attention' : `attention (${gpuSkipReason})`, () => {
+  for (const mode of engineModes) {
+    it(`agrees with f64, over pages, windows and packed documents: ${mode.name}`, async () => {
+      const engine = (await testEngine(mode.options)) as EngineDevice;
+      const h = new Harness(engine);
+      for (const shape of shapes) {
+        const { rows, firstToken, heads, kvHeads, headDim } = shape;
+        const tokens = firstToken + rows;
+        const q = randomMatrix(`q${tokens}`, rows, heads * headDim);
+        const k = randomMatrix(`k${tokens}`, tokens, kvHeads * headDim);
+        const v = randomMatrix(`v${tokens}`, tokens, kvHeads * headDim);
+        const segmentStarts = shape.segments
+          ? Array.from({ length: rows }, (_, t) => Math.floor((firstToken + t) / 20) * 20)
+          : undefined;
+        for (const type of ['f32', 'f16', 'int8'] as const) {
+          const layout: KvLayout = { type, numKeyValueHeads: kvHeads, headDim };
+          const expected = attentionReference({
+            q: q.data,
+            k: kept(type, k, headDim).data,
+            v: kept(type, v, headDim).data,
+            rows,
+            heads,
+            kvHeads,
+            headDim,
+            firstToken,
+            scale: headDim ** -0.5,
+            ...(segmentStarts ? { segmentStarts } : {}),
+            ...(shape.window ? { window: shape.window } : {}),
+          });
+          const pages = makePages(h, layout, shape.pages);
+          fill(h, layout, pages, heads, k, v);
+          const out = h.emptyRows(rows, heads * headDim);
+          const logSumExp = h.empty('lse', rows * heads * 4);
+          attention(h.recorder, {
+            q: h.rows(q),
+            numHeads: heads,
+            kv: layout,
+            pages,
+            firstToken,
+            scale: headDim ** -0.5,
+            segmentStarts: segmentStarts ? h.uints(segmentStarts) : null,
+            window: shape.window ?? 0,
+            out,
+            logSumExp,
+          });
+          // int8: a value that lies between two steps may go either way on the GPU.
+          const limit = tolerance('f32', tokens) * 4 + (type === 'int8' ? 2e-3 : 0);
+          const what = `${JSON.stringify(shape)} ${type}`;
+          expect(relativeError(await h.read(out), expected.out), what).toBeLessThan(limit);
+          const lse = (await h.recorder.readFloats(logSumExp)).subarray(0, rows * heads);
+          expect(relativeError(lse, expected.logSumExp), what).toBeLessThan(limit);
+        }
+        h.dispose();
+      }
+    });
+
+    it(`norms and rotates q and k and stores them: ${mode.name}`, async () => {
+      const engine = (await testEngine(mode.options)) as EngineDevice;
+      const h = new Harness(engine);
+      for (const [heads, kvHeads, headDim, rows] of [
+        [4, 2, 32, 17],
+        [2, 1, 128, 3],
+      ] as const) {
+        const width = (heads + 2 * kvHeads) * headDim;
+        const qkv = randomMatrix('qkv', rows, width);
+        const norms = randomMatrix('norm', 2, headDim);
+        const positions = Array.from({ length: rows }, (_, t) => (t * 7) % 11);
+        const rope = ropeTable(11, headDim);
+        const eps = 1e-6;
+        const expected = qkv.data.slice();
+        for (let t = 0; t < rows; t++) {
+          for (let head = 0; head < heads + kvHeads; head++) {
+            const at = t * width + head * headDim;
+            const row = qkv.data.subarray(at, at + headDim);
+            const factor = 1 / Math.sqrt(row.reduce((sum, x) => sum + x * x, 0) / headDim + eps);
+            const norm = norms.data.subarray(head < heads ? 0 : headDim);
+            const half = headDim / 2;
+            for (let j = 0; j < half; j++) {
+              const cos = rope[positions[t]! * headDim + j]!;
+              const sin = rope[positions[t]! * headDim + half + j]!;
+              const a = row[j]! * factor * norm[j]!;
+              const b = row[j + half]! * factor * norm[j + half]!;
+              expected[at + j] = a * cos - b * sin;
+              expected[at + j + half] = b * cos + a * sin;
+            }
+          }
+        }
+        const layout: KvLayout = { type: 'f32', numKeyValueHeads: kvHeads, headDim };
+        // The new tokens start inside the first page and end in the second.
+        const pages = makePages(h, layout, [4, 32]);
+        const q = h.emptyRows(rows, heads * headDim);
+        attentionInput(h.recorder, {
+          qkv: h.rows(qkv),
+          numHeads: heads,
+          kv: layout,
+          qNorm: h.floats(norms.data.subarray(0, headDim)),
+          kNorm: h.floats(norms.data.subarray(headDim)),
+          eps,
+          rope: h.bytes('rope', rope),
+          positions: h.uints(positions),
+          pages,
+          firstToken: 2,
+          q,
+        });
+        const gotQ = await h.read(q);
+        const stored = await Promise.all(pages.map((page) => h.recorder.readFloats(page.range)));
+        const kvWidth = kvHeads * headDim;
+        for (let t = 0; t < rows; t++) {
+          const row = expected.subarray(t * width, (t + 1) * width);
+          const token = 2 + t;
+          const page = token < 4 ? 0 : 1;
+          const at = (page === 0 ? token : token - 4) * kvWidth;
+          const valueAt = pages[page]!.capacity * kvWidth + at;
+          const got = [
+            ...gotQ.subarray(t * heads * headDim, (t + 1) * heads * headDim),
+            ...stored[page]!.subarray(at, at + kvWidth),
+            ...stored[page]!.subarray(valueAt, valueAt + kvWidth),
+          ];
+          expect(relativeError(got, row)).toBeLessThan(tolerance('f32', headDim));
+        }
+        h.dispose();
+      }
+    });
+  }
+
+  it('does not see what comes later: changing a later token leaves earlier rows bit-equal', async () => {
+    const engine = (await testEngine()) as EngineDevice;
+    const h = new Harness(engine);
+    const layout: KvLayout = { type: 'f32', numKeyValueHeads: 1, headDim: 32 };
+    const q = randomMatrix('q', 40, 64);
+    const k = randomMatrix('k', 40, 32);
+    const v = randomMatrix('v', 40, 32);
+    const run = async (): Promise<Float64Array> => {
+      const pages = makePages(h, layout, [64]);
+      fill(h, layout, pages, 2, k, v);
+      const out = h.emptyRows(40, 64);
+      attention(h.recorder, {
+        q: h.rows(q),
+        numHeads: 2,
+        kv: layout,
+        pages,
+        firstToken: 0,
+        scale: 0.2,
+        out,
+      });
+      return h.read(out);
+    };
+    const before = await run();
+    expect(await run()).toEqual(before);
+    k.data[39 * 32] = 9;
+    const after = await run();
+    expect(after.subarray(0, 39 * 64)).toEqual(before.subarray(0, 39 * 64));
+    expect(after.subarray(39 * 64)).not.toEqual(before.subarray(39 * 64));
+    h.dispose();
+  });
+});

@@ -1,0 +1,60 @@
+/** What a materialised attention in f64 needs; K and V as [tokens, KV, D], q as [T, H, D]. */
+export interface AttentionCase {
+  readonly q: Float64Array;
+  readonly k: Float64Array;
+  readonly v: Float64Array;
+  readonly rows: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+  readonly firstToken: number;
+  readonly scale: number;
+  readonly segmentStarts?: readonly number[];
+  readonly window?: number;
+}
+
+/** Output [T, H, D] and log-sum-exp [T, H], every score computed and kept. */
+export function attentionReference(input: AttentionCase): { out: Float64Array; logSumExp: Float64Array } {
+  const { q, k, v, rows, heads, kvHeads, headDim, firstToken, scale } = input;
+  const out = new Float64Array(rows * heads * headDim);
+  const logSumExp = new Float64Array(rows * heads);
+  for (let t = 0; t < rows; t++) {
+    const own = firstToken + t;
+    const first = Math.max(input.segmentStarts?.[t] ?? 0, input.window ? own + 1 - input.window : 0);
+    for (let h = 0; h < heads; h++) {
+      const kvHead = Math.floor(h / (heads / kvHeads));
+      const scores: number[] = [];
+      for (let j = first; j <= own; j++) {
+        let score = 0;
+        for (let d = 0; d < headDim; d++) {
+          score += q[(t * heads + h) * headDim + d]! * k[(j * kvHeads + kvHead) * headDim + d]!;
+        }
+        scores.push(score * scale);
+      }
+      const most = Math.max(...scores);
+      const total = scores.reduce((sum, score) => sum + Math.exp(score - most), 0);
+      logSumExp[t * heads + h] = most + Math.log(total);
+      scores.forEach((score, index) => {
+        const p = Math.exp(score - most) / total;
+        for (let d = 0; d < headDim; d++) {
+          const at = (t * heads + h) * headDim + d;
+          out[at] = out[at]! + p * v[((first + index) * kvHeads + kvHead) * headDim + d]!;
+        }
+      });
+    }
+  }
+  return { out, logSumExp };
+}
+
+/** RoPE table [positions, D]: cos of the D/2 angles, then their sin. */
+export function ropeTable(positions: number, headDim: number, theta = 1e4): Float32Array<ArrayBuffer> {
+  const table = new Float32Array(positions * headDim);
+  for (let p = 0; p < positions; p++) {
+    for (let j = 0; j < headDim / 2; j++) {
+      const angle = p * theta ** ((-2 * j) / headDim);
+      table[p * headDim + j] = Math.cos(angle);
+      table[p * headDim + headDim / 2 + j] = Math.sin(angle);
+    }
+  }
+  return table;
+}
