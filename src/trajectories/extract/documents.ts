@@ -29,7 +29,7 @@ export function extractDocuments(draft: DraftTrajectory): DocumentSeen[] {
   for (const step of steps) {
     if (step.isDemonstration) continue;
     if (step.type === 'toolCall') {
-      const result = results.get(step.index) ?? null;
+      const result = results.get(step.index) ?? screenAfter(steps, step);
       for (const document of documentsOfCall(step, result, search, swe)) documents.push(document);
     } else if (step.type === 'toolResult' && step.callStep === null && !step.isError) {
       // A result whose call is not in the log can still be a page or a list that says so itself.
@@ -37,6 +37,19 @@ export function extractDocuments(draft: DraftTrajectory): DocumentSeen[] {
     }
   }
   return withTitles(documents).sort((a, b) => a.stepIndex - b.stepIndex);
+}
+
+/** Several commands typed into one terminal share the screen that follows them. */
+function screenAfter(
+  steps: readonly Step[],
+  call: ToolCallStep,
+): Extract<Step, { type: 'toolResult' }> | null {
+  if (typeof call.arguments?.['keystrokes'] !== 'string') return null;
+  for (let i = call.index + 1; i < steps.length && steps[i]?.turn === call.turn; i++) {
+    const step = steps[i];
+    if (step?.type === 'toolResult') return step;
+  }
+  return null;
 }
 
 /** Paths are worked out only for runs that call a file tool. */

@@ -38,6 +38,7 @@ const TAILS = [
   '\n</file>',
   '\n</content>',
   '\n(Current directory: ',
+  '\nError: (none)\nExit Code: ',
 ];
 const MORE_BELOW = /\n\s*\(\d+ more lines below\)\s*(?:\n|$)/;
 /** Characters at the end of an observation in which a tool's closing remarks stand. */
@@ -56,6 +57,11 @@ export function fileWindow(text: string): FileWindow {
     path = named === '' || /^(?:the|your|this) /.test(named) ? null : named;
     start = Math.min(text.length, lineEnd(text, match.index + match[0].length) + 1);
     break;
+  }
+  // `Command: …\nDirectory: …\nOutput: …` as one coding CLI reports its shell.
+  if (start === 0 && text.startsWith('Command: ')) {
+    const output = head.indexOf('\nOutput: ');
+    if (output >= 0) start = output + '\nOutput: '.length;
   }
   for (let skipped = 0; skipped < 3; skipped++) {
     const end = lineEnd(text, start);

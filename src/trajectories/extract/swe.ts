@@ -372,7 +372,7 @@ function shellDocuments(call: ToolCallStep, result: ToolResultStep | null, state
     if (!isSilent(command)) pieces.push({ commands: pipe, reading: pipeReading(pipe) });
     pipe = [];
   }
-  if (result && !result.isError) documents.push(...shownFiles(result, pieces, state));
+  if (result && !result.isError) documents.push(...shownFiles(call, result, pieces, state));
   return documents;
 }
 
@@ -410,17 +410,47 @@ function pipeReading(pipe: readonly SimpleCommand[]): FileReading | null {
   return reading;
 }
 
-function shownFiles(result: ToolResultStep, pieces: readonly Piece[], state: SweState): DocumentSeen[] {
+function shownFiles(
+  call: ToolCallStep,
+  result: ToolResultStep,
+  pieces: readonly Piece[],
+  state: SweState,
+): DocumentSeen[] {
   if (pieces.length === 0) return [];
   const wrapped = wrappedText(result);
   const base = wrapped
     ? { text: wrapped.text, span: wrapped.span }
     : { text: result.text, span: spanIn(result, 0, result.text.length) };
   if (!base.span) return [];
-  const window = fileWindow(base.text);
+  const window = screenPart(call, base.text) ?? fileWindow(base.text);
+  if (window.start >= window.end) return [];
   const cut = wrapped?.isHead ? 'end' : result.isTruncated ? 'middle' : null;
   const parts = splitByEchoes(base.text, window.start, window.end, pieces, cut);
   return parts.flatMap((part) => pieceDocuments(result, base.text, base.span, part, state));
+}
+
+/**
+ * What one typed command printed on a terminal's screen: from the line of its prompt to the next prompt. Null for
+ * tools that give each command its own output; an empty range where the screen does not show the command whole.
+ */
+function screenPart(call: ToolCallStep, text: string): { start: number; end: number } | null {
+  const typed = call.arguments?.['keystrokes'];
+  if (typeof typed !== 'string') return null;
+  const command = typed.trim().split('\n', 1)[0] ?? '';
+  const none = { start: 0, end: 0 };
+  if (command === '' || typed.trim().includes('\n')) return none;
+  for (const mark of ['# ', '$ ', '> ']) {
+    const at = text.indexOf(mark + command);
+    if (at < 0) continue;
+    const line = text.lastIndexOf('\n', at) + 1;
+    const start = lineEnd(text, at + mark.length + command.length) + 1;
+    // The user and machine before the folder stay the same from prompt to prompt.
+    const prompt = /^[^\s:#$>]{1,80}/.exec(text.slice(line, at))?.[0] ?? '';
+    // A file without a last line break has the next prompt behind its last line.
+    const next = prompt === '' ? -1 : text.indexOf(prompt.includes('@') ? prompt : `\n${prompt}`, start - 1);
+    return start >= text.length ? none : { start, end: Math.max(start, next < 0 ? text.length : next) };
+  }
+  return none;
 }
 
 interface Part {
@@ -488,6 +518,8 @@ function findLine(text: string, line: string, from: number, to: number): number 
   return -1;
 }
 
+const REVISION = /^(?:HEAD[~^@]|[0-9a-f]{7,40}$|origin\/|.+\.\.)/;
+
 function pieceDocuments(
   result: ToolResultStep,
   text: string,
@@ -505,7 +537,9 @@ function pieceDocuments(
   const [first] = part.pieces;
   const differ = part.pieces.map((piece) => piece.commands[0]).find((command) => command?.words[0] === 'git');
   if (readers.length === 0 && differ && base.path === result.at.path) {
-    const how = differ.words.includes('diff') ? 'edited' : 'returned';
+    // Against an older revision a diff also shows what others changed.
+    const isOwn = differ.words.includes('diff') && !differ.words.some((word) => REVISION.test(word));
+    const how = isOwn ? 'edited' : 'returned';
     const changed = diffDocuments(result, part.start, part.end, how, state);
     if (changed.length > 0) return changed;
   }

@@ -283,6 +283,24 @@ describe('files of coding agents', () => {
     ]);
   });
 
+  it('a terminal’s screen is divided at its prompts', () => {
+    const screen =
+      'New Terminal Output:\n\nroot@4f:/app# cat a.txt\nline one\nline two\nroot@4f:/app# ls\na.txt\nroot@4f:/app#';
+    const { seen } = runOf([
+      { tool: 'bash_command', args: { keystrokes: 'cat a.txt\n', duration: 0.1 }, result: screen },
+    ]);
+    expect(seen).toEqual([{ how: 'opened', key: 'a.txt', lines: '1-2', text: 'line one\nline two' }]);
+  });
+
+  it('a diff against an older revision is no edit of this run', () => {
+    const diff = 'diff --git a/x.py b/x.py\n--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-a\n+b';
+    const { seen } = runOf([
+      { tool: 'bash', args: { command: 'git diff' }, result: diff },
+      { tool: 'bash', args: { command: 'git diff HEAD~1' }, result: diff },
+    ]);
+    expect(seen.map(({ how, key }) => `${how} ${key}`)).toEqual(['edited x.py', 'returned x.py']);
+  });
+
   it('roots are found from the patch, and a shown diff is split by file', () => {
     const diff = 'diff --git a/lib/q.py b/lib/q.py\n--- a/lib/q.py\n+++ b/lib/q.py\n@@ -1 +1 @@\n-a\n+b\n';
     const { seen } = runOf(
