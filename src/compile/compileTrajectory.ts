@@ -113,7 +113,7 @@ function buildExample(trajectory: Trajectory, kind: AgentKind, context: CompileC
   const documents = kind === 'search' ? mergeNearDocuments(equalMerged) : equalMerged;
   const gathered: Gathered = { ...result.gathered, documents };
   const { answer } = gathered;
-  const rationale = options.rationale === 'keep' ? rationaleOf(trajectory, answer) : null;
+  const rationale = options.rationale === 'keep' ? rationaleOf(trajectory, kind, answer) : null;
   const assistant = assistantContent(rationale, answer);
   const packing = packExample({
     trajectoryId: trajectory.id,

@@ -15,8 +15,8 @@ import type { CheckResult, EvidenceSource, SweAnswerForm } from './types.ts';
 
 /**
  * Software-engineering runs: files of the correct patch are gold (the gold patch when it is known and the agent
- * opened its files, else the agent's own), files opened but not modified are tier-1 distractors, at the content
- * the agent saw before its own first edit. The answer is the patch, the edited code or the list of files.
+ * opened its files, else the agent's own), files opened but not modified are tier-1 distractors (tier 2 where only a
+ * code search showed lines of them), at the content the agent saw before its own first edit. The answer is the patch, the edited code or the list of files.
  */
 export function gatherSwe(trajectory: Trajectory, form: SweAnswerForm): GatherResult {
   const candidates = patchCandidates(trajectory);
@@ -95,7 +95,7 @@ function gatherForPatch(
         distractors.push(document.document);
       continue;
     }
-    if (document.isPostEdit) flags.push('post-edit-content');
+    if (document.flag !== null) flags.push(document.flag);
     gold.push(document.document);
     const list = found.get(file);
     if (list) list.push(document.document);
@@ -154,12 +154,15 @@ function fileDocument(
   looks: readonly Look[],
   isGold: boolean,
   patchPath: string | null,
-): { document: ContextDocument; isPostEdit: boolean } | null {
+): { document: ContextDocument; flag: string | null } | null {
   const readable = looks.filter((look) => !look.isError);
   const firstEdit = readable.find((look) => look.seen.how === 'edited')?.seen.stepIndex ?? Infinity;
-  const before = readable.filter((look) => look.seen.how !== 'edited' && look.seen.stepIndex < firstEdit);
-  const opened = readable.filter((look) => look.seen.how !== 'edited');
-  const used = before.length > 0 ? before : isGold ? (opened.length > 0 ? opened : readable) : opened;
+  const opened = readable.filter((look) => look.seen.how === 'opened' || look.seen.how === 'visited');
+  const before = opened.filter((look) => look.seen.stepIndex < firstEdit);
+  // Lines that a code search printed are no window of the file; they stand in only where nothing else does.
+  const hits = readable.filter((look) => look.seen.how === 'returned' && look.seen.stepIndex < firstEdit);
+  const choices = isGold ? [before, opened, hits, readable] : [before, opened, hits];
+  const used = choices.find((choice) => choice.length > 0) ?? [];
   const first = used[0];
   if (!first) return null;
   return {
@@ -168,12 +171,12 @@ function fileDocument(
       noun: 'File',
       title: cleanTitle(patchPath ?? key, first.seen.title),
       role: isGold ? 'gold' : 'distractor',
-      tier: isGold ? 0 : 1,
+      tier: isGold ? 0 : used === hits ? 2 : 1,
       turn: first.turn,
       step: first.seen.stepIndex,
-      windows: fileWindows(used),
+      windows: fileWindows(used, used === hits),
     },
-    isPostEdit: before.length === 0,
+    flag: used === before ? null : used === hits ? 'only-search-hits' : 'post-edit-content',
   };
 }
 
@@ -190,14 +193,14 @@ interface OpenWindow {
  * Windows of a file in line order. A window inside another adds its origin to it; a window that overlaps the end
  * of the one before loses the lines shown twice when its text is line for line what its range says.
  */
-export function fileWindows(looks: readonly Look[]): ContextWindow[] {
+export function fileWindows(looks: readonly Look[], areHits = false): ContextWindow[] {
   const windows: OpenWindow[] = [];
   const sorted = looks
     .map((look) => ({
       look,
       text: look.text,
-      first: look.seen.lines?.first ?? null,
-      last: look.seen.lines?.last ?? null,
+      first: areHits ? null : (look.seen.lines?.first ?? null),
+      last: areHits ? null : (look.seen.lines?.last ?? null),
       source: sourceOfSpan(look.seen.span, look.turn),
       alsoAt: [] as EvidenceSource[],
     }))

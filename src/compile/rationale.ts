@@ -1,27 +1,29 @@
-import type { Trajectory } from '../trajectories/schema.ts';
+import type { AgentKind, Trajectory } from '../trajectories/schema.ts';
 import { normaliseAnswer } from './answerText.ts';
 
-/** Shorter reasoning says nothing ("Submitting."). */
-const leastLength = 40;
+/** Shorter reasoning says nothing ("Submitting."); runs that end by a tool call close with such words more often. */
+const leastLength = { search: 30, swe: 80, sql: 80, other: 30 } as const;
 
 /**
- * The run's own reasoning to the answer: the last readable reasoning of the final turns, else the final message
- * without the answer. Null when the run has none. Tool-call markup is no reasoning.
+ * The run's own reasoning to the answer: the readable reasoning of the final turn, else the final message without
+ * the answer. Null when that turn has none: earlier reasoning plans the next look-up, it does not conclude.
+ * Tool-call markup is no reasoning.
  */
-export function rationaleOf(trajectory: Trajectory, answer: string): string | null {
+export function rationaleOf(trajectory: Trajectory, kind: AgentKind, answer: string): string | null {
   const { steps } = trajectory;
+  const least = leastLength[kind];
   const lastTurn = steps.reduce((turn, step) => Math.max(turn, step.turn), -1);
   for (let index = steps.length - 1; index >= 0; index--) {
     const step = steps[index]!;
-    if (step.isDemonstration || step.turn < lastTurn - 1) continue;
+    if (step.isDemonstration || step.turn < lastTurn) continue;
     if (step.type === 'reasoning') {
       const text = cleanRationale(step.text);
-      if (text.length >= leastLength) return text;
+      if (text.length >= least) return text;
     }
     if (step.type === 'message' && step.role === 'assistant') {
       const text = cleanRationale(withoutAnswer(step.text, trajectory.finalAnswer?.text ?? ''));
       const isAnswer = normaliseAnswer(text.slice(0, 4000)) === normaliseAnswer(answer.slice(0, 4000));
-      if (text.length >= leastLength && !isAnswer) return text;
+      if (text.length >= least && !isAnswer) return text;
     }
   }
   return null;
