@@ -6,6 +6,8 @@ export interface RouteSlice {
   readonly current: Route;
   /** How the last change is written to the history: a step to go back to, or in place. */
   readonly history: 'push' | 'replace';
+  /** `address`: typed, or reached by back and forward; the rest of the state follows it. */
+  readonly origin: 'page' | 'address';
   /** Goes to a screen: a new history entry, unless it is the screen already shown. */
   readonly go: (view: View, path?: readonly string[], params?: Readonly<Record<string, string>>) => void;
   /** Changes parameters of the screen in place; null takes one away. */
@@ -14,16 +16,17 @@ export interface RouteSlice {
   readonly receiveHash: (hash: string) => void;
 }
 
-export const initialRouteState: Pick<RouteSlice, 'current' | 'history'> = {
+export const initialRouteState: Pick<RouteSlice, 'current' | 'history' | 'origin'> = {
   current: startRoute,
   history: 'replace',
+  origin: 'page',
 };
 
 export const createRouteSlice: SliceCreator<RouteSlice> = ({ set, get }) => ({
   ...initialRouteState,
   go: (view, path = [], params = {}) => {
     const next: Route = { view, path, params };
-    set({ current: next, history: sameScreen(get().current, next) ? 'replace' : 'push' });
+    set({ current: next, history: sameScreen(get().current, next) ? 'replace' : 'push', origin: 'page' });
   },
   setParams: (changes) =>
     set(({ current }) => {
@@ -32,7 +35,7 @@ export const createRouteSlice: SliceCreator<RouteSlice> = ({ set, get }) => ({
         if (value === null) delete params[key];
         else params[key] = value;
       }
-      return { current: { ...current, params }, history: 'replace' };
+      return { current: { ...current, params }, history: 'replace', origin: 'page' };
     }),
-  receiveHash: (hash) => set({ current: parseRoute(hash), history: 'replace' }),
+  receiveHash: (hash) => set({ current: parseRoute(hash), history: 'replace', origin: 'address' }),
 });

@@ -18,6 +18,8 @@ export interface AppState {
   readonly trajectories: TrajectoriesSlice;
   readonly compile: CompileSlice;
   readonly examples: ExamplesSlice;
+  /** Opens the last project; called once when the page starts. */
+  readonly connect: () => Promise<void>;
   /** Takes over a (re)opened project in every slice. */
   readonly receiveOpened: (opened: OpenedProject) => void;
   /** Takes over what the data worker reports. */
@@ -50,6 +52,12 @@ export function createAppStore(data: DataApi): AppStore {
       trajectories: build('trajectories', createTrajectoriesSlice),
       compile: build('compile', createCompileSlice),
       examples: build('examples', createExamplesSlice),
+
+      connect: async () => {
+        const opened = await data.start((events) => get().receiveEvents(events), document.baseURI);
+        if (opened.ok) get().receiveOpened(opened.value);
+        else get().project.receiveFailure(opened);
+      },
 
       receiveOpened: (opened) => {
         const { project, trajectories, compile, examples } = get();

@@ -1,6 +1,8 @@
 import type { AgentKind } from '../trajectories/schema.ts';
 import type {
   Histogram,
+  RawText,
+  Result,
   TextHits,
   TrajectoryDetail,
   TrajectoryFacets,
@@ -45,6 +47,14 @@ export interface TrajectoriesSlice {
   readonly open: (id: string) => Promise<void>;
   readonly close: () => void;
   readonly search: (id: string, text: string) => Promise<TextHits | null>;
+  /** The rest of a long step; null when the file is not at hand any more (said in a message). */
+  readonly readStepText: (id: string, step: number, start: number, end: number) => Promise<string | null>;
+  readonly readRaw: (
+    id: string,
+    form: 'raw' | 'json',
+    start: number,
+    end: number,
+  ) => Promise<Result<RawText>>;
 }
 
 export const initialTrajectoriesState: Pick<
@@ -186,5 +196,12 @@ export const createTrajectoriesSlice: SliceCreator<TrajectoriesSlice> = ({ set, 
       const result = await data.searchTrajectory(id, text, maxHits);
       return result.ok ? result.value : null;
     },
+    readStepText: async (id, step, start, end) => {
+      const result = await data.readStepText(id, step, start, end);
+      if (result.ok) return result.value;
+      app().ui.notify('error', result.message, result.advice ?? undefined);
+      return null;
+    },
+    readRaw: (id, form, start, end) => data.readRaw(id, form, start, end),
   };
 };

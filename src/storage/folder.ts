@@ -2,6 +2,8 @@
 export interface AppendFile {
   readonly sizeBytes: number;
   append(bytes: Uint8Array): void;
+  /** Bytes [start, end) of what was appended so far. */
+  read(start: number, end: number): Promise<Uint8Array>;
   flush(): void;
   close(): void;
 }

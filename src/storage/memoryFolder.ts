@@ -41,6 +41,10 @@ export class MemoryFolder implements Folder {
         pieces.push(bytes.slice());
         size += bytes.length;
       },
+      read: async (start, end) => {
+        settle();
+        return new Uint8Array(await kept.slice(start, end).arrayBuffer());
+      },
       flush: settle,
       close: settle,
     };

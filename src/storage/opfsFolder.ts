@@ -5,6 +5,7 @@ import type { AppendFile, Folder } from './folder.ts';
 interface SyncAccess {
   getSize(): number;
   write(bytes: Uint8Array, options: { at: number }): number;
+  read(bytes: Uint8Array, options: { at: number }): number;
   truncate(size: number): void;
   flush(): void;
   close(): void;
@@ -82,6 +83,11 @@ export class OpfsFolder implements Folder {
         } catch (error) {
           throw explained(error, name);
         }
+      },
+      read: async (start, end) => {
+        const bytes = new Uint8Array(Math.max(0, Math.min(end, size) - start));
+        access.read(bytes, { at: start });
+        return bytes;
       },
       flush: () => access.flush(),
       close: () => access.close(),

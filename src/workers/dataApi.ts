@@ -6,6 +6,7 @@ import type {
   Example,
   Rejection,
 } from '../compile/types.ts';
+import type { CurationOptions } from '../compile/setCurator.ts';
 import type { JsonValue } from '../core/json.ts';
 import type { AgentKind, Issue, Severity, Trajectory, TrajectorySummary } from '../trajectories/schema.ts';
 
@@ -357,6 +358,8 @@ export interface CompileRequest {
     | { readonly type: 'ids'; readonly ids: readonly string[] };
   readonly databaseFileIds: readonly number[];
   readonly benchmarkFileIds: readonly number[];
+  /** Rules over the whole set; left out: exact duplicates go, as on the command line. */
+  readonly curation?: CurationOptions;
 }
 
 export type SetPhase = 'running' | 'interrupted' | 'complete' | 'failed';
@@ -533,8 +536,11 @@ export interface ExportResult {
 
 /** The methods of the data worker. */
 export interface DataApi {
-  /** Opens the last project (or makes one). `onEvents` gets batches, at most one a frame. */
-  start(onEvents: (events: readonly DataEvent[]) => void): Promise<Result<OpenedProject>>;
+  /**
+   * Opens the last project (or makes one). `onEvents` gets batches, at most one a frame.
+   * `baseUrl` is the page's address, below which the files lie that come with it.
+   */
+  start(onEvents: (events: readonly DataEvent[]) => void, baseUrl: string): Promise<Result<OpenedProject>>;
   listProjects(): Promise<readonly ProjectSummary[]>;
   openProject(id: string): Promise<Result<OpenedProject>>;
   createProject(name: string, isSample?: boolean): Promise<Result<OpenedProject>>;
@@ -564,7 +570,8 @@ export interface DataApi {
     query: Pick<TrajectoryQuery, 'filter' | 'sort'>,
   ): Promise<Result<TrajectoryDetail>>;
   readStepText(id: string, stepIndex: number, start: number, end: number): Promise<Result<string>>;
-  readRaw(id: string, start: number, end: number): Promise<Result<RawText>>;
+  /** `raw`: the record as it stands in the file; `json`: the same value, indented. */
+  readRaw(id: string, form: 'raw' | 'json', start: number, end: number): Promise<Result<RawText>>;
   searchTrajectory(id: string, text: string, limit: number): Promise<Result<TextHits>>;
   /** Null takes the override back. */
   setKind(ids: readonly string[], kind: AgentKind | null): Promise<Result<null>>;
@@ -593,7 +600,12 @@ export interface DataApi {
     binWidth: number | null,
   ): Promise<Histogram>;
   evidencePositions(setId: string, binCount: number): Promise<readonly EvidencePositions[]>;
-  readExample(setId: string, id: string): Promise<Result<ExampleDetail>>;
+  /** `query` tells which rows are its neighbours. */
+  readExample(
+    setId: string,
+    id: string,
+    query?: Pick<ExampleQuery, 'filter' | 'sort'>,
+  ): Promise<Result<ExampleDetail>>;
   measureExample(setId: string, id: string): Promise<Result<ExampleTokens>>;
   rejectionSummary(setId: string): Promise<RejectionSummary>;
   queryRejections(

@@ -34,7 +34,8 @@ export function startDataClient(): DataClient {
   const worker = new Worker(new URL('./data.worker.ts', import.meta.url), { type: 'module', name: 'data' });
   const remote: Remote<DataApi> = wrap<DataApi>(worker);
   const client: Pick<DataClient, 'start' | 'importSources' | 'cancel' | 'close'> = {
-    start: (onEvents: (events: readonly DataEvent[]) => void) => remote.start(proxy(onEvents)),
+    start: (onEvents: (events: readonly DataEvent[]) => void, baseUrl: string) =>
+      remote.start(proxy(onEvents), baseUrl),
     importSources: async (sources) => {
       const ports: MessagePort[] = [];
       const ready: ImportSource[] = [];

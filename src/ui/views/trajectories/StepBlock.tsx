@@ -1,0 +1,140 @@
+import { memo, useMemo } from 'react';
+import type { DocumentSeen, Step } from '../../../trajectories/schema.ts';
+import { formatBytes, formatCount } from '../../widgets/format.ts';
+import { Icon, type IconName } from '../../widgets/Icon.tsx';
+import { Badge } from '../../widgets/Marks.tsx';
+import { Tooltip } from '../../widgets/Tooltip.tsx';
+import { chunkText, stepTitle } from './turns.ts';
+
+const stepIcons: Readonly<Record<Step['type'], IconName>> = {
+  message: 'document',
+  reasoning: 'bulb',
+  toolCall: 'play',
+  toolResult: 'download',
+  other: 'more',
+};
+const seenWords: Readonly<Record<DocumentSeen['how'], string>> = {
+  returned: 'returned',
+  visited: 'visited',
+  opened: 'opened',
+  edited: 'edited',
+};
+
+/** Documents shown by name in a step's heading; the rest are counted. */
+const namedDocuments = 3;
+
+function DocumentChips({ documents }: { documents: readonly DocumentSeen[] }) {
+  if (documents.length === 0) return null;
+  const rest = documents.length - namedDocuments;
+  return (
+    <ul className="step-documents" aria-label="Documents seen here">
+      {documents.slice(0, namedDocuments).map((document, index) => (
+        <li key={index} title={document.key}>
+          <span className="step-document-how">{seenWords[document.how]}</span>
+          <span className="truncate">{document.title || document.key}</span>
+          {document.lines ? (
+            <span className="faint num">
+              lines {document.lines.first}–{document.lines.last}
+            </span>
+          ) : null}
+        </li>
+      ))}
+      {rest > 0 ? <li>{`+${formatCount(rest)} more`}</li> : null}
+    </ul>
+  );
+}
+
+interface StepBlockProps {
+  readonly step: Step;
+  /** The text that is shown: cut, whole, or fetched. */
+  readonly text: string;
+  readonly fullLength: number;
+  readonly documents: readonly DocumentSeen[];
+  readonly isOpen: boolean;
+  readonly isCurrent: boolean;
+  readonly onToggle: (index: number, open: boolean) => void;
+  readonly onShowAll: (index: number) => void;
+  readonly onJump: (index: number) => void;
+}
+
+/** One step: heading, and its text in native text nodes, so that the browser's own search finds it. */
+export const StepBlock = memo(function StepBlock({
+  step,
+  text,
+  fullLength,
+  documents,
+  isOpen,
+  isCurrent,
+  onToggle,
+  onShowAll,
+  onJump,
+}: StepBlockProps) {
+  const chunks = useMemo(() => chunkText(text), [text]);
+  const hidden = fullLength - text.length;
+  const isWholeDocument = documents.some(
+    (document) => document.span.end - document.span.start > 0.8 * fullLength && fullLength > 0,
+  );
+  return (
+    <details
+      className={`step step-${step.type}`}
+      id={`step-${step.index}`}
+      data-role={step.type === 'message' ? step.role : undefined}
+      data-current={isCurrent || undefined}
+      data-document={isWholeDocument || undefined}
+      open={isOpen}
+      onToggle={(event) => {
+        const { open } = event.currentTarget;
+        if (open !== isOpen) onToggle(step.index, open);
+      }}
+    >
+      <summary className="step-head">
+        <Icon name={stepIcons[step.type]} />
+        <span className="step-title">{stepTitle(step)}</span>
+        {step.isDemonstration ? <Badge>demonstration</Badge> : null}
+        {step.type === 'toolResult' && step.isError ? <Badge tone="bad">error</Badge> : null}
+        {step.type === 'toolResult' && step.isTruncated ? (
+          <Tooltip text="The log itself says that this output was cut; the rest is not in the file.">
+            <span tabIndex={-1}>
+              <Badge tone="warn">cut in the log</Badge>
+            </span>
+          </Tooltip>
+        ) : null}
+        {step.speaker ? <span className="faint">{step.speaker}</span> : null}
+        <span className="traj-space" />
+        {step.type === 'toolResult' && step.callStep !== null ? (
+          <button
+            type="button"
+            className="step-jump"
+            onClick={(event) => {
+              event.preventDefault();
+              if (step.callStep !== null) onJump(step.callStep);
+            }}
+          >
+            call #{step.callStep}
+          </button>
+        ) : null}
+        <span className="faint num">
+          #{step.index} · {formatBytes(fullLength)}
+        </span>
+      </summary>
+      <DocumentChips documents={documents} />
+      <pre className="step-text" data-step-text={step.index}>
+        {chunks.map((chunk) => (
+          <span
+            key={chunk.start}
+            data-start={chunk.start}
+            className={chunks.length > 1 ? 'step-chunk' : undefined}
+          >
+            {text.slice(chunk.start, chunk.end)}
+          </span>
+        ))}
+      </pre>
+      {hidden > 0 ? (
+        <button type="button" className="step-more" onClick={() => onShowAll(step.index)}>
+          Show {formatBytes(hidden)} more
+          <span className="faint num"> ({formatCount(hidden)} characters)</span>
+        </button>
+      ) : null}
+    </details>
+  );
+});

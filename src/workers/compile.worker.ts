@@ -1,0 +1,4 @@
+import { expose } from 'comlink';
+import { CompileWorker } from './compileWorker.ts';
+
+expose(new CompileWorker());

@@ -1,0 +1,308 @@
+import { CancelledError, messageOf, throwIfCancelled } from '../core/errors.ts';
+import { storeHandle } from '../storage/handles.ts';
+import { summariseTrajectory } from '../trajectories/extract/complete.ts';
+import { importFile, type FoundDatabase, type RecognisedFile } from '../trajectories/import.ts';
+import { blobSource } from '../trajectories/io/sources.ts';
+import type { FileRole, ImportedFile, ImportSource } from './dataApi.ts';
+import { fetchAddress, fileNameOf } from './fetchAddress.ts';
+import { folderOfFiles, packInto, singleFile } from './fileBytes.ts';
+import type { JobHandle } from './jobs.ts';
+import type { ProjectFile, ProjectSession } from './projectSession.ts';
+import { isTokenizerFile } from './tokenizers.ts';
+
+/** Files of at most this size are copied into the project, so that they are there after a reload. */
+export const copyLimitBytes = 256 * 1024 * 1024;
+/** All copies of a project together. */
+const copyTotalLimitBytes = 2 * 1024 * 1024 * 1024;
+
+interface Totals {
+  doneBytes: number;
+  totalBytes: number | null;
+  trajectories: number;
+  files: number;
+  failed: number;
+}
+
+/** Imports sources one after another; a file that fails or is bad in places never stops the others. */
+export async function runImport(
+  session: ProjectSession,
+  sources: readonly ImportSource[],
+  job: JobHandle,
+  canCopy: boolean,
+): Promise<void> {
+  const waiting = sources.map((source) => ({ source, file: announce(session, source) }));
+  const totals: Totals = {
+    doneBytes: 0,
+    // Unknown while something has still to be downloaded.
+    totalBytes: sources.some((source) => source.type === 'url')
+      ? null
+      : waiting.reduce((sum, { file }) => sum + file.info.sizeBytes, 0),
+    trajectories: 0,
+    files: 0,
+    failed: 0,
+  };
+  for (const { source, file } of waiting) {
+    const id = file.info.id;
+    try {
+      throwIfCancelled(job.signal, 'Import');
+      if (source.type === 'url') await download(session, source, file, job);
+      await readEntry(session, file, job, totals);
+      await keepBytes(session, file, source, canCopy);
+      totals.files++;
+    } catch (error) {
+      if (error instanceof CancelledError || job.signal.aborted) {
+        cancelRest(
+          session,
+          waiting.map((item) => item.file),
+        );
+        session.indexChanged(true);
+        throw error;
+      }
+      totals.failed++;
+      session.updateFile(id, { phase: 'failed', message: messageOf(error) });
+    }
+  }
+  session.indexChanged(true);
+  await session.settle();
+  const failed = totals.failed === 0 ? '' : `; ${totals.failed} could not be read`;
+  job.finish(
+    `${count(totals.trajectories, 'trajectory', 'trajectories')} in ${count(totals.files, 'file', 'files')}${failed}.`,
+  );
+}
+
+/** `1,204 files`. */
+export function count(n: number, one: string, many: string): string {
+  return `${n.toLocaleString('en')} ${n === 1 ? one : many}`;
+}
+
+function announce(session: ProjectSession, source: ImportSource): ProjectFile {
+  switch (source.type) {
+    case 'file':
+      return session.addFile(
+        source.path,
+        singleFile(source.path, source.file),
+        source.file.lastModified,
+        false,
+      );
+    case 'folder':
+      return session.addFile(source.path, folderOfFiles(source.files), 0, true);
+    case 'text':
+      return session.addFile(source.name, singleFile(source.name, new Blob([source.text])), 0, false);
+    case 'url':
+      return session.addFile(fileNameOf(source.url), null, 0, false);
+  }
+}
+
+function cancelRest(session: ProjectSession, files: readonly ProjectFile[]): void {
+  for (const { info } of files) {
+    if (info.phase === 'waiting') {
+      session.updateFile(info.id, { phase: 'cancelled', message: 'Stopped before it was read.' });
+    } else if (info.phase === 'reading') {
+      session.updateFile(info.id, {
+        phase: 'cancelled',
+        message: `Stopped; ${count(info.trajectoryCount, 'trajectory', 'trajectories')} read so far are kept.`,
+      });
+    }
+  }
+}
+
+/** Downloads into the project folder, so that memory stays small. */
+async function download(
+  session: ProjectSession,
+  source: ImportSource & { type: 'url' },
+  file: ProjectFile,
+  job: JobHandle,
+): Promise<void> {
+  const { id, path } = file.info;
+  session.updateFile(id, { phase: 'reading', message: `Downloading from ${new URL(source.url).host}` });
+  const files = session.folder.folder('files');
+  const target = await files.openAppend(String(id), 0);
+  try {
+    const sizeBytes = await fetchAddress(
+      source.url,
+      source.relay ?? null,
+      job.signal,
+      (chunk) => target.append(chunk),
+      (doneBytes, totalBytes) => job.progress({ stage: `downloading ${path}`, doneBytes, totalBytes }),
+    );
+    target.flush();
+    target.close();
+    const blob = await files.readFile(String(id));
+    if (!blob) throw new Error('Internal error: the download was not kept');
+    session.updateFile(id, { sizeBytes, keptBy: 'copy', message: null }, { bytes: singleFile(path, blob) });
+  } catch (error) {
+    target.close();
+    await files.remove(String(id));
+    throw error;
+  }
+}
+
+/** What reading one entry of the project has found so far. */
+class Findings {
+  readonly formats = new Map<string, { file: RecognisedFile; trajectoryCount: number }>();
+  readonly databases: FoundDatabase[] = [];
+  errorCount = 0;
+  warningCount = 0;
+  trajectoryCount = 0;
+
+  asChanges(): Partial<ImportedFile> {
+    return {
+      trajectoryCount: this.trajectoryCount,
+      errorCount: this.errorCount,
+      warningCount: this.warningCount,
+      formats: [...this.formats.values()].map((found) => ({
+        id: found.file.format,
+        label: found.file.label,
+        trajectoryCount: found.trajectoryCount,
+        evidence: found.file.evidence,
+      })),
+      databases: this.databases.map((database) => ({ file: database.file, kind: database.kind })),
+    };
+  }
+}
+
+async function readEntry(
+  session: ProjectSession,
+  file: ProjectFile,
+  job: JobHandle,
+  totals: Totals,
+): Promise<void> {
+  const { id, isFolder } = file.info;
+  const { bytes } = file;
+  if (!bytes) throw new Error('Internal error: a file without bytes was to be read');
+  session.updateFile(id, { phase: 'reading', message: null });
+  const findings = new Findings();
+  for (const { path, sizeBytes } of bytes.members) {
+    throwIfCancelled(job.signal, 'Import');
+    const blob = await bytes.blobOf(path);
+    if (!blob) continue;
+    if (!isFolder && (await isTokenizerFile(path, blob))) {
+      session.updateFile(id, {
+        phase: 'done',
+        role: 'tokenizer',
+        message: 'A tokenizer, offered in Compile',
+      });
+      return;
+    }
+    try {
+      await readMember(session, file, path, blob, findings, job, totals);
+    } catch (error) {
+      if (!isFolder || error instanceof CancelledError || job.signal.aborted) throw error;
+      findings.errorCount++;
+      session.addIssue(id, {
+        severity: 'error',
+        code: 'unreadable-file',
+        message: messageOf(error),
+        ...{ file: path, record: null, path: null, byteOffset: null },
+      });
+    }
+    totals.doneBytes += sizeBytes;
+  }
+  const { trajectoryCount, databases } = findings;
+  const role: FileRole = trajectoryCount > 0 ? 'trajectories' : databases.length > 0 ? 'database' : 'unknown';
+  session.updateFile(
+    id,
+    {
+      ...findings.asChanges(),
+      phase: 'done',
+      role,
+      message: outcome(role, trajectoryCount, databases.length),
+    },
+    { databases },
+  );
+}
+
+async function readMember(
+  session: ProjectSession,
+  file: ProjectFile,
+  path: string,
+  blob: Blob,
+  findings: Findings,
+  job: JobHandle,
+  totals: Totals,
+): Promise<void> {
+  const { id } = file.info;
+  let announcedAt = performance.now();
+  for await (const event of importFile(blobSource(path, blob), { signal: job.signal, ids: session.ids })) {
+    switch (event.type) {
+      case 'file':
+        if (!findings.formats.has(event.file.format)) {
+          findings.formats.set(event.file.format, { file: event.file, trajectoryCount: 0 });
+        }
+        break;
+      case 'trajectory': {
+        const { trajectory, locator } = event;
+        const summary = summariseTrajectory(trajectory);
+        const kept = session.index.push(summary, Object.keys(trajectory.tools).join(' '), locator, id);
+        applyOverrides(session, kept);
+        findings.trajectoryCount++;
+        totals.trajectories++;
+        const format = findings.formats.get(trajectory.format);
+        if (format) format.trajectoryCount++;
+        break;
+      }
+      case 'database':
+        findings.databases.push(event.database);
+        break;
+      case 'issue':
+        session.addIssue(id, event.issue);
+        if (event.issue.severity === 'error') findings.errorCount++;
+        else if (event.issue.severity === 'warning') findings.warningCount++;
+        break;
+      case 'progress':
+        job.progress({
+          stage: `reading ${path}`,
+          doneBytes: totals.doneBytes + event.progress.doneBytes,
+          totalBytes: totals.totalBytes,
+          doneItems: totals.trajectories,
+        });
+        session.indexChanged(false);
+        break;
+      case 'done':
+        break;
+    }
+    if (performance.now() - announcedAt > 500) {
+      announcedAt = performance.now();
+      session.updateFile(id, findings.asChanges());
+    }
+  }
+}
+
+function applyOverrides(session: ProjectSession, id: string): void {
+  const row = session.index.length - 1;
+  const kind = session.kindOverrides.get(id);
+  if (kind) session.index.kind.set(row, kind);
+  if (session.excluded.has(id)) session.index.excluded.set(row, 1);
+}
+
+function outcome(role: FileRole, trajectories: number, databases: number): string {
+  const found = databases > 0 ? `${count(databases, 'database', 'databases')}` : '';
+  if (role === 'trajectories') {
+    return [count(trajectories, 'trajectory', 'trajectories'), found].filter(Boolean).join(', ');
+  }
+  if (role === 'database') return `${found} for SQL trajectories`;
+  return 'No trajectory was recognised in this file. If it holds benchmark questions, mark it as a benchmark.';
+}
+
+/** Sees to it that the bytes can be found after a reload: by copy while small, else by handle, else not. */
+async function keepBytes(
+  session: ProjectSession,
+  file: ProjectFile,
+  source: ImportSource,
+  canCopy: boolean,
+): Promise<void> {
+  const { id, sizeBytes, keptBy, isFolder } = file.info;
+  if (keptBy === 'copy' || !file.bytes) return;
+  let copied = 0;
+  for (const { info } of session.files.values()) if (info.keptBy === 'copy') copied += info.sizeBytes;
+  if (canCopy && sizeBytes <= copyLimitBytes && copied + sizeBytes <= copyTotalLimitBytes) {
+    const packed = await packInto(session.folder.folder('files'), String(id), file.bytes);
+    if (packed) {
+      // From here on the copy is read: it stays what was indexed, even when the original changes on disk.
+      session.updateFile(id, { keptBy: 'copy' }, { bytes: packed.bytes, table: packed.table });
+      return;
+    }
+  }
+  const handle = source.type === 'file' || (source.type === 'folder' && isFolder) ? source.handle : undefined;
+  if (handle && (await storeHandle(session.id, id, handle))) session.updateFile(id, { keptBy: 'handle' });
+}
