@@ -448,7 +448,7 @@ function screenPart(call: ToolCallStep, text: string): { start: number; end: num
     const prompt = /^[^\s:#$>]{1,80}/.exec(text.slice(line, at))?.[0] ?? '';
     // A file without a last line break has the next prompt behind its last line.
     const next = prompt === '' ? -1 : text.indexOf(prompt.includes('@') ? prompt : `\n${prompt}`, start - 1);
-    return start >= text.length ? none : { start, end: Math.max(start, next < 0 ? text.length : next) };
+    return start >= text.length ? none : { start, end: trimEnd(text, start, next < 0 ? text.length : next) };
   }
   return none;
 }
