@@ -89,8 +89,8 @@ export function tokenIdsRow(
 }
 
 /**
- * Encodes parts between the borders of generated ranges. The borders lie beside control tokens or line breaks,
- * where encoding the parts equals encoding the whole; if it does not, the whole decides and labels follow by length.
+ * Encodes the parts between the borders of generated ranges one by one, so that every id belongs to one side. The
+ * borders lie beside control tokens, where this equals encoding the whole text.
  */
 function labelled(
   text: string,
