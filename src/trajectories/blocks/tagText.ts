@@ -115,7 +115,7 @@ function readCallTag(builder: StepBuilder, text: string, path: string, start: nu
   const body = slice.text;
   const { start: from } = slice.range;
   if (body.startsWith('<function=')) {
-    if (readXmlFunction(builder, text, path, from, () => undefined) > 0) return;
+    if (readXmlFunction(builder, text, path, from, () => undefined, end) > 0) return;
   }
   const code = findTag(body, 'code');
   const value = parseJson(code && body.startsWith('{') ? body.slice(0, code.outerStart) : body);

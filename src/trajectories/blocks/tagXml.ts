@@ -35,7 +35,7 @@ const maxNameLength = 200;
 /**
  * Adds the call `<function=NAME><parameter=P>…</parameter></function>` (or its `<invoke name="…">` form)
  * that opens at `start`, after `before()`. Gives where it ends, -1 when no call opens there. A call cut off
- * before its closing tag reaches to the end of the text.
+ * before its closing tag reaches to `limit` (the end of the text, or of the tag around it).
  */
 export function readXmlFunction(
   builder: StepBuilder,
@@ -43,22 +43,23 @@ export function readXmlFunction(
   path: string,
   start: number,
   before: () => void,
+  limit = text.length,
 ): number {
   const style = styles.find((candidate) => text.startsWith(candidate.open, start));
   if (!style) return -1;
   const nameStart = start + style.open.length;
   const nameEnd = indexNear(text, style.openEnd, nameStart);
-  if (nameEnd < 0) return -1;
+  if (nameEnd < 0 || nameEnd + style.openEnd.length > limit) return -1;
   const bodyStart = nameEnd + style.openEnd.length;
-  const { entries, end: lastParameter } = parametersOf(text, bodyStart, style);
-  const close = text.indexOf(style.close, lastParameter);
-  const bodyEnd = close < 0 ? text.length : close;
+  const { entries, end: lastParameter } = parametersOf(text, bodyStart, style, limit);
+  const close = indexBefore(text, style.close, lastParameter, limit);
+  const bodyEnd = close < 0 ? Math.max(limit, bodyStart) : close;
   before();
   builder.toolCall(textSlice(text, path, bodyStart, bodyEnd), {
     name: text.slice(nameStart, nameEnd).trim(),
     arguments: Object.fromEntries(entries),
   });
-  return close < 0 ? text.length : close + style.close.length;
+  return close < 0 ? bodyEnd : close + style.close.length;
 }
 
 /** Position of `part` within a name's length after `start`, or -1: the search never runs through the text. */
@@ -67,11 +68,19 @@ function indexNear(text: string, part: string, start: number): number {
   return found < 0 ? -1 : start + found;
 }
 
+/** Position of `part` in [start, limit), or -1; never looks beyond the limit. */
+function indexBefore(text: string, part: string, start: number, limit: number): number {
+  if (limit === text.length) return text.indexOf(part, start);
+  const found = text.slice(start, limit).indexOf(part);
+  return found < 0 ? -1 : start + found;
+}
+
 /** Parameters from `start` on, up to the closing tag of the call; values may hold markup of their own. */
 function parametersOf(
   text: string,
   start: number,
   style: XmlStyle,
+  limit: number,
 ): { entries: [string, JsonValue][]; end: number } {
   const entries: [string, JsonValue][] = [];
   let cursor = start;
@@ -83,10 +92,11 @@ function parametersOf(
     const keyEnd = indexNear(text, style.parameterOpenEnd, keyStart);
     if (keyEnd < 0) break;
     const valueStart = keyEnd + style.parameterOpenEnd.length;
-    const close = text.indexOf(style.parameterClose, valueStart);
-    const valueEnd = close < 0 ? text.length : close;
+    if (valueStart > limit) break;
+    const close = indexBefore(text, style.parameterClose, valueStart, limit);
+    const valueEnd = close < 0 ? limit : close;
     entries.push([text.slice(keyStart, keyEnd).trim(), trimOneLineBreak(text, valueStart, valueEnd)]);
-    cursor = close < 0 ? text.length : close + style.parameterClose.length;
+    cursor = close < 0 ? limit : close + style.parameterClose.length;
     if (close < 0) break;
   }
   return { entries, end: cursor };

@@ -1,4 +1,5 @@
 import type { FormatAdapter } from '../format.ts';
+import { agentless } from './agentless.ts';
 import { atif } from './atif.ts';
 import { anthropicMessages, chatFile, completionLog, genericChat, shareGpt } from './chat.ts';
 import { claudeCode, claudeCodeStream } from './claudeCode.ts';
@@ -35,6 +36,7 @@ export const engineeringFormats: readonly FormatAdapter[] = [
   langSmith,
   langfuse,
   tauBench,
+  agentless,
   sweDataset,
   miniSweAgentMessages,
   geminiApi,

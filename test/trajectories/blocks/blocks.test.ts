@@ -256,13 +256,15 @@ describe('tag text', () => {
         const steps = assistant(text);
         let end = 0;
         for (const step of steps) {
-          expect(step.range!.start).toBeGreaterThanOrEqual(step.type === 'toolCall' ? 0 : end);
+          // Calls of one list may share their range; everything else follows what came before.
+          if (step.type !== 'toolCall') expect(step.range!.start).toBeGreaterThanOrEqual(end);
           end = Math.max(end, step.range!.end);
         }
         const builder = new StepBuilder('f', 0);
         readTaggedUser(builder, text, '');
         findFences(text);
       }),
+      { numRuns: 1000 },
     );
   });
 
@@ -270,6 +272,7 @@ describe('tag text', () => {
     const start = performance.now();
     for (const piece of [
       '<function=a></function>',
+      '<tool_call><function=a></tool_call>',
       '<think>',
       '<tool_call>',
       '<parameter=',

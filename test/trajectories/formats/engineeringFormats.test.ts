@@ -36,6 +36,22 @@ describe('OpenHands', () => {
     ]);
   });
 
+  it('V1 events give the finish message as answer; unknown kinds stay visible', () => {
+    const run = only('openHandsV1');
+    expect(outline(run.steps)).toEqual([
+      '-1 system: You are an agent.',
+      '-1 user: Fix it',
+      '0 reasoning: Plan.',
+      '0 call terminal: {"command":"ls"}',
+      '0 result of terminal: a.py',
+      '1 assistant: All done.',
+      '1 call finish: {"message":"Fixed the typo."}',
+      '1 other SomethingNewEvent: ',
+    ]);
+    expect(run.finalAnswer).toMatchObject({ text: 'Fixed the typo.', via: 'arguments of finish' });
+    expect(run.outcome.reason).toBe('status = finished (not a verdict)');
+  });
+
   it('evaluation output gives patch, verdict, gold patch and the instance’s own question', () => {
     const run = only('openHandsOutput');
     expect(run.task?.text).toBe('Typo in a.py');
@@ -72,6 +88,20 @@ describe('data sets of software runs', () => {
     const run = only('sweSmithReview');
     expect(run.patch?.text).toContain('a/src/fix.py');
     expect(run.patch?.text).not.toContain('reproduce');
+  });
+});
+
+describe('Agentless', () => {
+  it('takes the issue from its markers and the files quoted in prompts as documents', () => {
+    const run = only('agentless');
+    expect(run.task?.text).toBe('Crash in a');
+    expect(
+      run.documents?.map(({ key, span }) => [key, run.steps[0]?.text.slice(span.start, span.end)]),
+    ).toEqual([
+      ['src/a.py', 'x = 1\n'],
+      ['src/b.py', 'y = 2'],
+    ]);
+    expect(run.finalAnswer?.via).toBe('last of raw_output');
   });
 });
 

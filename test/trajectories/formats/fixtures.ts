@@ -170,6 +170,76 @@ export const fixtures = {
       },
     ],
   },
+  agentless: {
+    format: 'agentless',
+    container: 'json-lines',
+    values: [
+      {
+        instance_id: 'o__r-3',
+        raw_output: ['```python\n### src/a.py\n<<<<<<< SEARCH\nx\n=======\ny\n>>>>>>> REPLACE\n```'],
+        all_generations: [[]],
+        try_count: [1],
+        traj: [
+          {
+            prompt:
+              'Fix it.\n--- BEGIN ISSUE ---\nCrash in a\n--- END ISSUE ---\n--- BEGIN FILE ---\n```\n### src/a.py\nx = 1\n### src/b.py\ny = 2\n```\n--- END FILE ---',
+            response: 'Replace x.',
+            usage: { prompt_tokens: 50, completion_tokens: 4 },
+          },
+        ],
+      },
+    ],
+  },
+  openHandsV1: {
+    format: 'openhands-events',
+    container: 'json-lines',
+    values: [
+      {
+        kind: 'SystemPromptEvent',
+        id: 's',
+        source: 'agent',
+        system_prompt: { type: 'text', text: 'You are an agent.' },
+      },
+      {
+        kind: 'MessageEvent',
+        id: 'm',
+        source: 'user',
+        llm_message: { role: 'user', content: [{ type: 'text', text: 'Fix it' }] },
+      },
+      {
+        kind: 'ActionEvent',
+        id: 'a',
+        source: 'agent',
+        thought: [],
+        reasoning_content: 'Plan.',
+        action: { command: 'ls', kind: 'TerminalAction' },
+        tool_name: 'terminal',
+        tool_call_id: 'c1',
+        tool_call: { id: 'c1', name: 'terminal', arguments: '{"command":"ls"}' },
+      },
+      {
+        kind: 'ObservationEvent',
+        id: 'o',
+        source: 'environment',
+        tool_name: 'terminal',
+        tool_call_id: 'c1',
+        action_id: 'a',
+        observation: { content: [{ type: 'text', text: 'a.py' }], is_error: false },
+      },
+      {
+        kind: 'ActionEvent',
+        id: 'b',
+        source: 'agent',
+        thought: [{ type: 'text', text: 'All done.' }],
+        action: { message: 'Fixed the typo.' },
+        tool_name: 'finish',
+        tool_call_id: 'c2',
+        tool_call: { id: 'c2', name: 'finish', arguments: '{"message":"Fixed the typo."}' },
+      },
+      { kind: 'SomethingNewEvent', id: 'n', source: 'agent' },
+      { kind: 'ConversationStateUpdateEvent', id: 'z', key: 'execution_status', value: 'finished' },
+    ],
+  },
   miniSweAgent: {
     format: 'mini-swe-agent',
     container: 'json',
@@ -788,6 +858,8 @@ export type FixtureName =
   | 'nebius'
   | 'sweSmithJsonText'
   | 'sweSmithReview'
+  | 'agentless'
+  | 'openHandsV1'
   | 'miniSweAgent'
   | 'claudeCode'
   | 'claudeStream'

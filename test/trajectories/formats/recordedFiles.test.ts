@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { Rng } from '../../../src/core/rng.ts';
+import { engineeringFormats } from '../../../src/trajectories/formats/engineeringFormats.ts';
 import { hasShared, sharedSkipReason } from '../../helpers/shared.ts';
-import { callCount, expectTraced, readRecorded, toolCounts } from './reading.ts';
+import { callCount, expectTraced, readRecorded, readWith, toolCounts, withoutKeys } from './reading.ts';
 
 /** What the notes on each recorded file say: format, calls of each run, answers found, verdicts. */
 interface Golden {
@@ -346,6 +348,18 @@ describe.skipIf(!hasShared)(`recorded files (${hasShared ? 'here' : sharedSkipRe
     }
     // The excerpt of OpenHands events lacks one action.
     expect(loose).toEqual(['openhands-events/pr-review.events.jsonl step 4']);
+  });
+
+  it('damaged copies are read as far as they go, with every text where it says it is', () => {
+    const adapters = new Map(engineeringFormats.map((adapter) => [adapter.id, adapter]));
+    for (const { file, format } of golden) {
+      const { values } = readRecorded(file);
+      for (const rate of [0.01, 0.1]) {
+        const rng = new Rng(`${file}/${rate}`);
+        const damaged = values.map((value) => withoutKeys(value, () => rng.next() < rate));
+        expectTraced(readWith(adapters.get(format)!, damaged));
+      }
+    }
   });
 
   it('gold patches and gold SQL are found', () => {
