@@ -41,8 +41,8 @@ export interface SmallTokenizerOptions {
     normalized?: boolean;
     lstrip?: boolean;
   }[];
-  /** Text whose words become tokens, by merging each from the left. */
-  readonly words?: string;
+  /** Texts that become tokens, by merging each from the left. */
+  readonly words?: readonly string[];
 }
 
 export const byteLevel = {
@@ -62,10 +62,24 @@ export function smallTokenizerJson(options: SmallTokenizerOptions): string {
   let nextId = 0;
   for (const char of spelling) vocab[char] = nextId++;
   const merges: [string, string][] = [];
-  const words =
-    options.words ??
-    "the then there the's Then'LL  \n\n  \r\n ing tion 123 été ...  İstanbul 東京 \ud83d\ude00";
-  for (const word of words.match(/\s*\S+|\s+/g) ?? []) {
+  const words = options.words ?? [
+    ...[
+      'the',
+      ' then',
+      ' there',
+      "the's",
+      "Then'LL",
+      '\n/x',
+      '(the',
+      '  \n\n',
+      '  \r\n',
+      ' ing',
+      'tion',
+      '123',
+    ],
+    ...[' été', ' ...', '  İstanbul', '東京', '\ud83d\ude00', ';\n', '\n\n'],
+  ];
+  for (const word of words) {
     const chars = Array.from(new TextEncoder().encode(word), (byte) => spelling[byte] ?? '');
     for (let end = 2; end <= chars.length; end++) {
       const left = chars.slice(0, end - 1).join('');

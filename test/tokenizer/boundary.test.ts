@@ -34,8 +34,8 @@ const tokenizers: Record<string, Tokenizer> = {
   ),
 };
 
-const fragment = fc.oneof(
-  fc.constantFrom(
+const awkward = [
+  ...[
     'the',
     ' then',
     'The',
@@ -48,14 +48,16 @@ const fragment = fc.oneof(
     '/',
     ';',
     '(',
+    ';\n',
+    '//',
     ' ',
     '  ',
     '\t',
     '\n',
     '\r',
-  ),
-  fc.constantFrom('<|im_end|>', '<|im_', 'end|>', '<|a|>', '<|a', '|>', '|>b', 'b', '<tool_call>', '<', '>'),
-  fc.constantFrom(
+  ],
+  ...['<|im_end|>', '<|im_', 'end|>', '<|a|>', '<|a', '|>', '|>b', 'b', '<tool_call>', '<', '>'],
+  ...[
     'e',
     '\u0301',
     'é',
@@ -68,13 +70,29 @@ const fragment = fc.oneof(
     '\u0085',
     '\ud83d',
     '\ude00',
-  ),
-  fc.string({ unit: 'binary', maxLength: 2 }),
-);
+  ],
+];
+const fragment = fc.oneof(fc.constantFrom(...awkward), fc.string({ unit: 'binary', maxLength: 2 }));
 const text = fc.array(fragment, { maxLength: 12 }).map((parts) => parts.join(''));
 
 describe.each(Object.entries(tokenizers))('a safe cut (%s)', (_, tokenizer) => {
-  it('leaves both sides their own tokens', () => {
+  it('leaves both sides their own tokens, for all pairs of awkward fragments', () => {
+    const pieces = awkward.flatMap((first) =>
+      ['', ' the', '\n', ';', '1'].map((more) => [more + first, first + more]),
+    );
+    const broken: string[] = [];
+    for (const [before] of pieces) {
+      for (const [, after] of pieces) {
+        if (before === undefined || after === undefined || !isSafeBoundary(tokenizer, before, after))
+          continue;
+        const parts = tokenizer.count(before) + tokenizer.count(after);
+        if (parts !== tokenizer.count(before + after)) broken.push(JSON.stringify([before, after]));
+      }
+    }
+    expect(broken).toEqual([]);
+  });
+
+  it('leaves both sides their own tokens, for any text', () => {
     let safe = 0;
     fc.assert(
       fc.property(text, text, (before, after) => {
@@ -84,9 +102,9 @@ describe.each(Object.entries(tokenizers))('a safe cut (%s)', (_, tokenizer) => {
           ...tokenizer.encode(before + after),
         ]);
       }),
-      { numRuns: 6000 },
+      { numRuns: 3000 },
     );
-    expect(safe).toBeGreaterThan(500);
+    expect(safe).toBeGreaterThan(250);
   });
 
   it('lets counts of parts be added', () => {
