@@ -29,12 +29,15 @@ export class PairCounter {
   private readonly options: PairOptions;
   private readonly prefix: CountedText | null = null;
   private readonly suffix: CountedText | null = null;
+  /** The prompt rendered with the probe. */
+  private readonly probePrompt: string;
 
   constructor(tokenizer: Tokenizer, template: ChatTemplate, options: PairOptions = {}) {
     this.tokenizer = tokenizer;
     this.template = template;
     this.options = options;
     const prompt = this.renderPrompt(PROBE);
+    this.probePrompt = prompt;
     const at = prompt.indexOf(PROBE);
     // A template that changes the text (trims it, shows it twice) is rendered each time instead.
     if (at >= 0 && !prompt.includes(PROBE.trim(), at + PROBE.length)) {
@@ -70,7 +73,7 @@ export class PairCounter {
   /** What the model writes: the rest of the rendered pair after the prompt. */
   completionText(assistant: Omit<ChatMessage, 'role'> & { readonly content: string }): string {
     const whole = this.render([...this.head(PROBE), { ...assistant, role: 'assistant' }], false);
-    const prompt = this.renderPrompt(PROBE);
+    const prompt = this.probePrompt;
     let shared = 0;
     while (shared < prompt.length && prompt.charCodeAt(shared) === whole.charCodeAt(shared)) shared++;
     const text = whole.slice(shared);
