@@ -58,7 +58,7 @@ function csvColumns(text: string, isWhole: boolean): string[] | null {
     const names = header.map((name) => name.trim());
     const isHeader =
       new Set(names).size === names.length &&
-      names.every((name) => name.length > 0 && name.length <= 80 && !/[.!?:]\s|\n/.test(name));
+      names.every((name) => name.length > 0 && name.length <= 80 && !/[.!?:](?:\s|$)|\n/.test(name));
     if (isTable && isHeader) return names;
   }
   return null;

@@ -46,6 +46,8 @@ export class ElementSplitter implements Splitter {
   #lostCode: 'truncated-json' | 'invalid-json' = 'invalid-json';
   #lostReason = '';
   #isDamaged = false;
+  /** Damage came before any sound record, so values are guesses, perhaps parts; nothing is learnt from them. */
+  #isGuess = false;
   #endOffset: number | null = null;
 
   constructor(shape: ElementShape, isInner = false) {
@@ -119,7 +121,7 @@ export class ElementSplitter implements Splitter {
       valueAt = this.#readKey(bytes, at, isLast);
       if (valueAt === MORE) return false;
       if (valueAt === BROKEN) {
-        this.#lose(bytes, at, base, 'a key and a colon were expected here');
+        this.#lose(at, base, 'a key and a colon were expected here');
         return true;
       }
     }
@@ -158,7 +160,7 @@ export class ElementSplitter implements Splitter {
       return !isLast && bytes.length - this.#valueStart > MAX_RECORD_BYTES && this.#tooLarge(bytes, base);
     }
     if (end === BROKEN) {
-      this.#lose(bytes, this.#valueStart, base, 'it has characters that cannot stand outside of strings');
+      this.#lose(this.#valueStart, base, 'it has characters that cannot stand outside of strings');
       return true;
     }
     const view = bytes.subarray(this.#valueStart, end);
@@ -168,10 +170,10 @@ export class ElementSplitter implements Splitter {
     } else {
       const parsed = parseRecord(view);
       if (!parsed.ok) {
-        this.#lose(bytes, this.#valueStart, base, parsed.reason);
+        this.#lose(this.#valueStart, base, parsed.reason);
         return true;
       }
-      this.#restart.learn(view, parsed.value);
+      if (!this.#isGuess) this.#restart.learn(view, parsed.value);
       out.push({ type: 'record', ...place, parsed });
     }
     this.#at = end;
@@ -186,7 +188,7 @@ export class ElementSplitter implements Splitter {
   #tooLarge(bytes: Uint8Array, base: number): boolean {
     const inside = this.#restart.find(bytes, this.#valueStart + 1, bytes.length);
     if (inside.start !== null) {
-      this.#lose(bytes, this.#valueStart, base, 'it never ends');
+      this.#lose(this.#valueStart, base, 'it never ends');
       return true;
     }
     this.#lostFrom = base + this.#valueStart;
@@ -205,15 +207,14 @@ export class ElementSplitter implements Splitter {
     this.#at = at;
     this.#state = 'between';
     if (end === BROKEN) {
-      this.#lose(bytes, at, base, 'it has characters that cannot stand outside of strings');
+      this.#lose(at, base, 'it has characters that cannot stand outside of strings');
       this.#at = at;
     }
     return true;
   }
 
   /** Declares the bytes from `from` on damaged and starts looking for the next sound element. */
-  #lose(bytes: Uint8Array, from: number, base: number, reason: string, isCut = false): void {
-    this.#restart.learnBroken(bytes.subarray(from));
+  #lose(from: number, base: number, reason: string, isCut = false): void {
     this.#isDamaged = true;
     this.#lostFrom = base + from;
     this.#lostCode = isCut ? 'truncated-json' : 'invalid-json';
@@ -227,6 +228,7 @@ export class ElementSplitter implements Splitter {
     if (next.start !== null) {
       this.#reportLost(base + next.start, out);
       this.#key = this.#shape === 'map' ? keyBefore(bytes, next.start) : null;
+      this.#isGuess ||= next.isGuess;
       this.#valueStart = next.start;
       this.#at = next.start;
       this.#scanner.reset();
@@ -259,7 +261,7 @@ export class ElementSplitter implements Splitter {
       this.#isDamaged = true;
       this.#state = 'between';
     } else {
-      this.#lose(bytes, at, base, 'text follows the end of the list');
+      this.#lose(at, base, 'text follows the end of the list');
     }
     return true;
   }
@@ -267,7 +269,7 @@ export class ElementSplitter implements Splitter {
   #finish(bytes: Uint8Array, base: number, out: SplitItem[]): void {
     // An open value may have swallowed sound elements; each round begins further on.
     while (this.#state === 'value') {
-      this.#lose(bytes, this.#valueStart, base, 'the file ends inside it', true);
+      this.#lose(this.#valueStart, base, 'the file ends inside it', true);
       while (this.#step(bytes, base, true, out));
     }
     const end = base + bytes.length;

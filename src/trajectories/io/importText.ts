@@ -57,7 +57,8 @@ export async function* importText(
   yield;
   const recognition = await recogniseText(leaf.file, probe, formats, outer.value, limits.maxWholeBytes);
   if (!recognition && importDatabaseText(run, probe, leaf)) return;
-  const isHopeless = probe.kind === 'text' || probe.kind === 'object' || isBinary(probe.prefix);
+  const isHopeless =
+    probe.kind === 'text' || probe.kind === 'object' || probe.isGuess || isBinary(probe.prefix);
   if (!recognition && isHopeless) {
     reportUnknown(run, leaf, probe);
     return;
@@ -283,7 +284,7 @@ export async function readEnvelope(
 }
 
 function importDatabaseText(run: ImportRun, probe: Probe, leaf: Leaf): boolean {
-  if (probe.kind !== 'text') return false;
+  if (probe.kind !== 'text' && !probe.isGuess) return false;
   const database = databaseOfText(probe.prefix.subarray(probe.start), probe.isWhole);
   if (!database) return false;
   const { file, chain, sizeBytes } = leaf;
@@ -294,7 +295,7 @@ function importDatabaseText(run: ImportRun, probe: Probe, leaf: Leaf): boolean {
 /** Says that nothing was recognised, and what was there instead, so that a person can tell why. */
 function reportUnknown(run: ImportRun, leaf: Leaf, probe: Probe): void {
   const { file } = leaf;
-  if (probe.kind === 'text' || isBinary(probe.prefix)) {
+  if (probe.kind === 'text' || probe.isGuess || isBinary(probe.prefix)) {
     const what = isBinary(probe.prefix) ? 'binary data' : 'text';
     const message = `This is ${what} that is neither an agent log nor a database that can be read.`;
     run.issue(leaf.isMember ? 'info' : 'error', 'unrecognised-format', message, { file });

@@ -125,7 +125,6 @@ export class LineSplitter implements Splitter {
     for (;;) {
       at = this.#soundValues(bytes, at, end, base, out);
       if (at === end) return;
-      this.#restart.learnBroken(bytes.subarray(at, end));
       const next = this.#restart.find(bytes, at + 1, end);
       if (next.start === null) break;
       out.push(brokenItem(bytes, at, next.start, base, reason));

@@ -14,7 +14,7 @@ import {
   ValueScanner,
 } from './valueScanner.ts';
 
-/** One member of an object, as byte ranges; `end` is null when its value does not end in these bytes. */
+/** One member of an object, as byte ranges; `end` is null when its value is cut or damaged. */
 export interface Member {
   readonly key: string;
   readonly start: number;
@@ -41,9 +41,9 @@ export function scanMembers(bytes: Uint8Array, from: number, isInside = false): 
     const start = skipBlank(bytes, colon + 1, bytes.length);
     if (start >= bytes.length) return members;
     const end = endOfAny(bytes, start, scanner);
-    if (end === BROKEN) return members;
-    members.push({ key: key.value, start, end: end === MORE ? null : end });
-    if (end === MORE) return members;
+    const isWhole = end !== MORE && end !== BROKEN;
+    members.push({ key: key.value, start, end: isWhole ? end : null });
+    if (!isWhole) return members;
     at = end;
   }
 }

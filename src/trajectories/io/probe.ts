@@ -1,8 +1,12 @@
 import type { ByteSource } from '../../core/byteSource.ts';
 import { ByteWindow } from './byteWindow.ts';
 import { parseRecord } from './parseRecord.ts';
+import { RestartFinder } from './restart.ts';
 import {
   BROKEN,
+  CLOSE_BRACE,
+  CLOSE_BRACKET,
+  COMMA,
   indexOfByte,
   MORE,
   NEWLINE,
@@ -18,6 +22,7 @@ import type { Yielder } from './yielder.ts';
 export const PROBE_BYTES = 32 * 1024 * 1024;
 /** Lines looked at when the first one says nothing. */
 const PROBE_LINES = 40;
+const GUESS_BYTES = 1024 * 1024;
 
 /** How the JSON of a file is laid out, by its beginning. */
 export interface Probe {
@@ -29,6 +34,8 @@ export interface Probe {
   readonly start: number;
   /** Offset past the first value; null when it did not end in the prefix (large, cut or damaged). */
   readonly end: number | null;
+  /** The layout is a guess from sound JSON further on; the file may as well be plain text. */
+  readonly isGuess: boolean;
 }
 
 /** Follows the first value of a text file until its end tells what comes after it. */
@@ -59,6 +66,7 @@ export async function probeText(
         isWhole,
         start,
         end: valueEnd,
+        isGuess: false,
       });
       const isCut = !isWhole && bytes.length < 64 * 1024;
       if (start >= bytes.length) {
@@ -67,7 +75,8 @@ export async function probeText(
       }
       if (isCut) continue;
       if (!beginsJson(bytes, start, isWhole)) {
-        return result(linesParse(bytes, start, isWhole, 0.3) ? 'lines' : 'text', null);
+        if (linesParse(bytes, start, isWhole) >= 0.3) return result('lines', null);
+        return { ...result(guessLayout(bytes, start, isWhole), null), isGuess: true };
       }
       if (end === MORE) {
         end = scanner.scan(bytes, Math.max(scanned, start), bytes.length);
@@ -75,8 +84,13 @@ export async function probeText(
       }
       if (end > 0) {
         const after = skipBlank(bytes, end, bytes.length);
-        if (after < bytes.length) return result(afterFirst(bytes, start, end, after), end);
-        if (isWhole) return result(bytes[start] === OPEN_BRACKET ? 'array' : 'object', end);
+        if (after < bytes.length) {
+          // A lost opening bracket makes the first value end too early.
+          const kind = afterFirst(bytes, start, end, after);
+          const isCutShort = kind !== 'lines' && closesOrContinues(bytes, after);
+          return isCutShort ? result(kindOfValue(bytes, start), null) : result(kind, end);
+        }
+        if (isWhole) return result(kindOfValue(bytes, start), end);
         continue;
       }
       // A first line that is damaged must not hide that the others are sound.
@@ -86,12 +100,23 @@ export async function probeText(
         nextLineCheck = bytes.length * 4;
       }
       if (isWhole || end === BROKEN || bytes.length >= maxBytes) {
-        return result(bytes[start] === OPEN_BRACKET ? 'array' : 'object', null);
+        return result(kindOfValue(bytes, start), null);
       }
     }
   } finally {
     await stream.return?.();
   }
+}
+
+function kindOfValue(bytes: Uint8Array, start: number): 'array' | 'object' {
+  return bytes[start] === OPEN_BRACKET ? 'array' : 'object';
+}
+
+/** True when what follows a value belongs inside of it: a closing bracket, or a comma and another member. */
+function closesOrContinues(bytes: Uint8Array, after: number): boolean {
+  const byte = bytes[after];
+  if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) return true;
+  return byte === COMMA && bytes[skipBlank(bytes, after + 1, bytes.length)] === QUOTE;
 }
 
 /** Offset of the first byte that is no byte order mark and not blank. */
@@ -132,16 +157,23 @@ function afterFirst(bytes: Uint8Array, start: number, end: number, after: number
   const firstLineEnd = indexOfByte(bytes, NEWLINE, start, end);
   const breakAfter = indexOfByte(bytes, NEWLINE, end, after);
   if (firstLineEnd === -1 && breakAfter !== -1) return 'lines';
+  // `{…}{…}` on one line, values over several lines, or damage.
   const next = bytes[after];
-  if (firstLineEnd === -1) {
-    // `{…}{…}` or `{…},{…}` on one line; the line reader takes such lines apart as well.
-    return next === OPEN_BRACE || next === 0x2c ? 'sequence' : 'lines';
-  }
-  return next === OPEN_BRACE || next === OPEN_BRACKET || next === 0x2c ? 'sequence' : 'lines';
+  const isKnown = next === OPEN_BRACE || next === COMMA || next === CLOSE_BRACE || next === CLOSE_BRACKET;
+  return isKnown || (next === OPEN_BRACKET && firstLineEnd !== -1) ? 'sequence' : 'lines';
 }
 
-/** True when at least this share of the first complete lines are JSON objects or arrays of their own. */
-function linesParse(bytes: Uint8Array, start: number, isWhole: boolean, share: number): boolean {
+/** The layout of a file whose beginning is no JSON but which has sound JSON objects soon after. */
+function guessLayout(bytes: Uint8Array, start: number, isWhole: boolean): Probe['kind'] {
+  if (linesParse(bytes, start, isWhole) > 0) return 'lines';
+  const isBracket = bytes[start] === OPEN_BRACKET || bytes[start] === OPEN_BRACE;
+  const looked = Math.min(bytes.length, start + GUESS_BYTES);
+  if (!isBracket || new RestartFinder().find(bytes, start + 1, looked).start === null) return 'text';
+  return kindOfValue(bytes, start);
+}
+
+/** Share of the first complete lines that are JSON objects or arrays of their own. */
+function linesParse(bytes: Uint8Array, start: number, isWhole: boolean): number {
   let sound = 0;
   let all = 0;
   let at = start;
@@ -159,7 +191,7 @@ function linesParse(bytes: Uint8Array, start: number, isWhole: boolean, share: n
     if (bytes[first] === OPEN_BRACKET && bytes[skipBlank(bytes, first + 1, end)] === QUOTE) continue;
     if (parseRecord(bytes.subarray(first, end)).ok) sound++;
   }
-  return all > 0 && sound > 0 && sound >= all * share;
+  return all === 0 ? 0 : sound / all;
 }
 
 /** True when a line after the first begins with `{` in its first column and is an object of its own. */

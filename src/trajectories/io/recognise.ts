@@ -91,13 +91,21 @@ export async function recogniseText(
     const best = detectBest({ file, container: 'text', records, envelope }, adapters);
     return best && { ...best, cut: { type: 'text' }, layout: 'text' };
   }
+  if (probe.isGuess) {
+    const asJson = await recogniseText(file, { ...probe, isGuess: false }, adapters, envelope, maxWhole);
+    const asText = await recogniseText(file, { ...probe, kind: 'text' }, adapters, envelope, maxWhole);
+    return (asText?.detection.certainty ?? 0) > (asJson?.detection.certainty ?? 0) ? asText : asJson;
+  }
   if (probe.kind === 'object') return recogniseObject(file, probe, adapters, envelope, maxWhole);
   const cut: Cut = probe.kind === 'array' ? { type: 'list', shape: 'array' } : { type: probe.kind };
   const layout = probe.kind === 'array' ? 'json-array' : 'json-lines';
   const { splitter, from } = splitterFor(cut, probe);
   const records = await sampleRecords(file, probe.prefix, from, splitter);
   const best = detectBest({ file, container: layout, records, envelope }, adapters);
-  return best && { ...best, cut, layout };
+  if (best) return { ...best, cut, layout };
+  // Arrays one after another may be one list in parts.
+  if (probe.kind === 'array' || probe.prefix[probe.start] !== OPEN_BRACKET) return null;
+  return recogniseText(file, { ...probe, kind: 'array' }, adapters, envelope, maxWhole);
 }
 
 async function recogniseObject(
@@ -109,10 +117,12 @@ async function recogniseObject(
 ): Promise<Recognition | null> {
   const { prefix, start } = probe;
   const members = scanMembers(prefix, start);
-  const whole = wholeCandidate(file, probe, adapters, envelope, maxWhole);
+  const read = readWhole(probe, maxWhole);
+  const whole = read && wholeCandidate(file, read.value, adapters, envelope);
+  const isDamaged = read ? !read.isSound : probe.isWhole || members.at(-1)?.end !== null;
   const candidates = [
-    await mapCandidate(file, probe, members, adapters, envelope),
-    ...(await innerCandidates(file, probe, members, adapters)),
+    await mapCandidate(file, probe, members, adapters, envelope, isDamaged),
+    ...(await innerCandidates(file, probe, members, adapters, maxWhole)),
   ].filter((candidate) => candidate !== null);
   let best: Recognition | null = null;
   for (const candidate of candidates) {
@@ -126,21 +136,25 @@ async function recogniseObject(
   return whole.detection.certainty >= Math.min(SURE, best.detection.certainty) ? whole : best;
 }
 
-function wholeCandidate(
-  file: string,
-  probe: Probe,
-  adapters: readonly FormatAdapter[],
-  envelope: JsonValue | null,
+/** The file's object, when it may be read as one; of a cut or damaged one, what is sound of it. */
+function readWhole(
+  { prefix, start, end, isWhole }: Probe,
   maxWhole: number,
-): Recognition | null {
-  const { prefix, start, end, isWhole } = probe;
+): { readonly value: JsonValue; readonly isSound: boolean } | null {
   if (end === null && !isWhole) return null;
   if ((end ?? prefix.length) - start > maxWhole) return null;
   const bytes = prefix.subarray(start, end ?? prefix.length);
   const parsed = parseRecord(bytes);
-  // A cut or damaged object is recognised by what is sound of it.
-  const value = parsed.ok ? parsed.value : salvageObject(bytes)?.value;
-  if (value === undefined) return null;
+  if (parsed.ok) return { value: parsed.value, isSound: true };
+  return { value: salvageObject(bytes)?.value ?? {}, isSound: false };
+}
+
+function wholeCandidate(
+  file: string,
+  value: JsonValue,
+  adapters: readonly FormatAdapter[],
+  envelope: JsonValue | null,
+): Recognition | null {
   const sample = { file, container: 'json', records: [rawRecord(file, 0, value)], envelope } as const;
   const best = detectBest(sample, adapters);
   return best && { ...best, cut: { type: 'whole' }, layout: 'json' };
@@ -152,10 +166,12 @@ async function mapCandidate(
   members: readonly Member[],
   adapters: readonly FormatAdapter[],
   envelope: JsonValue | null,
+  isDamaged: boolean,
 ): Promise<Recognition | null> {
   const looked = members.slice(0, SAMPLE_RECORDS);
-  const isMap = looked.length > 0 && looked.every(({ start }) => isNested(probe.prefix[start]));
-  if (!isMap) return null;
+  const nested = looked.filter(({ start }) => isNested(probe.prefix[start])).length;
+  // In a damaged object a lost bracket may show an entry as a string; the sample decides.
+  if (!isDamaged && (nested === 0 || nested < looked.length)) return null;
   const cut: Cut = { type: 'list', shape: 'map' };
   const { splitter, from } = splitterFor(cut, probe);
   const records = await sampleRecords(file, probe.prefix, from, splitter);
@@ -168,8 +184,10 @@ async function innerCandidates(
   probe: Probe,
   members: readonly Member[],
   adapters: readonly FormatAdapter[],
+  maxWhole: number,
 ): Promise<Recognition[]> {
   const { prefix } = probe;
+  const fitsWhole = probe.isWhole && prefix.length <= maxWhole;
   const found: Recognition[] = [];
   for (const member of members) {
     const size = (member.end ?? prefix.length) - member.start;
@@ -183,7 +201,7 @@ async function innerCandidates(
     const layout = shape === 'array' ? 'json-array' : 'json-map';
     const split = detectBest({ file, container: layout, records, envelope }, adapters);
     if (split) found.push({ ...split, cut: { ...place, isWrapped: false }, layout });
-    if (member.end !== null && probe.isWhole) continue;
+    if (fitsWhole) continue;
     // Too large to be read as one: the object with a list of one stands for it.
     const wrapped = records.slice(0, 1).map((record) => wrapRecord(record, envelope, member.key, shape));
     const asWhole = detectBest({ file, container: 'json', records: wrapped, envelope: null }, adapters);

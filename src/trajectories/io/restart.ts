@@ -9,8 +9,8 @@ const SEARCH_BUDGET = 256 * 1024 * 1024;
 const REFILL_PER_BYTE = 8;
 /** Longest first key that is looked for. */
 const FIRST_KEY_BYTES = 300;
-/** Shortest time between two lessons from good records, in records: shapes repeat, learning costs. */
-const LEARN_EVERY = 16;
+/** Of records that open with a known key, every so many is compared with the shape: that costs more. */
+const COMPARE_EVERY = 16;
 
 interface Shape {
   /** The first key with its quotes, as bytes. */
@@ -29,6 +29,8 @@ export interface Restarted {
   readonly start: number;
   readonly end: number;
   readonly parsed: ParsedRecord & { readonly ok: true };
+  /** No sound record was known to compare it with: it may be a part of the damaged one. */
+  readonly isGuess: boolean;
 }
 
 /**
@@ -38,52 +40,53 @@ export interface Restarted {
  */
 export class RestartFinder {
   #shapes: Shape[] = [];
-  #sinceLesson = LEARN_EVERY;
+  #sinceCompared = 0;
   #budget = SEARCH_BUDGET;
-  #fallback: Shape[] = [];
 
   /** Remembers what a sound record looks like; `bytes` begin with it. */
   learn(bytes: Uint8Array, value: JsonValue): void {
     this.#budget = Math.min(SEARCH_BUDGET, this.#budget + bytes.length * REFILL_PER_BYTE);
-    if (++this.#sinceLesson < LEARN_EVERY && this.#shapes.length > 0) return;
-    this.#sinceLesson = 0;
     if (!isObject(value)) return;
     const firstKey = firstKeyOf(bytes);
-    if (!firstKey || this.#shapes.some((shape) => startsWith(firstKey, shape.firstKey, 0))) return;
+    if (!firstKey) return;
+    const known = this.#shapes.filter((shape) => startsWith(firstKey, shape.firstKey, 0));
+    if (known.length > 0) {
+      if (++this.#sinceCompared < COMPARE_EVERY) return;
+      this.#sinceCompared = 0;
+      if (known.some((shape) => resembles(value, shape))) return;
+    }
     this.#shapes.push({ firstKey: firstKey.slice(), keys: new Set(Object.keys(value)) });
     if (this.#shapes.length > SHAPES) this.#shapes.shift();
   }
 
-  /** Learns the first key of a damaged record, when nothing sound came before it. */
-  learnBroken(bytes: Uint8Array): void {
-    if (this.#shapes.length > 0) return;
-    const firstKey = firstKeyOf(bytes);
-    if (firstKey) this.#fallback = [{ firstKey: firstKey.slice(), keys: new Set() }];
-  }
-
   /** The first sound record in [from, to), or where to look again when more bytes are there. */
   find(bytes: Uint8Array, from: number, to: number): Restarted | NotYet {
-    const shapes = this.#shapes.length > 0 ? this.#shapes : this.#fallback;
+    const shapes = this.#shapes;
+    const isGuess = shapes.length === 0;
     let resumeAt: number | null = null;
     const scanner = new ValueScanner();
     let at = from;
-    while (shapes.length > 0 && this.#budget > 0) {
+    while (this.#budget > 0) {
       const brace = indexOfByte(bytes, OPEN_BRACE, at, to);
       if (brace === -1) break;
       at = brace + 1;
       // The first key may lie beyond the end.
       if (to - brace < FIRST_KEY_BYTES) resumeAt ??= brace;
       const keyAt = skipBlank(bytes, at, to);
-      const matching = shapes.filter((shape) => startsWith(bytes, shape.firstKey, keyAt));
-      if (matching.length === 0) continue;
+      if (
+        isGuess ? bytes[keyAt] !== QUOTE : !shapes.some((shape) => startsWith(bytes, shape.firstKey, keyAt))
+      ) {
+        continue;
+      }
       scanner.reset();
       const end = scanner.scan(bytes, brace, to);
       this.#budget -= (end > 0 ? end : to) - brace;
       if (end === MORE) resumeAt ??= brace;
       if (end === MORE || end === BROKEN) continue;
       const parsed = parseRecord(bytes.subarray(brace, end));
-      if (parsed.ok && shapes.some((shape) => resembles(parsed.value, shape))) {
-        return { start: brace, end, parsed };
+      if (!parsed.ok) continue;
+      if (isGuess ? hasKeys(parsed.value) : shapes.some((shape) => resembles(parsed.value, shape))) {
+        return { start: brace, end, parsed, isGuess };
       }
     }
     return { start: null, resumeAt: resumeAt ?? to };
@@ -107,8 +110,11 @@ function startsWith(bytes: Uint8Array, prefix: Uint8Array, at: number): boolean 
 
 function resembles(value: JsonValue, shape: Shape): boolean {
   if (!isObject(value)) return false;
-  if (shape.keys.size === 0) return true;
   const keys = Object.keys(value);
   const shared = keys.filter((key) => shape.keys.has(key)).length;
   return shared * 2 >= Math.max(keys.length, shape.keys.size);
+}
+
+function hasKeys(value: JsonValue): boolean {
+  return isObject(value) && Object.keys(value).length > 1;
 }

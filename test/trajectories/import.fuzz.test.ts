@@ -1,0 +1,207 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { importBytes } from './io/episodes.ts';
+
+/** Cases of one run; `ACC_FUZZ_CASES=100000` runs a long search once. */
+const cases = Number(process.env['ACC_FUZZ_CASES'] ?? 1500);
+const perLayout = Math.ceil(cases / 4);
+const timeout = 60_000 + cases * 30;
+
+const encoder = new TextEncoder();
+
+/** A file with the byte range of each of its records. */
+interface Built {
+  readonly bytes: Uint8Array;
+  readonly ranges: readonly { readonly start: number; readonly end: number }[];
+}
+
+type Layout = 'lines' | 'array' | 'pretty array' | 'map';
+
+function build(layout: Layout, values: readonly object[]): Built {
+  const pieces: Uint8Array[] = [];
+  const ranges: { start: number; end: number }[] = [];
+  let at = 0;
+  const add = (text: string): void => {
+    const bytes = encoder.encode(text);
+    pieces.push(bytes);
+    at += bytes.length;
+  };
+  add(layout === 'lines' ? '' : layout === 'map' ? '{' : '[');
+  for (const [index, value] of values.entries()) {
+    if (index > 0 && layout !== 'lines') add(layout === 'pretty array' ? ',\n  ' : ', ');
+    if (layout === 'map') add(`"task ${index}": `);
+    const start = at;
+    add(layout === 'pretty array' ? JSON.stringify(value, null, 2) : JSON.stringify(value));
+    ranges.push({ start, end: at });
+    if (layout === 'lines') add('\n');
+  }
+  add(layout === 'lines' ? '' : layout === 'map' ? '}' : ']');
+  const bytes = new Uint8Array(at);
+  let offset = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, offset);
+    offset += piece.length;
+  }
+  return { bytes, ranges };
+}
+
+/** Text with everything that could mislead a scanner: quotes, brackets, escapes, other scripts. */
+const nastyText = fc
+  .array(
+    fc.oneof(
+      fc.constantFrom(
+        '"',
+        '\\',
+        '{',
+        '}',
+        '[',
+        ']',
+        ',',
+        ':',
+        '\n',
+        '\u2028',
+        '{"episode":',
+        '"},{"',
+        'null',
+      ),
+      fc.string({ unit: 'grapheme', maxLength: 12 }),
+      fc.constantFrom('SELECT 1;', 'def f():', '日本語', '\ud83d\ude00', '\u0000'),
+    ),
+    { maxLength: 8 },
+  )
+  .map((parts) => parts.join(''));
+
+const episodeValue = fc.record({
+  ask: nastyText,
+  reply: nastyText,
+  steps: fc.array(fc.record({ tool: nastyText, args: fc.jsonValue({ maxDepth: 2 }) }), { maxLength: 3 }),
+});
+
+/** Damage inside of one record: where (as a share of its bytes) and what. */
+const damage = fc.record({
+  record: fc.nat(),
+  at: fc.double({ min: 0, max: 0.999, noNaN: true }),
+  length: fc.integer({ min: 1, max: 40 }),
+  kind: fc.constantFrom('flip', 'cut out', 'truncate', 'insert NUL', 'duplicate', 'shuffle', 'garble'),
+  bit: fc.integer({ min: 0, max: 7 }),
+});
+
+interface Splice {
+  readonly start: number;
+  readonly end: number;
+  readonly by: Uint8Array;
+}
+
+function spliceOf(built: Built, hit: DamageValue): Splice | null {
+  const range = built.ranges[hit.record % built.ranges.length];
+  if (!range) return null;
+  const at = range.start + Math.floor((range.end - range.start) * hit.at);
+  const end = Math.min(range.end, at + hit.length);
+  const old = built.bytes.slice(at, end);
+  switch (hit.kind) {
+    case 'flip':
+      return { start: at, end: at + 1, by: Uint8Array.of((old[0] ?? 0) ^ (1 << hit.bit)) };
+    case 'cut out':
+      return { start: at, end, by: new Uint8Array(0) };
+    case 'truncate':
+      return { start: at, end: range.end, by: new Uint8Array(0) };
+    case 'insert NUL':
+      return { start: at, end: at, by: new Uint8Array(hit.length) };
+    case 'duplicate':
+      return { start: at, end: at, by: old };
+    case 'shuffle':
+      return { start: at, end, by: old.toReversed() };
+    case 'garble':
+      return { start: at, end, by: old.map((byte) => (byte * 31 + hit.bit) & 0xff) };
+  }
+}
+
+interface DamageValue {
+  readonly record: number;
+  readonly at: number;
+  readonly length: number;
+  readonly kind: 'flip' | 'cut out' | 'truncate' | 'insert NUL' | 'duplicate' | 'shuffle' | 'garble';
+  readonly bit: number;
+}
+
+function applySplices(bytes: Uint8Array, splices: readonly Splice[]): Uint8Array {
+  const sorted = [...splices].sort((a, b) => b.start - a.start);
+  let result = Buffer.from(bytes);
+  for (const { start, end, by } of sorted) {
+    result = Buffer.concat([result.subarray(0, start), by, result.subarray(end)]);
+  }
+  return new Uint8Array(result);
+}
+
+describe('damaged files', () => {
+  for (const layout of ['lines', 'array', 'pretty array', 'map'] as const) {
+    it(
+      `of ${layout}: no crash, no hang, every untouched record arrives`,
+      async () => {
+        const property = fc.asyncProperty(
+          fc.array(episodeValue, { minLength: 4, maxLength: 12 }),
+          fc.array(damage, { minLength: 1, maxLength: 3 }),
+          async (values, hits) => {
+            const records = values.map((value, index) => ({
+              episode: `e${index}`,
+              marker: `m${index}`,
+              ...value,
+            }));
+            const built = build(layout, records);
+            // One splice a record: two in one record could undo each other's bounds.
+            const chosen = new Map<number, Splice>();
+            for (const hit of hits) {
+              const splice = spliceOf(built, hit);
+              if (splice) chosen.set(hit.record % records.length, splice);
+            }
+            const bytes = applySplices(built.bytes, [...chosen.values()]);
+            const started = performance.now();
+            const { trajectories } = await importBytes(bytes);
+            expect(performance.now() - started).toBeLessThan(5000);
+            const arrived = new Set(
+              trajectories.map((each) => `${each.task?.text}\n${each.finalAnswer?.text}`),
+            );
+            for (const [index, record] of records.entries()) {
+              if (chosen.has(index)) continue;
+              if (!arrived.has(`${record.ask}\n${record.reply}`)) {
+                throw new Error(
+                  `record ${index} of ${records.length} was lost in ${JSON.stringify(Buffer.from(bytes).toString('latin1'))}`,
+                );
+              }
+            }
+          },
+        );
+        await fc.assert(property, { numRuns: perLayout, seed: 20260523 });
+      },
+      timeout,
+    );
+  }
+
+  it(
+    'of any bytes at all: no crash, no hang',
+    async () => {
+      const any = fc.asyncProperty(
+        fc.oneof(
+          fc.uint8Array({ maxLength: 400 }),
+          fc
+            .string({ unit: fc.constantFrom(...'{}[]",:\\\n 1aentrufls\0'), maxLength: 200 })
+            .map((text) => encoder.encode(text)),
+        ),
+        fc.constantFrom(
+          '',
+          '\x1f\x8b\x08',
+          'PK\x03\x04',
+          'PAR1',
+          '\x28\xb5\x2f\xfd',
+          'SQLite format 3\0',
+          '\xff\xfe',
+        ),
+        async (bytes, magic) => {
+          await importBytes(new Uint8Array(Buffer.concat([Buffer.from(magic, 'latin1'), bytes])));
+        },
+      );
+      await fc.assert(any, { numRuns: perLayout, seed: 20260523 });
+    },
+    timeout,
+  );
+});
