@@ -62,7 +62,7 @@ export function searchedDocuments(
   if (listed.length > 0) return listed;
   const [start, end] = trimRange(result.text, 0, result.text.length);
   const span = spanIn(result, start, end);
-  if (!span || end - start < 8 || end - start > 400000) return [];
+  if (!span || end - start > 400000) return [];
   // One text without a list: an article's beginning (Wikipedia tools) or a direct answer, which was read.
   const isLookup = call !== null && /lookup/i.test(call.name);
   const title = (isLookup ? state.article : null) ?? (call ? queryOf(call) : null) ?? 'search result';

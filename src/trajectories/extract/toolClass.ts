@@ -47,7 +47,7 @@ function splitName(name: string): string[] {
 }
 
 const SQL_START =
-  /^\s*(?:--[^\n]*\n\s*|\/\*[\s\S]{0,400}?\*\/\s*)*\(?\s*(?:select|with|insert\s+into|replace\s+into|merge\s+into|truncate\s|values\s*\(|set\s+[@\w]|attach\s|begin\b|commit\b|analyze\s|update|delete\s+from|create\s+(?:or\s+replace\s+)?(?:temp|table|view|index)|alter\s+table|drop\s+(?:table|view)|show\s+(?:tables|databases|columns|create|schemas|index|full)|describe|desc\s|pragma|explain|use\s+[\w`"]+\s*;?\s*$|call\s)/i;
+  /^\s*(?:--[^\n]*\n\s*|\/\*[\s\S]{0,400}?\*\/\s*)*\(?\s*(?:select|with|insert\s+into|replace\s+into|merge\s+into|truncate\s|values\s*\(|set\s+[@\w]|attach\s|begin\b|commit\b|analyze\s|update\s+\S+(?:\s+(?:as\s+)?\w+)?\s+set\b|delete\s+from|create\s+(?:or\s+replace\s+)?(?:temp|table|view|index)|alter\s+table|drop\s+(?:table|view)|show\s+(?:tables|databases|columns|create|schemas|index|full)|describe|desc\s|pragma|explain|use\s+[\w`"]+\s*;?\s*$|call\s)/i;
 
 /** True for text that starts as a SQL statement does. */
 export function looksLikeSql(text: string): boolean {
@@ -115,9 +115,20 @@ export const SQL_KEYS = [
   'sql_statement',
 ];
 
-const ANSWER = new Set(['submit', 'finish', 'terminate', 'done', 'complete', 'answer', 'conclude']);
+const ANSWER = new Set([
+  'submit',
+  'finish',
+  'terminate',
+  'done',
+  'complete',
+  'completion',
+  'answer',
+  'conclude',
+]);
 const MEMORY = new Set([
   'think',
+  'thinking',
+  'sequentialthinking',
   'thought',
   'plan',
   'todo',
@@ -141,7 +152,7 @@ const VISIT = new Set(
 );
 const BROWSER = new Set(['browser', 'click', 'scroll', 'webpage', 'surfer', 'tab']);
 const EDITS = new Set(
-  'edit multiedit write create insert append replace patch apply update delete remove rename overwrite'.split(
+  'edit multiedit write create insert append replace patch apply update delete remove rename overwrite save'.split(
     ' ',
   ),
 );
@@ -224,7 +235,8 @@ function classify(call: ToolCallStep): ToolClass {
   if (hasAny(words, READS) && (path !== null || isFileWord(words))) return 'readFile';
   if (hasAny(words, MEMORY)) return 'memory';
 
-  if (command !== null && looksLikeSql(command) && call.arguments !== null) return 'sql';
+  const statement = argumentText(call, ...SQL_KEYS);
+  if (statement !== null && looksLikeSql(statement)) return 'sql';
   return 'other';
 }
 
