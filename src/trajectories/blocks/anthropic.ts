@@ -2,8 +2,8 @@ import type { JsonValue } from '../../core/json.ts';
 import { joinPath } from '../sourcePath.ts';
 import { contentTexts, readContent } from './contentParts.ts';
 import { stringField } from './fields.ts';
-import { isInjectedText } from './injected.ts';
-import type { StepBuilder } from './stepBuilder.ts';
+import { isInjectedText, splitReminders } from './injected.ts';
+import type { StepBuilder, TextSlice } from './stepBuilder.ts';
 
 /**
  * Adds one message in Anthropic form (`role`, `content` as text or blocks). Results live in user messages;
@@ -27,14 +27,20 @@ export function readAnthropicMessage(
     readContent(builder, 'assistant', content, contentPath);
   } else {
     const speaker = role === 'system' ? 'system' : 'user';
-    readContent(builder, speaker, content, contentPath, (text) =>
-      builder.message(
-        speaker,
-        text,
-        options.injected === true || (speaker === 'user' && isInjectedText(text.text)),
-      ),
-    );
+    const injected = options.injected === true;
+    readContent(builder, speaker, content, contentPath, (text) => {
+      if (speaker === 'user') addUserText(builder, text, injected);
+      else builder.message(speaker, text, injected);
+    });
   }
+}
+
+/** A user text, with the reminders around it as messages of their own. */
+function addUserText(builder: StepBuilder, text: TextSlice, injected: boolean): void {
+  const { before, own, after } = splitReminders(text);
+  for (const reminder of before) builder.message('user', reminder, true);
+  if (own) builder.message('user', own, injected || isInjectedText(own.text));
+  for (const reminder of after) builder.message('user', reminder, true);
 }
 
 /** Adds a list of messages in Anthropic form, with the separate system prompt where there is one. */

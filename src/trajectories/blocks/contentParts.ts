@@ -1,6 +1,7 @@
 import { isObject, type JsonObject, type JsonValue } from '../../core/json.ts';
 import { joinPath } from '../sourcePath.ts';
 import { stringField, idField } from './fields.ts';
+import { splitReminders } from './injected.ts';
 import {
   decodedText,
   jsonText,
@@ -106,7 +107,7 @@ export function readResult(
 ): void {
   const texts = contentTexts(content, path).filter((text, index) => index === 0 || text.text !== '');
   if (texts.length > 0) {
-    for (const text of texts) builder.toolResult(text, result);
+    for (const text of texts) addResult(builder, text, result);
   } else if (content === undefined || content === null) {
     builder.toolResult(decodedText('', path), result);
   } else if (Array.isArray(content)) {
@@ -115,6 +116,13 @@ export function readResult(
   } else {
     builder.toolResult(decodedText(jsonText(content), path), result);
   }
+}
+
+/** A result, without the reminders that a harness appends to what its tools return. */
+function addResult(builder: StepBuilder, text: TextSlice, result: ResultFields): void {
+  const { own, after } = splitReminders(text, false);
+  builder.toolResult(own ?? decodedText('', text.path), result);
+  for (const reminder of after) builder.message('user', reminder, true);
 }
 
 /** A search engine's hits without their encrypted bodies: one title and address a line. */

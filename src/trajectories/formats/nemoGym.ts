@@ -120,7 +120,7 @@ function readRollout(record: RawRecord): DraftTrajectory {
   const metadata = objectField(params, 'metadata');
   const patch = filledField(value, 'model_patch');
   return draftOf(record, nemoGym.id, builder, {
-    id: idField(value, 'uuid') ?? idField(response, 'id') ?? `${record.file}#${record.record}`,
+    id: idOf(value, response, instanceOf(value, metadata)) ?? `${record.file}#${record.record}`,
     instanceId: instanceOf(value, metadata),
     task,
     database: idField(value, 'db_id') ?? idField(metadata, 'db_id'),
@@ -173,6 +173,15 @@ function instanceOf(value: JsonObject, metadata: JsonObject | null): string | nu
   if (id !== null) return id;
   const index = idField(value, '_ng_task_index') ?? idField(value, 'task_index');
   return index === null ? null : `task ${index}`;
+}
+
+/** Responses named after their instance are alike in every rollout of it: the rollout's number tells them apart. */
+function idOf(value: JsonObject, response: JsonObject | null, instance: string | null): string | null {
+  const id = idField(value, 'uuid') ?? idField(response, 'id');
+  const rollout = idField(value, '_ng_rollout_index') ?? idField(value, 'rollout_index');
+  return id !== null && rollout !== null && instance !== null && id.includes(instance)
+    ? `${id}/${rollout}`
+    : id;
 }
 
 /** The whole instance is now and then packed as JSON text. */

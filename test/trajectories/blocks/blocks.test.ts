@@ -8,7 +8,7 @@ import { readChatMessages } from '../../../src/trajectories/blocks/openaiChat.ts
 import { readResponseItems } from '../../../src/trajectories/blocks/openaiResponses.ts';
 import { StepBuilder } from '../../../src/trajectories/blocks/stepBuilder.ts';
 import { findFences, readTaggedAssistant, readTaggedUser } from '../../../src/trajectories/blocks/tagText.ts';
-import { taskRange } from '../../../src/trajectories/blocks/taskText.ts';
+import { taskFromSteps, taskRange } from '../../../src/trajectories/blocks/taskText.ts';
 import { isTruncatedText } from '../../../src/trajectories/blocks/truncation.ts';
 import { expectSound, outline } from './provenance.ts';
 
@@ -141,6 +141,41 @@ describe('Anthropic messages', () => {
       '0 result of Read (error): gone',
       '0 user (injected): <system-reminder>be brief</system-reminder>',
     ]);
+  });
+});
+
+describe('reminders of a harness', () => {
+  it('are set apart from what a tool returned and what a person wrote', () => {
+    const messages: JsonValue[] = [
+      {
+        role: 'user',
+        content: '<system-reminder>a</system-reminder>\nFix it\n\n<system-reminder>b</system-reminder>',
+      },
+      { role: 'assistant', content: [{ type: 'tool_use', id: 't', name: 'Read', input: {} }] },
+      {
+        role: 'user',
+        content: [
+          {
+            type: 'tool_result',
+            tool_use_id: 't',
+            content:
+              '1→x = "<system-reminder>kept</system-reminder>"\n2→y\n\n<system-reminder>\nc\n</system-reminder>\n',
+          },
+        ],
+      },
+    ];
+    const builder = new StepBuilder('f', 0);
+    readAnthropicMessages(builder, messages, '');
+    expectSound(builder.steps, [messages]);
+    expect(builder.steps.map(({ text }) => text.trim())).toEqual([
+      '<system-reminder>a</system-reminder>',
+      'Fix it',
+      '<system-reminder>b</system-reminder>',
+      '{}',
+      '1→x = "<system-reminder>kept</system-reminder>"\n2→y',
+      '<system-reminder>\nc\n</system-reminder>',
+    ]);
+    expect(taskFromSteps(builder.steps)?.text).toBe('Fix it');
   });
 });
 
