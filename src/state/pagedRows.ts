@@ -20,7 +20,8 @@ export function rowAt<Row>(rows: PagedRows<Row>, position: number): Row | undefi
 
 /** Numbers of the pages that cover rows [first, last] and are not held. */
 export function missingPages<Row>(rows: PagedRows<Row>, first: number, last: number): number[] {
-  const end = rows.total === null ? last : Math.min(last, rows.total - 1);
+  // An outdated total says nothing about how many rows there are now.
+  const end = rows.total === null || rows.outdated ? last : Math.min(last, rows.total - 1);
   const missing: number[] = [];
   for (let page = Math.floor(Math.max(0, first) / pageSize); page * pageSize <= end; page++) {
     if (rows.outdated || !rows.pages[page]) missing.push(page);

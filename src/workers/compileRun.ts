@@ -334,7 +334,7 @@ export async function runCompile(
     examples.drain();
     await finish(inputs, set, rows, { setup, databases, benchmarks }, report, examples);
     job.finish(
-      `${count(set.info.exampleCount, 'example', 'examples')}, ${count(set.info.rejectionCount, 'rejection', 'rejections')}.`,
+      `${count(set.info.exampleCount, 'example', 'examples')}, ${count(set.info.rejectionCount, 'rejection', 'rejections')}`,
     );
   } catch (error) {
     if (isResumable(set)) await save('interrupted');

@@ -92,7 +92,7 @@ export class CompileWorker implements CompileWorkerApi {
       this.#mapper = new CompileMapper(context, (example, pieces) => {
         this.#facts = factsOf(example);
         this.#example = example;
-        return (signer?.sign(example, pieces) ?? null) as unknown;
+        return signer?.sign(example, pieces) ?? null;
       });
       return { ok: true, databaseIssues: this.#catalog?.issues ?? [] };
     } catch (error) {
@@ -134,7 +134,10 @@ export class CompileWorker implements CompileWorkerApi {
   async *#map(task: CompileTask): AsyncGenerator<MappedItem> {
     const { path, blob, sha256: hash } = task.source;
     this.#sha256 = hash;
-    if (task.mode === 'stream') return yield* this.#mapStream(task);
+    if (task.mode === 'stream') {
+      yield* this.#mapStream(task);
+      return;
+    }
     const source = task.window ? await windowedSource(path, blob, task.window) : blobSource(path, blob);
     for (const { locator } of task.items) {
       let trajectory: Trajectory;

@@ -151,7 +151,7 @@ export async function runExport(
     throw error;
   }
   const file = await target.close();
-  job.finish(`${count(rows.length, 'example', 'examples')} in ${name}.`);
+  job.finish(`${count(rows.length, 'example', 'examples')} in ${name}`);
   const configs = trainerConfigs(request.format, name, set.info.request.options.budget);
   return {
     fileName: name,

@@ -66,7 +66,7 @@ export async function runImport(
   await session.settle();
   const failed = totals.failed === 0 ? '' : `; ${totals.failed} could not be read`;
   job.finish(
-    `${count(totals.trajectories, 'trajectory', 'trajectories')} in ${count(totals.files, 'file', 'files')}${failed}.`,
+    `${count(totals.trajectories, 'trajectory', 'trajectories')} in ${count(totals.files, 'file', 'files')}${failed}`,
   );
 }
 

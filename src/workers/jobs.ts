@@ -70,7 +70,7 @@ export class JobRunner {
         this.#end(id, controller.signal.aborted ? 'cancelled' : 'done', message);
       } catch (error) {
         if (error instanceof CancelledError || controller.signal.aborted) {
-          this.#end(id, 'cancelled', message ?? 'Stopped; what was done is kept.');
+          this.#end(id, 'cancelled', message ?? 'stopped; what was done is kept');
         } else this.#end(id, 'failed', messageOf(error));
       }
     };
@@ -166,7 +166,8 @@ export class JobRunner {
     const held = this.#jobs.get(id);
     if (!held) return;
     const elapsedMs = this.#now() - held.startMs;
-    held.job = { ...held.job, phase, message, elapsedMs, remainingMs: null, stage: '' };
+    const resumable = held.job.resumable && phase !== 'done';
+    held.job = { ...held.job, phase, message, elapsedMs, remainingMs: null, stage: '', resumable };
     this.#emit(id);
   }
 
