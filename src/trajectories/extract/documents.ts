@@ -1,7 +1,7 @@
 import { isObject, type JsonValue } from '../../core/json.ts';
 import type { DraftTrajectory } from '../format.ts';
 import type { DocumentSeen, Step, ToolCallStep } from '../schema.ts';
-import { isWebAddress } from './documentKey.ts';
+import { isWebAddress, titleKey } from './documentKey.ts';
 import { patchedFiles, RepoPaths } from './repoPath.ts';
 import {
   browsedDocuments,
@@ -36,7 +36,7 @@ export function extractDocuments(draft: DraftTrajectory): DocumentSeen[] {
       for (const document of orphanDocuments(step, search)) documents.push(document);
     }
   }
-  return withTitles(documents).sort((a, b) => a.stepIndex - b.stepIndex);
+  return joinNames(documents).sort((a, b) => a.stepIndex - b.stepIndex);
 }
 
 /** Several commands typed into one terminal share the screen that follows them. */
@@ -58,16 +58,24 @@ function lazySweState(draft: DraftTrajectory): () => SweState {
   return () => (state ??= { paths: repositoryPaths(draft), openFile: null });
 }
 
-/** A page known by its address only takes the title under which a search returned it. */
-function withTitles(documents: DocumentSeen[]): DocumentSeen[] {
-  if (!documents.some(({ how, title }) => how === 'visited' && isWebAddress(title))) return documents;
+/**
+ * Joins what is known of one page under different names: a page known by its address takes the title under which
+ * a search returned it, and a result known only by its title takes the key of the page opened under that title.
+ */
+function joinNames(documents: DocumentSeen[]): DocumentSeen[] {
+  const opened = documents.filter(({ how }) => how === 'visited');
+  if (opened.length === 0) return documents;
   const titles = new Map<string, string>();
-  for (const { key, title } of documents) {
+  const keys = new Map<string, string>();
+  for (const { key, title, how } of documents) {
     if (!isWebAddress(title) && title !== key && !titles.has(key)) titles.set(key, title);
+    if (how === 'visited' && !isWebAddress(title) && key !== titleKey(title)) keys.set(titleKey(title), key);
   }
   return documents.map((document) => {
     const title = isWebAddress(document.title) ? titles.get(document.key) : undefined;
-    return title === undefined ? document : { ...document, title };
+    const key = document.how === 'returned' ? keys.get(document.key) : undefined;
+    if (title === undefined && key === undefined) return document;
+    return { ...document, title: title ?? document.title, key: key ?? document.key };
   });
 }
 

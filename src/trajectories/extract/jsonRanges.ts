@@ -29,6 +29,11 @@ export function jsonElementRanges(text: string, pointer: string): (readonly [num
   return ranges;
 }
 
+/** End (exclusive) of the JSON value that begins at `start`; the text's length when it is never closed. */
+export function jsonValueEnd(text: string, start: number): number {
+  return skipValue(text, start);
+}
+
 /** Start of the value under a key of the object, or at an index of the array, that begins at `at`. */
 function enter(text: string, at: number, key: string): number | null {
   const open = text.charAt(at);

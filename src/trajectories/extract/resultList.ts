@@ -20,6 +20,8 @@ interface Head {
 
 const linkHead =
   /^\s*(?:[-*+•]\s+|#{1,4}\s+)?(?:\(?\d{1,3}[.):]\s*)?\*{0,2}\[((?:[^[\]]|\[[^[\]]*\])+)\]\((https?:\/\/[^\s()]*(?:\([^\s()]*\)[^\s()]*)*)[^)]*\)/;
+/** `* 【0†Title†site】` as browsers that number their links write it. */
+const daggerHead = /^\s*(?:[-*•]\s+)?【\d+†([^†】]+)(?:†[^】]*)?】/;
 const docHead =
   /^\s*(?:\*\*|#+\s*)?(?:Doc(?:ument)?|Result|Passage|Source|SOURCE|Page)\s*[[(#]?\s*(\d{1,3})[\])]?\s*(?:\(\s*Title:\s*"?(.*?)"?\s*\)|[:.)-])\s*/;
 const bracketHead = /^\s*(?:\[(\d{1,3})\]|\(?(\d{1,3})[.)])[:\s]+\*{0,2}(\S.*?)\*{0,2}\s*$/;
@@ -62,7 +64,12 @@ function mayDecide(text: string, start: number, end: number): boolean {
   if (i >= end) return false;
   // Digits, punctuation, and the initials of Address, Doc, Http, Link, Page, Result, Source, Search, Title, Url.
   return (
-    code < 65 || code === 91 || code === 0x2022 || code === 95 || 'ADhHLlPRrSsTtUu'.includes(text.charAt(i))
+    code < 65 ||
+    code === 91 ||
+    code === 0x2022 ||
+    code === 0x3010 ||
+    code === 95 ||
+    'ADhHLlPRrSsTtUu'.includes(text.charAt(i))
   );
 }
 
@@ -70,6 +77,11 @@ function readLine(line: string, start: number, lineNumber: number, heads: Head[]
   const link = linkHead.exec(line);
   if (link) {
     heads.push({ start, title: link[1] ?? '', url: link[2] ?? null, confirmed: true, lineNumber });
+    return;
+  }
+  const dagger = daggerHead.exec(line);
+  if (dagger) {
+    heads.push({ start, title: dagger[1] ?? '', url: null, confirmed: true, lineNumber });
     return;
   }
   if (separator.test(line)) {

@@ -1,9 +1,10 @@
 import type { DocumentSeen, TextRef, ToolCallStep, ToolResultStep } from '../schema.ts';
 import { isSearchEnginePage, isWebAddress, titleKey, urlKey } from './documentKey.ts';
 import { parseJsonHits, parseJsonPage } from './jsonHits.ts';
-import { parseResultList } from './resultList.ts';
+import { parseResultList, type ListedHit } from './resultList.ts';
+import { embeddedJsonHits, pythonHits } from './writtenLists.ts';
 import { firstMark, lineEnd, parseJson, spanIn, trimmedSpan, trimRange } from './spans.ts';
-import { argumentText, QUERY_KEYS, URL_KEYS } from './toolClass.ts';
+import { argumentText, DOCUMENT_KEYS, QUERY_KEYS, URL_KEYS } from './toolClass.ts';
 
 /** What one run of a search agent has on its screen and in its store. */
 export interface SearchState {
@@ -87,12 +88,22 @@ export function listedDocuments(result: ToolResultStep): DocumentSeen[] {
     }
   }
   const seen: Seen[] = [];
-  for (const hit of parseResultList(result.text)) {
+  for (const hit of writtenHits(result.text, mark)) {
     const span = trimmedSpan(result, hit.start, hit.end);
     if (!span) continue;
     seen.push({ key: keyOf(hit.url, hit.title), title: hit.title, how: 'returned', span, rank: seen.length });
   }
   return finish(result, seen);
+}
+
+/** Entries of a list that stands in a text in one of the ways lists are written. */
+function writtenHits(text: string, mark: string): readonly ListedHit[] {
+  if (mark === '[' || mark === '{') {
+    const printed = pythonHits(text);
+    if (printed.length > 0) return printed;
+  }
+  const embedded = text.includes('[{"') || text.includes('[ {') ? embeddedJsonHits(text) : [];
+  return embedded.length > 0 ? embedded : parseResultList(text);
 }
 
 /** Key of a document known by an address, an id or only a title. */
@@ -111,7 +122,7 @@ export function queryOf(call: ToolCallStep): string | null {
 function urlsOf(call: ToolCallStep | null): string[] {
   if (!call) return [];
   if (!call.arguments) return /^\s*(?:https?:|www\.)\S+\s*$/.test(call.text) ? [call.text.trim()] : [];
-  for (const key of URL_KEYS) {
+  for (const key of [...URL_KEYS, ...DOCUMENT_KEYS]) {
     const value = Object.hasOwn(call.arguments, key) ? call.arguments[key] : undefined;
     if (typeof value === 'string' && value !== '') return [value];
     if (Array.isArray(value)) return value.filter((item): item is string => typeof item === 'string');
@@ -290,14 +301,19 @@ function headerAddress(text: string): string | null {
     /(?:^|\n)\s*\*{0,2}(?:Address|URL|Url|Current URL|Page URL|URL Source|Source URL)\*{0,2}\s*:\s*<?((?:https?|file):\/\/\S+)/.exec(
       text,
     );
-  return match?.[1]?.replace(/[>)]$/, '') ?? null;
+  return match?.[1]?.replace(/[>)]$/, '') ?? numberedPage(text)?.[2] ?? null;
+}
+
+/** `[3] Title (https://…)`: the first line of a page in browsers that number their pages. */
+function numberedPage(text: string): RegExpExecArray | null {
+  return /^\[\d+\] (\S.{0,300}?) \((https?:\/\/[^\s)]+)\)/.exec(text);
 }
 
 function pageTitle(text: string): string | null {
   const match = /(?:^|\n)\s*(?:\*{0,2}(?:Title|Page Title|TITLE)\*{0,2}\s*:\s*|# )(\S[^\n]{0,300})/.exec(
     text.slice(0, 1500),
   );
-  return match?.[1]?.trim() ?? null;
+  return match?.[1]?.trim() ?? numberedPage(text)?.[1] ?? null;
 }
 
 /** Where the clicked element of an accessibility tree leads: `[151] link "Work"  [url: …]`. */

@@ -92,6 +92,8 @@ export const PATH_KEYS = [
 ];
 export const COMMAND_KEYS = ['command', 'cmd', 'keystrokes', 'code', 'script', 'bash_command', 'input'];
 export const URL_KEYS = ['url', 'urls', 'link', 'href', 'page_url', 'uri', 'website', 'web_url'];
+/** Arguments that name a document of a local collection. */
+export const DOCUMENT_KEYS = ['docid', 'doc_id', 'document_id', 'docId', 'pmid', 'page_id'];
 export const QUERY_KEYS = [
   'query',
   'queries',
@@ -213,6 +215,8 @@ function classify(call: ToolCallStep): ToolClass {
   if (words.length <= 3 && web && query !== null) return 'webSearch';
 
   if (words.includes('surfer')) return 'browser';
+  if (argumentText(call, ...DOCUMENT_KEYS) !== null && (hasAny(words, VISIT) || words.includes('get')))
+    return 'visit';
   if (joined.startsWith('web_browser') || (words.includes('browser') && !query)) return 'browser';
   if (hasAny(words, BROWSER) && words.includes('web')) return 'browser';
   if (url !== null && /^\s*(?:https?:|www\.|[\w-]+\.\w{2,})/i.test(url)) return 'visit';

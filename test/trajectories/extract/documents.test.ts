@@ -115,6 +115,63 @@ describe('pages of search agents', () => {
     ]);
   });
 
+  it('lists printed by Python, lists of links inside a text, and numbered links of a text browser', () => {
+    const { seen } = runOf([
+      {
+        tool: 'search',
+        args: { query: 'q' },
+        result:
+          "[{'url': 'https://a.org/x', 'content': 'About {a} \\'x\\'.'}, {'title': 'B', 'url': 'https://b.org', 'content': 'About b.'}]",
+      },
+      {
+        tool: 'WebSearch',
+        args: { query: 'q' },
+        result:
+          'Web search results for query: "q"\n\nLinks: [{"title":"C","url":"https://c.org/1"},{"title":"D","url":"https://d.org"}]\n\nA summary.',
+      },
+      {
+        tool: 'browser.search',
+        args: { query: 'q' },
+        result: 'L0: Search Results\n* 【0†Page E†e.org】 about e\n* 【1†Page F†f.org】 about f',
+      },
+      {
+        tool: 'browser.open',
+        args: { id: 0 },
+        result: '[1] Page E (https://e.org/page)\nL0: The whole of page E.',
+      },
+    ]);
+    expect(seen.map(({ how, key }) => `${how} ${key}`)).toEqual([
+      'returned a.org/x',
+      'returned b.org',
+      'returned c.org/1',
+      'returned d.org',
+      'returned e.org/page',
+      'returned page f',
+      'visited e.org/page',
+    ]);
+    expect(seen[2]?.text).toBe('{"title":"C","url":"https://c.org/1"}');
+    expect(seen[4]?.text).toBe('* 【0†Page E†e.org】 about e');
+  });
+
+  it('documents of a local collection: the one that was read takes its snippet’s key', () => {
+    const hits = ['d1', 'd2'].map((docid) => ({
+      docid,
+      score: 1,
+      snippet: `What document ${docid} says in its first lines, and little more than that.`,
+    }));
+    const { run, seen } = runOf([
+      { tool: 'search', args: { query: 'q' }, result: JSON.stringify(hits) },
+      {
+        tool: 'get_document',
+        args: { docid: 'd2' },
+        result: JSON.stringify({ docid: 'd2', text: 'The whole of document d2.' }),
+      },
+    ]);
+    expect(kindOf(run)).toBe('search');
+    expect(seen.map(({ how, key }) => `${how} ${key}`)).toEqual(['returned d1', 'returned d2', 'visited d2']);
+    expect(seen[2]?.text).toBe('The whole of document d2.');
+  });
+
   it('frames around visited pages, several in one answer', () => {
     const frame = (url: string, text: string) =>
       `The useful information in ${url} for user goal find it as follows: \n\nEvidence in page: \n${text}\n\nSummary: \nIt is so.\n\n`;
