@@ -1,5 +1,6 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vitest/config';
+import { copyTokenizer } from './scripts/copyTokenizer.mjs';
 import { offlinePlugin } from './scripts/offlinePlugin.mjs';
 
 /** Cross-origin isolation: threads for onnxruntime-web's WASM. */
@@ -10,7 +11,16 @@ const isolationHeaders = {
 
 export default defineConfig({
   base: './',
-  plugins: [react(), offlinePlugin()],
+  plugins: [
+    react(),
+    offlinePlugin(),
+    {
+      name: 'acc-bundled-tokenizer',
+      async config() {
+        if (!process.env['VITEST']) await copyTokenizer();
+      },
+    },
+  ],
   worker: { format: 'es' },
   server: { headers: isolationHeaders },
   preview: { headers: isolationHeaders },

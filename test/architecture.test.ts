@@ -79,7 +79,8 @@ describe('imports', () => {
       for (const { specifier, typeOnly } of importsOf(readFileSync(file, 'utf8'))) {
         if (!specifier.startsWith('.')) continue;
         const target = layerOf(resolve(dirname(file), specifier.replace(/\?.*$/, '')));
-        if (target === from) continue;
+        // The version number, written into recipes and run records by the outermost domain shells.
+        if (target === from || target === 'package.json') continue;
         const where = `${posix.normalize(relative(src, file))} imports ${specifier}`;
         if (!(allowed[from] ?? []).includes(target)) {
           forbidden.push(`${where}: layer "${from}" may not import "${target}"`);
