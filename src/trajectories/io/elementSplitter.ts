@@ -1,4 +1,5 @@
 import type { ByteWindow } from './byteWindow.ts';
+import { scanMembers } from './members.ts';
 import { decodeUtf8, parseRecord } from './parseRecord.ts';
 import { RestartFinder } from './restart.ts';
 import { LARGE_RECORD_BYTES, MAX_RECORD_BYTES, type SplitItem, type Splitter } from './splitter.ts';
@@ -49,6 +50,8 @@ export class ElementSplitter implements Splitter {
   /** Damage came before any sound record, so values are guesses, perhaps parts; nothing is learnt from them. */
   #isGuess = false;
   #endOffset: number | null = null;
+  /** Start of the last entry of a map, while nothing came after it. */
+  #lastStart: number | null = null;
 
   constructor(shape: ElementShape, isInner = false) {
     this.#shape = shape;
@@ -69,12 +72,15 @@ export class ElementSplitter implements Splitter {
     window.discard(keepFrom);
     this.#at -= keepFrom;
     this.#valueStart -= keepFrom;
+    if (this.#lastStart !== null) this.#lastStart -= keepFrom;
   }
 
   #keepFrom(length: number): number {
     if (this.#state === 'value') return Math.min(this.#valueStart, length);
     // The key of a map entry stands before the value that the search finds.
     if (this.#state === 'search') return Math.max(0, Math.min(this.#at, length) - LOOK_BACK_BYTES);
+    // Kept until the next entry shows that the map goes on; see `#swallowed`.
+    if (this.#state === 'between' && this.#lastStart !== null) return Math.min(this.#lastStart, length);
     return Math.min(this.#at, length);
   }
 
@@ -125,6 +131,7 @@ export class ElementSplitter implements Splitter {
         return true;
       }
     }
+    this.#lastStart = null;
     this.#valueStart = valueAt;
     this.#at = valueAt;
     this.#scanner.reset();
@@ -176,9 +183,28 @@ export class ElementSplitter implements Splitter {
       if (!this.#isGuess) this.#restart.learn(view, parsed.value);
       out.push({ type: 'record', ...place, parsed });
     }
+    if (this.#shape === 'map') this.#lastStart = this.#valueStart;
     this.#at = end;
     this.#state = 'between';
     return true;
+  }
+
+  /**
+   * A map's entry that lost its closing bracket takes the entries after it for members of its own and is
+   * sound JSON all the same; only the map's own bracket is missing at the end. Its entries are told by
+   * opening with the same key as itself.
+   */
+  #swallowed(bytes: Uint8Array, start: number, base: number, out: SplitItem[]): void {
+    const entry = bytes.subarray(start, this.#at);
+    for (const member of scanMembers(entry, 0)) {
+      if (member.end === null || !opensAlike(entry, member.start)) continue;
+      const view = entry.subarray(member.start, member.end);
+      const parsed = parseRecord(view);
+      if (!parsed.ok) continue;
+      const offset = base + start;
+      const place = { start: offset + member.start, end: offset + member.end, key: member.key, bytes: view };
+      out.push({ type: 'record', ...place, parsed });
+    }
   }
 
   /**
@@ -279,7 +305,10 @@ export class ElementSplitter implements Splitter {
       const reason = `the file ends before the ${this.#shape === 'map' ? 'object' : 'list'} is closed`;
       out.push({ type: 'broken', start: end, end, code: 'truncated-json', reason });
     }
+    const isOpen = this.#isDamaged || this.#endOffset === null;
+    if (isOpen && this.#lastStart !== null) this.#swallowed(bytes, this.#lastStart, base, out);
     this.#state = 'end';
+    this.#lastStart = null;
     this.#at = bytes.length;
   }
 }
@@ -300,6 +329,16 @@ function endOfScalar(bytes: Uint8Array, from: number, isLast: boolean): number {
   }
   if (at === bytes.length && !isLast) return MORE;
   return at === from ? BROKEN : at;
+}
+
+/** True when the object at `at` opens with the same key as the one at 0. */
+function opensAlike(bytes: Uint8Array, at: number): boolean {
+  const own = skipBlank(bytes, 1, bytes.length);
+  const other = skipBlank(bytes, at + 1, bytes.length);
+  const end = new ValueScanner().scan(bytes, own, bytes.length);
+  if (bytes[own] !== QUOTE || bytes[at] !== OPEN_BRACE || end < 0) return false;
+  for (let k = 0; k < end - own; k++) if (bytes[own + k] !== bytes[other + k]) return false;
+  return true;
 }
 
 /** The key of the map entry whose value begins at `valueAt`, read backwards; null when there is none. */
