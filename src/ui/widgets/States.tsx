@@ -5,14 +5,18 @@ import { Icon, type IconName } from './Icon.tsx';
 export function EmptyState({
   icon,
   title,
+  level = 2,
   children,
   actions,
 }: {
   icon?: IconName;
   title: string;
+  /** 1 where this is all that a view shows. */
+  level?: 1 | 2;
   children?: ReactNode;
   actions?: ReactNode;
 }) {
+  const Title = level === 1 ? 'h1' : 'h2';
   return (
     <div className="w-empty">
       {icon ? (
@@ -20,7 +24,7 @@ export function EmptyState({
           <Icon name={icon} size="1.75rem" />
         </span>
       ) : null}
-      <h2>{title}</h2>
+      <Title className="w-empty-title">{title}</Title>
       {children ? <div className="w-empty-text muted">{children}</div> : null}
       {actions ? <div className="w-empty-actions">{actions}</div> : null}
     </div>

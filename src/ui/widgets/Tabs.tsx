@@ -34,7 +34,6 @@ export function Tabs<T extends string>({
               {item.count === undefined ? null : <span className="w-tab-count num">{item.count}</span>}
             </Base.Tab>
           ))}
-          <Base.Indicator className="w-tab-line" renderBeforeHydration={false} />
         </Base.List>
         {trailing ? <div className="w-tabs-trailing">{trailing}</div> : null}
       </div>

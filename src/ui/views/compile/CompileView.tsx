@@ -19,6 +19,7 @@ function NothingToCompile() {
   return (
     <EmptyState
       icon="project"
+      level={1}
       title="Nothing to compile yet"
       actions={
         <>

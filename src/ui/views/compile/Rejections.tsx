@@ -57,7 +57,7 @@ export function Rejections({
         )}
       </header>
       {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- scrolls by keyboard */}
-      <div className="cv-rejections" tabIndex={0} role="region" aria-label="Rejected trajectories">
+      <div className="cv-rejections" tabIndex={0} role="region" aria-label="List of rejected trajectories">
         <table>
           <thead>
             <tr>

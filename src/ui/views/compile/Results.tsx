@@ -147,8 +147,8 @@ export function Results({ set, changed }: { set: CompiledSet; changed: string })
         {summary ? <FunnelChart set={set} summary={summary} onReason={onReason} /> : <Skeleton lines={4} />}
         {set.exampleCount > 0 ? (
           <div className="cv-charts">
-            <TokenLengthChart set={set} />
-            <EvidencePositionChart set={set} />
+            <TokenLengthChart set={set} level={3} />
+            <EvidencePositionChart set={set} level={3} />
           </div>
         ) : null}
         {summary && summary.groups.length > 1 ? (

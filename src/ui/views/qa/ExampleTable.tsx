@@ -39,8 +39,7 @@ export function ExampleTable({ compact, currentId }: { compact: boolean; current
   const columns = useMemo<readonly TableColumn<ExampleRow, ExampleSortColumn>[]>(() => {
     const tick: TableColumn<ExampleRow, ExampleSortColumn> = {
       id: 'select',
-      header: '',
-      name: 'Selected',
+      header: <span className="visually-hidden">Selected</span>,
       width: '2rem',
       align: 'center',
       cell: (row) => (

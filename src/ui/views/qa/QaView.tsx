@@ -20,6 +20,7 @@ function NoSet() {
   return (
     <EmptyState
       icon="document"
+      level={1}
       title="No compiled examples yet"
       actions={
         hasTrajectories ? (
@@ -173,8 +174,8 @@ export default function QaView() {
           {notices}
           <Disclosure title="Lengths and positions" defaultOpen>
             <div className="qa-charts">
-              <TokenLengthChart set={set} />
-              <EvidencePositionChart set={set} />
+              <TokenLengthChart set={set} level={2} />
+              <EvidencePositionChart set={set} level={2} />
             </div>
           </Disclosure>
           <ExampleToolbar searchRef={searchRef} />

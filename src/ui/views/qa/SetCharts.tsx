@@ -16,8 +16,14 @@ export function setOrigin(set: CompiledSet): string {
   return `set ${set.name} ${shortHash(set)} · seed ${set.request.options.seed} · tokenizer ${set.request.tokenizerId}`;
 }
 
+interface SetChartProps {
+  readonly set: CompiledSet;
+  /** Heading level where the chart stands. */
+  readonly level: 2 | 3;
+}
+
 /** Token lengths of the set by kind; brushing filters the table, the two numbers do the same. */
-export function TokenLengthChart({ set }: { set: CompiledSet }) {
+export function TokenLengthChart({ set, level }: SetChartProps) {
   const histogram = useApp((state) => state.examples.histogram);
   const load = useApp((state) => state.examples.loadHistogram);
   const filter = useApp((state) => state.examples.filter);
@@ -82,6 +88,7 @@ export function TokenLengthChart({ set }: { set: CompiledSet }) {
         <Chart
           geometry={geometry}
           footer={setOrigin(set)}
+          level={level}
           brushed={range ? [range.min, range.max] : null}
           onBrush={setRange}
           controls={controls}
@@ -94,7 +101,7 @@ export function TokenLengthChart({ set }: { set: CompiledSet }) {
 }
 
 /** Where gold and distractors lie in the contexts of the set. */
-export function EvidencePositionChart({ set }: { set: CompiledSet }) {
+export function EvidencePositionChart({ set, level }: SetChartProps) {
   const positions = useApp((state) => state.examples.positions);
   const load = useApp((state) => state.examples.loadPositions);
   const shownSet = useApp((state) => state.examples.setId);
@@ -116,7 +123,7 @@ export function EvidencePositionChart({ set }: { set: CompiledSet }) {
   return (
     <div ref={ref} className="set-chart-size">
       {geometry ? (
-        <Chart geometry={geometry} footer={setOrigin(set)} />
+        <Chart geometry={geometry} footer={setOrigin(set)} level={level} />
       ) : (
         <Skeleton lines={5} label="Loading positions" />
       )}
