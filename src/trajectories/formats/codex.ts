@@ -112,8 +112,9 @@ function read(records: readonly RawRecord[]): DraftTrajectory[] {
     const text = stringField(payload, 'message');
     if (text !== null) typed.add(text.trim());
   }
-  const isTyped = (text: string): boolean =>
-    typed.size > 0 ? typed.has(text.trim()) : !isInjectedText(text);
+  // Texts with images or mentions may differ from what is displayed; then openings alone must tell.
+  const isKnown = lines.some((line) => typed.has(userText(line)?.trim() ?? ''));
+  const isTyped = (text: string): boolean => (isKnown ? typed.has(text.trim()) : !isInjectedText(text));
   const describe = (line: RolloutLine): SessionPiece => {
     const text = userText(line);
     const type = stringField(line.payload, 'type') ?? '';
