@@ -23,7 +23,7 @@ export class CompilePool {
     const url = new URL('./compileThread.mjs', import.meta.url);
     const starts: Promise<void>[] = [];
     for (let index = 0; index < size; index++) {
-      const worker = new Worker(url, { workerData: { task: threadTask, setup } });
+      const worker = new Worker(url, { workerData: { task: threadTask, setup }, execArgv: [] });
       pool.workers.push(worker);
       starts.push(pool.attach(worker));
     }

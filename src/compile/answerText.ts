@@ -21,11 +21,17 @@ const months = [
 const yesWords = new Set(['yes', 'true', 'correct', 'y']);
 const noWords = new Set(['no', 'false', 'incorrect', 'n']);
 
+// eslint-disable-next-line no-control-regex -- ASCII texts need no Unicode classes, which are several times slower
+const plainText = /^[\u0000-\u007f]*$/;
+const plainSeparators = /[^a-z0-9.,%+-]+/;
+const separators = /[^\p{L}\p{N}.,%+-]+/u;
+
 /** Lower case, NFKC, punctuation to spaces (but kept inside numbers), articles dropped, single spaces. */
 export function normaliseAnswer(text: string): string {
-  const lower = text.normalize('NFKC').toLowerCase();
+  const isPlain = plainText.test(text);
+  const lower = isPlain ? text.toLowerCase() : text.normalize('NFKC').toLowerCase();
   const words: string[] = [];
-  for (const raw of lower.split(/[^\p{L}\p{N}.,%+-]+/u)) {
+  for (const raw of lower.split(isPlain ? plainSeparators : separators)) {
     const word = trimPunctuation(raw);
     if (word === '' || word === 'a' || word === 'an' || word === 'the') continue;
     if (isNumberText(word)) words.push(plainNumber(word));
@@ -204,7 +210,10 @@ export function containsWords(haystack: string, needle: string): boolean {
   }
 }
 
-/** Finds normalised answers in long texts; a plain search for the longest word rules most texts out first. */
+/**
+ * Finds normalised answers in long texts: the longest word of an answer is searched for as it is, and only the
+ * surroundings of its occurrences are normalised.
+ */
 export class AnswerFinder {
   private readonly values: readonly { readonly value: string; readonly probe: string | null }[];
 
@@ -222,10 +231,43 @@ export class AnswerFinder {
     const lower = text.toLowerCase();
     let normal: string | null = null;
     for (const { value, probe } of this.values) {
-      if (probe !== null && !lower.includes(probe)) continue;
+      if (probe !== null) {
+        if (holdsNear(lower, value, probe)) return true;
+        continue;
+      }
       normal ??= normaliseAnswer(text);
       if (containsWords(normal, value)) return true;
     }
     return false;
   }
+}
+
+/** Characters that may stand between two words of an answer, on average, for the value still to be found. */
+const slackPerWord = 8;
+
+/** True when the value stands, after normalisation, around an occurrence of its longest word. */
+function holdsNear(lower: string, value: string, probe: string): boolean {
+  const reach = value.length + slackPerWord * value.split(' ').length + 16;
+  for (let at = lower.indexOf(probe); at >= 0; at = lower.indexOf(probe, at + probe.length)) {
+    if (isWordUnit(lower.charCodeAt(at - 1)) && isWordUnit(lower.charCodeAt(at + probe.length))) continue;
+    const around = lower.slice(Math.max(0, at - reach), at + probe.length + reach);
+    if (value === probe ? standsPlainly(around, value) : containsWords(normaliseAnswer(around), value))
+      return true;
+  }
+  return false;
+}
+
+/** True when a word of plain letters stands between characters that are neither letters nor digits. */
+function standsPlainly(lower: string, value: string): boolean {
+  for (let at = lower.indexOf(value); at >= 0; at = lower.indexOf(value, at + 1)) {
+    if (!isWordUnit(lower.charCodeAt(at - 1)) && !isWordUnit(lower.charCodeAt(at + value.length)))
+      return true;
+  }
+  return false;
+}
+
+/** Letters and digits of ASCII, and letters beyond it. NaN outside the text is neither. */
+function isWordUnit(code: number): boolean {
+  if (code < 128) return (code >= 97 && code <= 122) || (code >= 48 && code <= 57);
+  return code >= 0xc0 && /\p{L}/u.test(String.fromCharCode(code));
 }

@@ -32,7 +32,9 @@ export function mergeEqualDocuments(documents: readonly ContextDocument[]): Cont
 /** Similarity of word shingles from which two pages count as one text. */
 const nearThreshold = 0.9;
 /** Near-duplicates have nearly one length; others need not be compared. */
-const lengthRatio = 0.8;
+const lengthRatio = 0.85;
+/** Shorter texts are snippets: they differ by a word where it matters, and cost little to keep. */
+const leastLength = 1500;
 
 /**
  * Pages that show nearly the same text (mirrors, a page fetched twice) become one, with all origins kept: gold
@@ -40,7 +42,7 @@ const lengthRatio = 0.8;
  */
 export function mergeNearDocuments(documents: readonly ContextDocument[]): ContextDocument[] {
   const alone = documents.filter(
-    (document) => document.windows.length === 1 && textOf(document).length >= 200,
+    (document) => document.windows.length === 1 && textOf(document).length >= leastLength,
   );
   const lengths = alone.map((document) => textOf(document).length).sort((a, b) => a - b);
   const near = alone.filter((document) => {

@@ -19,7 +19,7 @@ export function textFlags(content: string, assistant: string): { checks: CheckRe
   const flags: string[] = [];
   const checks: CheckResult[] = [];
   const holds = (text: string): boolean => content.includes(text) || assistant.includes(text);
-  const control = controlTokens.find(holds);
+  const control = holds('<|') || holds('</s>') ? controlTokens.find(holds) : undefined;
   if (control !== undefined) {
     flags.push('control-tokens-in-text');
     checks.push({
