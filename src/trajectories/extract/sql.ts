@@ -54,7 +54,7 @@ export function extractQueries(steps: readonly Step[], database: string | null):
     }
   }
   if (runs.length === 0) return writtenQueries(steps, database);
-  const named = current === null ? databaseInResults(results) : null;
+  const named = current === null ? (databaseInResults(results) ?? databaseInPrompt(steps)) : null;
   return named === null ? runs : runs.map((run) => ({ ...run, database: run.database ?? named }));
 }
 
@@ -63,6 +63,25 @@ function databaseInResults(results: ReadonlyMap<number, ToolResultStep>): string
   for (const result of results.values()) {
     const name = /\bTable '([\w$-]+)\.[^'\n]+' doesn't exist/.exec(result.text.slice(0, 300))?.[1];
     if (name !== undefined) return name;
+  }
+  return null;
+}
+
+const PROMPT_DATABASE =
+  /(?:\b[Dd]atabase name is|\bdb_id["']?\s*[:=]|\b[Dd]atabase(?: name)?\s*[:=]|\bthe database (?:called|named))\s*["'`]?([A-Za-z][\w.-]{1,80})/g;
+const NOT_A_NAME =
+  /^(?:sqlite3?|mysql|mariadb|postgres\w*|snowflake|bigquery|duckdb|oracle|mssql|sql|schema|engine|dialect|type|tables?|the|a|an|and|is|with|name|none|null)$/i;
+/** Characters of a prompt in which the database's name is looked for. */
+const PROMPT_LENGTH = 40000;
+
+/** The database that a prompt names: `the database name is X`, `db_id: X`, `Database: X`. */
+function databaseInPrompt(steps: readonly Step[]): string | null {
+  for (const step of steps) {
+    if (step.type !== 'message' || step.role === 'assistant') continue;
+    for (const match of step.text.slice(0, PROMPT_LENGTH).matchAll(PROMPT_DATABASE)) {
+      const name = match[1]?.replace(/[.-]+$/, '') ?? '';
+      if (name !== '' && !NOT_A_NAME.test(name)) return name;
+    }
   }
   return null;
 }
@@ -142,6 +161,7 @@ function clientQueries(call: ToolCallStep): FoundSql[] {
 /** Statements in fenced blocks of the model's messages, where no tool ran any. */
 function writtenQueries(steps: readonly Step[], database: string | null): QueryRun[] {
   const runs: QueryRun[] = [];
+  let named: string | null | undefined;
   for (const step of steps) {
     if (step.type !== 'message' || step.role !== 'assistant' || step.isDemonstration) continue;
     for (const block of fencedBlocks(step.text)) {
@@ -149,11 +169,13 @@ function writtenQueries(steps: readonly Step[], database: string | null): QueryR
       if (block.label !== 'sql' && !(block.label === '' && looksLikeSql(sql))) continue;
       if (sql === '') continue;
       const facts = readSql(sql);
+      // Only now is the prompt worth reading.
+      if (named === undefined) named = database ?? databaseInPrompt(steps);
       runs.push({
         stepIndex: step.index,
         sql,
         at: step.at,
-        database: facts.usedDatabase ?? database,
+        database: facts.usedDatabase ?? named,
         tables: facts.tables,
         isSchemaQuery: facts.isSchemaQuery,
         succeeded: null,

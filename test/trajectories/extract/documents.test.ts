@@ -405,6 +405,39 @@ describe('kind and summary', () => {
     expect(run.kind.reason).not.toBe('');
   });
 
+  it('the database is taken from the call, the prompt or the messages of the server', () => {
+    const named = (text: string, args: JsonValue, result = '1') => {
+      const messages: JsonValue[] = [
+        { role: 'user', content: text },
+        {
+          role: 'assistant',
+          content: null,
+          tool_calls: [
+            { id: 'a', type: 'function', function: { name: 'execute_sql', arguments: JSON.stringify(args) } },
+          ],
+        },
+        { role: 'tool', tool_call_id: 'a', content: result },
+      ];
+      const record = {
+        file: 'run.json',
+        record: 0,
+        byteStart: null,
+        byteEnd: null,
+        key: null,
+        value: { messages },
+      };
+      const builder = new StepBuilder('run.json', 0);
+      readChatMessages(builder, messages, '/messages');
+      return completeTrajectory(draftOf(record, 'chat', builder, {})).database;
+    };
+    const sql = 'SELECT 1 FROM a';
+    expect(named('Count.', { sql, db_path: 'data/shop.sqlite' })).toBe('shop');
+    expect(named('You are in the folder, the database name is USFS_FIA, go on.', { sql })).toBe('USFS_FIA');
+    expect(named('Database: SQLite\ndb_id: concert_singer', { sql })).toBe('concert_singer');
+    expect(named('Count.', { sql }, "Error executing query: Table 'pets_1.a' doesn't exist")).toBe('pets_1');
+    expect(named('Use the database.', { sql })).toBeNull();
+  });
+
   it('the summary counts documents once and cuts previews between characters', () => {
     const { run } = runOf(
       [
