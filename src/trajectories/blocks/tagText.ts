@@ -247,6 +247,10 @@ export function readTaggedUser(
     builder.toolResult(afterPrefix(text, path, colon), { ...fields, name: text.slice(nameStart, nameEnd) });
     return true;
   }
+  if (text.startsWith('<exception>', start) && text.includes('<returncode>')) {
+    builder.toolResult(textSlice(text, path, start, text.length), { ...fields, isError: true });
+    return true;
+  }
   if (text.startsWith('<returncode>', start)) {
     readReturnCode(builder, text, path, start, fields);
     return true;

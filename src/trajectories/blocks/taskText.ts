@@ -33,6 +33,10 @@ const headings: readonly { readonly before: string; readonly after: readonly str
   },
   { before: 'Please solve the following coding issue:\n', after: ['\n\nINSTRUCTIONS:', '\n\nYou can'] },
   { before: '### Question\n', after: ['\n\nThe following', '\n\n'] },
+  {
+    before: 'Task Description:\n',
+    after: ['\n\nCurrent terminal state:', '\nCurrent terminal state:', '\n\nCurrent Terminal Screen:'],
+  },
   { before: '\nPR DESCRIPTION:\n', after: ['\n\nINSTRUCTIONS:'] },
 ];
 
@@ -44,7 +48,7 @@ export function taskRange(text: string): { start: number; end: number; via: stri
   for (const tag of taskTags) {
     const span = findTag(searched, tag);
     if (!span || span.outerEnd === span.innerEnd) continue;
-    const inner = trimmed(text, span.innerStart, span.innerEnd);
+    const inner = trimmed(text, afterLabel(text, span.innerStart, span.innerEnd), span.innerEnd);
     // Short spans are mentions of the tag in prose, not the task.
     if (inner.end - inner.start >= 8) return { ...inner, via: `<${tag}> in the first user message` };
   }
@@ -61,6 +65,19 @@ export function taskRange(text: string): { start: number; end: number; via: stri
   const label = /^(?:Question|Task|Problem|Query)\s*:\s*/i.exec(text.slice(whole.start, whole.start + 40));
   const start = whole.start + (label?.[0].length ?? 0);
   return { start: start < whole.end ? start : whole.start, end: whole.end, via: 'first user message' };
+}
+
+/** Lead-ins that templates put inside the tag, before the task. */
+const leadIns = [
+  'Consider the following PR description:',
+  'Consider the following issue description:',
+  'Consider the following issue:',
+] as const;
+
+function afterLabel(text: string, start: number, end: number): number {
+  const { start: from } = trimmed(text, start, end);
+  const label = leadIns.find((one) => text.startsWith(one, from));
+  return label === undefined ? start : from + label.length;
 }
 
 function trimmed(text: string, start: number, end: number): { start: number; end: number } {

@@ -217,7 +217,7 @@ function readExec(records: readonly RawRecord[]): DraftTrajectory {
     builder.record = record;
     const type = stringField(value, 'type');
     if (type === 'thread.started') thread = idField(value, 'thread_id');
-    else if (type === 'item.completed') readItem(builder, objectField(value, 'item'));
+    else if (type === 'item.completed') readItem(builder, objectField(value, 'item'), '/item');
     else if (type === 'turn.completed') {
       const usage = objectField(value, 'usage');
       inputTokens = (inputTokens ?? 0) + (numberField(usage, 'input_tokens') ?? 0);
@@ -236,53 +236,59 @@ function readExec(records: readonly RawRecord[]): DraftTrajectory {
   });
 }
 
-function readItem(builder: StepBuilder, item: JsonObject | null): void {
+function readItem(builder: StepBuilder, item: JsonObject | null, path: string): void {
   if (!item) return;
+  // The first versions kept the fields one level down.
+  const details = objectField(item, 'details');
+  if (details) {
+    readItem(builder, { id: item['id'] ?? null, ...details, details: null }, `${path}/details`);
+    return;
+  }
   const type = stringField(item, 'type') ?? stringField(item, 'item_type') ?? 'item';
   const callId = idField(item, 'id');
   const text = filledField(item, 'text');
   if ((type === 'agent_message' || type === 'assistant_message') && text !== null) {
-    builder.message('assistant', wholeText(text, '/item/text'));
-  } else if (type === 'reasoning' && text !== null) builder.reasoning(wholeText(text, '/item/text'));
+    builder.message('assistant', wholeText(text, `${path}/text`));
+  } else if (type === 'reasoning' && text !== null) builder.reasoning(wholeText(text, `${path}/text`));
   else if (type === 'command_execution') {
-    const command = textIfGiven(stringField(item, 'command'), '/item/command');
-    const output = textIfGiven(stringField(item, 'aggregated_output'), '/item/aggregated_output');
+    const command = textIfGiven(stringField(item, 'command'), `${path}/command`);
+    const output = textIfGiven(stringField(item, 'aggregated_output'), `${path}/aggregated_output`);
     builder.toolCall(command, { name: 'shell', callId, arguments: { command: command.text } });
     const isError = (numberField(item, 'exit_code') ?? 0) !== 0 || stringField(item, 'status') === 'failed';
     builder.toolResult(output, { callId, isError });
   } else if (type === 'file_change') {
     const changes = item['changes'] ?? [];
-    builder.toolCall(decodedText(jsonText(changes), '/item/changes'), {
+    builder.toolCall(decodedText(jsonText(changes), `${path}/changes`), {
       name: 'apply_patch',
       callId,
       arguments: { changes },
     });
-    const status = textIfGiven(stringField(item, 'status'), '/item/status');
+    const status = textIfGiven(stringField(item, 'status'), `${path}/status`);
     builder.toolResult(status, { callId, isError: status.text === 'failed' });
-  } else if (type === 'mcp_tool_call') readMcpItem(builder, item, callId);
+  } else if (type === 'mcp_tool_call') readMcpItem(builder, item, callId, path);
   else if (type === 'web_search') {
-    const query = textIfGiven(stringField(item, 'query'), '/item/query');
+    const query = textIfGiven(stringField(item, 'query'), `${path}/query`);
     builder.toolCall(query, { name: 'web_search', callId, arguments: { query: query.text } });
   } else {
     const message = filledField(item, 'message');
-    builder.other(message === null ? decodedText('', '/item') : wholeText(message, '/item/message'), type);
+    builder.other(message === null ? decodedText('', path) : wholeText(message, `${path}/message`), type);
   }
 }
 
-function readMcpItem(builder: StepBuilder, item: JsonObject, callId: string | null): void {
+function readMcpItem(builder: StepBuilder, item: JsonObject, callId: string | null, path: string): void {
   const args = objectField(item, 'arguments');
   const name = stringField(item, 'tool') ?? 'mcp';
-  builder.toolCall(decodedText(args ? jsonText(args) : '', '/item/arguments'), {
+  builder.toolCall(decodedText(args ? jsonText(args) : '', `${path}/arguments`), {
     name,
     callId,
     arguments: args,
   });
   const error = stringField(objectField(item, 'error'), 'message');
   if (error !== null) {
-    builder.toolResult(wholeText(error, '/item/error/message'), { callId, isError: true });
+    builder.toolResult(wholeText(error, `${path}/error/message`), { callId, isError: true });
     return;
   }
   const result = objectField(item, 'result');
-  for (const text of contentTexts(result?.['content'], '/item/result/content'))
+  for (const text of contentTexts(result?.['content'], `${path}/result/content`))
     builder.toolResult(text, { callId });
 }

@@ -137,16 +137,28 @@ function readObject(record: RawRecord): DraftTrajectory {
           : `info.exit_status = ${status} (not a verdict)`,
     },
     model: modelOf(config),
-    usage: {
-      inputTokens: numberField(stats, 'tokens_sent'),
-      outputTokens: numberField(stats, 'tokens_received'),
-      costUsd: numberField(stats, 'instance_cost'),
-    },
+    usage: { ...tokensOf(messages), costUsd: numberField(stats, 'instance_cost') },
     metadata: {
       ...smallFields(value, ['trajectory_format', 'instance_id']),
       ...smallFieldsExcept(info, ['submission', 'config']),
     },
   });
+}
+
+/** Tokens of all replies, which keep the provider's response beside them. */
+function tokensOf(messages: readonly JsonValue[]): {
+  inputTokens: number | null;
+  outputTokens: number | null;
+} {
+  let inputTokens: number | null = null;
+  let outputTokens: number | null = null;
+  for (const message of messages) {
+    const usage = objectField(objectField(objectField(message, 'extra'), 'response'), 'usage');
+    if (!usage) continue;
+    inputTokens = (inputTokens ?? 0) + (numberField(usage, 'prompt_tokens') ?? 0);
+    outputTokens = (outputTokens ?? 0) + (numberField(usage, 'completion_tokens') ?? 0);
+  }
+  return { inputTokens, outputTokens };
 }
 
 function modelOf(config: JsonObject | null): string | null {

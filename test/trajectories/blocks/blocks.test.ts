@@ -331,6 +331,12 @@ describe('tasks and answers in templates', () => {
     expect(cut("Here's the issue text:\nISSUE:\nCrash on start\n\nINSTRUCTIONS:\nNow")).toBe(
       'Crash on start',
     );
+    expect(
+      cut('<pr_description>\nConsider the following PR description:\nFix\nthe bug\n</pr_description>'),
+    ).toBe('Fix\nthe bug');
+    expect(cut('Reply in JSON.\n\nTask Description:\nBoot Doom\n\nCurrent terminal state:\nroot#')).toBe(
+      'Boot Doom',
+    );
     expect(cut('  What is 2+2? ')).toBe('What is 2+2?');
   });
 
