@@ -2,7 +2,7 @@
 // columns. The 16 rows of X are the same for all lanes, so each lane loads one of them and the subgroup
 // broadcasts: 1 load of X and 4 of W for 64 products of vec4.
 #include <weights>
-#include "matmul_params.wgsl"
+#include <problem>
 #include "dispatch.wgsl"
 
 override WORKGROUP_SIZE: u32 = 32u;
@@ -18,15 +18,15 @@ fn main(
   if (group >= params.workgroupEnd) {
     return;
   }
-  let row = (group % params.rowTiles) * 16u;
-  let col = ((group / params.rowTiles) * WORKGROUP_SIZE + thread) * 4u;
-  let lastRow = params.rows - 1u;
+  let tile = locate(group, 16u);
+  let row = tile.row;
+  let col = (tile.colTile * WORKGROUP_SIZE + thread) * 4u;
   let lastCol = params.cols - 1u;
-  let x0 = params.xStart + min(row + lane % 16u, lastRow) * params.xStride;
-  let w0 = min(col, lastCol);
-  let w1 = min(col + 1u, lastCol);
-  let w2 = min(col + 2u, lastCol);
-  let w3 = min(col + 3u, lastCol);
+  let x0 = xAt(tile, row + lane % 16u);
+  let w0 = tile.weightRow + min(col, lastCol);
+  let w1 = tile.weightRow + min(col + 1u, lastCol);
+  let w2 = tile.weightRow + min(col + 2u, lastCol);
+  let w3 = tile.weightRow + min(col + 3u, lastCol);
   var y0 = vec4f();
   var y1 = vec4f();
   var y2 = vec4f();
@@ -77,20 +77,20 @@ fn main(
     }
   }
 
-  store(row, col, y0);
-  store(row + 1u, col, y1);
-  store(row + 2u, col, y2);
-  store(row + 3u, col, y3);
-  store(row + 4u, col, y4);
-  store(row + 5u, col, y5);
-  store(row + 6u, col, y6);
-  store(row + 7u, col, y7);
-  store(row + 8u, col, y8);
-  store(row + 9u, col, y9);
-  store(row + 10u, col, y10);
-  store(row + 11u, col, y11);
-  store(row + 12u, col, y12);
-  store(row + 13u, col, y13);
-  store(row + 14u, col, y14);
-  store(row + 15u, col, y15);
+  store(tile, row, col, y0);
+  store(tile, row + 1u, col, y1);
+  store(tile, row + 2u, col, y2);
+  store(tile, row + 3u, col, y3);
+  store(tile, row + 4u, col, y4);
+  store(tile, row + 5u, col, y5);
+  store(tile, row + 6u, col, y6);
+  store(tile, row + 7u, col, y7);
+  store(tile, row + 8u, col, y8);
+  store(tile, row + 9u, col, y9);
+  store(tile, row + 10u, col, y10);
+  store(tile, row + 11u, col, y11);
+  store(tile, row + 12u, col, y12);
+  store(tile, row + 13u, col, y13);
+  store(tile, row + 14u, col, y14);
+  store(tile, row + 15u, col, y15);
 }

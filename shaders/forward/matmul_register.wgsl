@@ -1,6 +1,6 @@
 // Matrix product without shared memory or subgroups: a thread computes 4 rows × 4 columns in registers.
 #include <weights>
-#include "matmul_params.wgsl"
+#include <problem>
 #include "dispatch.wgsl"
 
 @compute @workgroup_size(8, 8)
@@ -13,18 +13,18 @@ fn main(
   if (group >= params.workgroupEnd) {
     return;
   }
-  let row = ((group % params.rowTiles) * 8u + thread.y) * 4u;
-  let col = ((group / params.rowTiles) * 8u + thread.x) * 4u;
-  let lastRow = params.rows - 1u;
+  let tile = locate(group, 32u);
+  let row = tile.row + thread.y * 4u;
+  let col = (tile.colTile * 8u + thread.x) * 4u;
   let lastCol = params.cols - 1u;
-  let x0 = params.xStart + min(row, lastRow) * params.xStride;
-  let x1 = params.xStart + min(row + 1u, lastRow) * params.xStride;
-  let x2 = params.xStart + min(row + 2u, lastRow) * params.xStride;
-  let x3 = params.xStart + min(row + 3u, lastRow) * params.xStride;
-  let w0 = min(col, lastCol);
-  let w1 = min(col + 1u, lastCol);
-  let w2 = min(col + 2u, lastCol);
-  let w3 = min(col + 3u, lastCol);
+  let x0 = xAt(tile, row);
+  let x1 = xAt(tile, row + 1u);
+  let x2 = xAt(tile, row + 2u);
+  let x3 = xAt(tile, row + 3u);
+  let w0 = tile.weightRow + min(col, lastCol);
+  let w1 = tile.weightRow + min(col + 1u, lastCol);
+  let w2 = tile.weightRow + min(col + 2u, lastCol);
+  let w3 = tile.weightRow + min(col + 3u, lastCol);
   var y0 = vec4f();
   var y1 = vec4f();
   var y2 = vec4f();
@@ -50,8 +50,8 @@ fn main(
     }
   }
 
-  store(row, col, y0);
-  store(row + 1u, col, y1);
-  store(row + 2u, col, y2);
-  store(row + 3u, col, y3);
+  store(tile, row, col, y0);
+  store(tile, row + 1u, col, y1);
+  store(tile, row + 2u, col, y2);
+  store(tile, row + 3u, col, y3);
 }

@@ -3,7 +3,7 @@
 // of vec4. Row r of a slice lies at place (r % 8)·8 + r / 8 and column c at (c % 4)·16 + c / 4, so that threads that
 // read together read neighbouring vec4.
 #include <weights>
-#include "matmul_params.wgsl"
+#include <problem>
 #include "dispatch.wgsl"
 
 var<workgroup> xTile: array<array<vec4f, 64>, 4>;
@@ -19,17 +19,16 @@ fn main(
   if (group >= params.workgroupEnd) {
     return;
   }
-  let tileRow = (group % params.rowTiles) * 64u;
-  let tileCol = (group / params.rowTiles) * 64u;
-  let lastRow = params.rows - 1u;
+  let tile = locate(group, 64u);
+  let tileCol = tile.colTile * 64u;
   let lastCol = params.cols - 1u;
   // Staging: a thread takes column vector k4 = thread % 4 of rows thread / 4 and thread / 4 + 32.
   let stageK = thread % 4u;
   let stageRow = thread / 4u;
-  let xA = params.xStart + min(tileRow + stageRow, lastRow) * params.xStride;
-  let xB = params.xStart + min(tileRow + stageRow + 32u, lastRow) * params.xStride;
-  let wA = min(tileCol + stageRow, lastCol);
-  let wB = min(tileCol + stageRow + 32u, lastCol);
+  let xA = xAt(tile, tile.row + stageRow);
+  let xB = xAt(tile, tile.row + stageRow + 32u);
+  let wA = tile.weightRow + min(tileCol + stageRow, lastCol);
+  let wB = tile.weightRow + min(tileCol + stageRow + 32u, lastCol);
   let placeX = (stageRow % 8u) * 8u + stageRow / 8u;
   let placeW = (stageRow % 4u) * 16u + stageRow / 4u;
   // Computing: rows 8·(thread / 16) …, columns 4·(thread % 16) … of the tile.
@@ -75,14 +74,14 @@ fn main(
     }
   }
 
-  let row = tileRow + ty * 8u;
+  let row = tile.row + ty * 8u;
   let col = tileCol + tx * 4u;
-  store(row, col, y0);
-  store(row + 1u, col, y1);
-  store(row + 2u, col, y2);
-  store(row + 3u, col, y3);
-  store(row + 4u, col, y4);
-  store(row + 5u, col, y5);
-  store(row + 6u, col, y6);
-  store(row + 7u, col, y7);
+  store(tile, row, col, y0);
+  store(tile, row + 1u, col, y1);
+  store(tile, row + 2u, col, y2);
+  store(tile, row + 3u, col, y3);
+  store(tile, row + 4u, col, y4);
+  store(tile, row + 5u, col, y5);
+  store(tile, row + 6u, col, y6);
+  store(tile, row + 7u, col, y7);
 }

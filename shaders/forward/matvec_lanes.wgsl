@@ -1,7 +1,7 @@
 // Matrix product for up to ROWS rows of X on GPUs: the columns of four rows of W are spread over the threads of a
 // workgroup (neighbours read neighbouring vec4), partial sums are reduced at the end.
 #include <weights>
-#include "matmul_params.wgsl"
+#include <problem>
 #include "dispatch.wgsl"
 
 override WORKGROUP_SIZE: u32 = 64u;
@@ -14,16 +14,16 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u,
   if (group >= params.workgroupEnd) {
     return;
   }
-  let firstRow = (group % params.rowTiles) * ROWS;
-  let col = (group / params.rowTiles) * 4u;
-  let lastRow = params.rows - 1u;
+  let tile = locate(group, ROWS);
+  let col = tile.colTile * 4u;
+  let vectors = tileVectors(tile);
   let lastCol = params.cols - 1u;
-  let w0 = min(col, lastCol);
-  let w1 = min(col + 1u, lastCol);
-  let w2 = min(col + 2u, lastCol);
-  let w3 = min(col + 3u, lastCol);
+  let w0 = tile.weightRow + min(col, lastCol);
+  let w1 = tile.weightRow + min(col + 1u, lastCol);
+  let w2 = tile.weightRow + min(col + 2u, lastCol);
+  let w3 = tile.weightRow + min(col + 3u, lastCol);
   var sums: array<vec4f, ROWS>;
-  for (var k = thread.index; k < params.kVectors; k += WORKGROUP_SIZE) {
+  for (var k = thread.index; k < vectors; k += WORKGROUP_SIZE) {
     let block = k / 8u;
     let w = mat4x4f(
       loadWeight(w0, params.weightVectors, k, loadScale(w0, params.weightVectors, block)),
@@ -32,13 +32,13 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u,
       loadWeight(w3, params.weightVectors, k, loadScale(w3, params.weightVectors, block)),
     );
     for (var r = 0u; r < ROWS; r++) {
-      sums[r] += x[params.xStart + min(firstRow + r, lastRow) * params.xStride + k] * w;
+      sums[r] += x[xAt(tile, tile.row + r) + k] * w;
     }
   }
   for (var r = 0u; r < ROWS; r++) {
     let sum = reduceSum(thread, sums[r]);
     if (thread.index == 0u) {
-      store(firstRow + r, col, sum);
+      store(tile, tile.row + r, col, sum);
     }
   }
 }

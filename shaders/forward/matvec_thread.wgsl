@@ -1,7 +1,7 @@
 // Matrix product for one or two rows of X where threads are cheap and barriers dear: a thread walks along four rows
 // of W and gives four columns of one row of Y.
 #include <weights>
-#include "matmul_params.wgsl"
+#include <problem>
 #include "dispatch.wgsl"
 
 override WORKGROUP_SIZE: u32 = 16u;
@@ -16,21 +16,22 @@ fn main(
   if (group >= params.workgroupEnd) {
     return;
   }
-  let row = group % params.rowTiles;
-  let col = ((group / params.rowTiles) * WORKGROUP_SIZE + thread) * 4u;
+  let tile = locate(group, 1u);
+  let col = (tile.colTile * WORKGROUP_SIZE + thread) * 4u;
+  let vectors = tileVectors(tile);
   let lastCol = params.cols - 1u;
-  let x0 = params.xStart + row * params.xStride;
-  let w0 = min(col, lastCol);
-  let w1 = min(col + 1u, lastCol);
-  let w2 = min(col + 2u, lastCol);
-  let w3 = min(col + 3u, lastCol);
+  let x0 = xAt(tile, tile.row);
+  let w0 = tile.weightRow + min(col, lastCol);
+  let w1 = tile.weightRow + min(col + 1u, lastCol);
+  let w2 = tile.weightRow + min(col + 2u, lastCol);
+  let w3 = tile.weightRow + min(col + 3u, lastCol);
   var sum = vec4f();
-  for (var block = 0u; block * 8u < params.kVectors; block++) {
+  for (var block = 0u; block * 8u < vectors; block++) {
     let s0 = loadScale(w0, params.weightVectors, block);
     let s1 = loadScale(w1, params.weightVectors, block);
     let s2 = loadScale(w2, params.weightVectors, block);
     let s3 = loadScale(w3, params.weightVectors, block);
-    let end = min(block * 8u + 8u, params.kVectors);
+    let end = min(block * 8u + 8u, vectors);
     for (var k = block * 8u; k < end; k++) {
       sum += x[x0 + k] * mat4x4f(
         loadWeight(w0, params.weightVectors, k, s0),
@@ -40,5 +41,5 @@ fn main(
       );
     }
   }
-  store(row, col, sum);
+  store(tile, tile.row, col, sum);
 }

@@ -1,7 +1,7 @@
 import { assert } from '../core/assert.ts';
 import type { BufferRange } from './buffers.ts';
 import type { EngineDevice } from './device.ts';
-import type { WgslChoices } from './wgsl.ts';
+import { assembleWgsl, type WgslChoices } from './wgsl.ts';
 
 export type ParamType = 'u32' | 'i32' | 'f32';
 export type BindingAccess = 'read' | 'read_write';
@@ -18,6 +18,8 @@ export interface Kernel<B extends string = string, P extends string = string> {
   readonly source: string;
   readonly bindings: Readonly<Record<B, BindingAccess>>;
   readonly params: Readonly<Record<P, ParamType>>;
+  /** Files for `#include <name>` that belong to the kernel itself: one algorithm serving several problems. */
+  readonly modules?: Readonly<Record<string, string>>;
 }
 
 /** Declares a kernel; checks the limits that hold on every device. */
@@ -80,9 +82,15 @@ export function variantKey(kernel: Kernel, variant: KernelVariant): string {
       : '';
   return [
     kernel.name,
+    part(kernel.modules),
     part(variant.overrides),
     part(variant.aliases),
     part(variant.constants),
     part(variant.modules),
   ].join('|');
+}
+
+/** The shader text of a variant. */
+export function kernelText(kernel: Kernel, variant: KernelVariant): string {
+  return assembleWgsl(kernel.source, { ...variant, modules: { ...kernel.modules, ...variant.modules } });
 }

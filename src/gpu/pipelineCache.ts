@@ -1,11 +1,10 @@
 import { messageOf, throwIfCancelled } from '../core/errors.ts';
 import type { GpuCounters } from './counters.ts';
 import { ShaderCompileError, type ShaderMessage } from './errors.ts';
-import { variantKey, type Kernel, type KernelSink, type KernelVariant } from './kernel.ts';
+import { kernelText, variantKey, type Kernel, type KernelSink, type KernelVariant } from './kernel.ts';
 import type { BufferRange } from './buffers.ts';
 import type { EngineDevice } from './device.ts';
 import type { KernelCall } from './kernel.ts';
-import { assembleWgsl } from './wgsl.ts';
 
 /** Bytes of a params slot in the uniform arena: WebGPU's default offset alignment. */
 export const paramSlotBytes = 256;
@@ -140,7 +139,7 @@ export class PipelineCache {
     const layout = this.layoutOf(kernel);
     const module = this.device.createShaderModule({
       label: key,
-      code: assembleWgsl(kernel.source, variant),
+      code: kernelText(kernel, variant),
     });
     const descriptor: GPUComputePipelineDescriptor = {
       label: key,
@@ -192,7 +191,7 @@ async function compileError(
   reason: string,
   module: GPUShaderModule,
 ): Promise<ShaderCompileError> {
-  const lines = assembleWgsl(kernel.source, variant).split('\n');
+  const lines = kernelText(kernel, variant).split('\n');
   let messages: ShaderMessage[] = [];
   try {
     const info = await module.getCompilationInfo();

@@ -59,7 +59,13 @@ const params = {
 type MatmulKernel = Kernel<keyof typeof bindings, keyof typeof params>;
 
 const define = (name: string, source: string): MatmulKernel =>
-  defineKernel({ name: `forward/${name}`, source, bindings, params });
+  defineKernel({
+    name: `forward/${name}`,
+    source,
+    bindings,
+    params,
+    modules: { problem: 'matmul_dense.wgsl' },
+  });
 
 /** All kernels of the matrix product; they share bindings and params. */
 export const matmulKernels = {
@@ -72,56 +78,65 @@ export const matmulKernels = {
   vecLanes: define('matvec_lanes', vecLanesSource),
 } as const;
 
-/** A kernel with its variant and the part of the output that a workgroup covers. */
-interface MatmulPlan {
-  readonly kernel: MatmulKernel;
+/** Names of the algorithms in `matmulKernels`, which other problems (experts) run too. */
+export type MatmulAlgorithm = keyof typeof matmulKernels;
+
+/** An algorithm with its variant and the part of the output that a workgroup covers. */
+export interface MatmulPlan {
+  readonly algorithm: MatmulAlgorithm;
   readonly variant: KernelVariant;
   readonly tileRows: number;
   readonly tileCols: number;
 }
 
-function planMatmul(engine: EngineDevice, rows: number): MatmulPlan {
-  const { choices } = engine;
-  const few = choices.matvec === 'thread' ? 2 : 8;
-  if (rows <= few) {
-    if (choices.matvec === 'thread') {
-      const threads = choices.flatThreads;
-      return {
-        kernel: matmulKernels.vecThread,
-        variant: { overrides: { WORKGROUP_SIZE: threads } },
-        tileRows: 1,
-        tileCols: threads * 4,
-      };
-    }
-    const blockRows = rows === 1 ? 1 : rows === 2 ? 2 : rows <= 4 ? 4 : 8;
+/** How to multiply `rows` rows at once on this device by a matrix-vector kernel. */
+export function planMatvec(engine: EngineDevice, rows: number): MatmulPlan {
+  if (engine.choices.matvec === 'thread') {
+    const threads = engine.choices.flatThreads;
     return {
-      kernel: matmulKernels.vecLanes,
-      variant: {
-        overrides: { WORKGROUP_SIZE: 64 },
-        constants: { ROWS: blockRows },
-        modules: { reduce: reduceModule(engine) },
-      },
-      tileRows: blockRows,
-      tileCols: 4,
+      algorithm: 'vecThread',
+      variant: { overrides: { WORKGROUP_SIZE: threads } },
+      tileRows: 1,
+      tileCols: threads * 4,
     };
   }
-  if (choices.matmul === 'shared') {
-    return { kernel: matmulKernels.shared, variant: {}, tileRows: 64, tileCols: 64 };
-  }
+  const blockRows = rows === 1 ? 1 : rows === 2 ? 2 : rows <= 4 ? 4 : 8;
+  return {
+    algorithm: 'vecLanes',
+    variant: {
+      overrides: { WORKGROUP_SIZE: 64 },
+      constants: { ROWS: blockRows },
+      modules: { reduce: reduceModule(engine) },
+    },
+    tileRows: blockRows,
+    tileCols: 4,
+  };
+}
+
+/** How to multiply blocks of about `rows` rows on this device. */
+export function planTiles(engine: EngineDevice, rows: number): MatmulPlan {
+  const { choices } = engine;
   const lanes = sureLanes(engine);
-  if (choices.matmul === 'lanes' && lanes > 0) {
-    const kernel =
-      lanes === 4 ? matmulKernels.lanes4 : lanes === 8 ? matmulKernels.lanes8 : matmulKernels.lanes16;
+  // Half-empty tiles of 64 rows lose to smaller ones.
+  if (choices.matmul === 'shared' && (rows >= 40 || lanes === 0)) {
+    return { algorithm: 'shared', variant: {}, tileRows: 64, tileCols: 64 };
+  }
+  if (choices.matmul !== 'register' && lanes > 0) {
     // All lanes that are broadcast from must be running.
     const threads = Math.max(choices.flatThreads, 16);
     return {
-      kernel,
+      algorithm: lanes === 4 ? 'lanes4' : lanes === 8 ? 'lanes8' : 'lanes16',
       variant: { overrides: { WORKGROUP_SIZE: threads } },
       tileRows: 16,
       tileCols: threads * 4,
     };
   }
-  return { kernel: matmulKernels.register, variant: {}, tileRows: 32, tileCols: 32 };
+  return { algorithm: 'register', variant: {}, tileRows: 32, tileCols: 32 };
+}
+
+function planMatmul(engine: EngineDevice, rows: number): MatmulPlan {
+  const few = engine.choices.matvec === 'thread' ? 2 : 8;
+  return rows <= few ? planMatvec(engine, rows) : planTiles(engine, rows);
 }
 
 /** The matrix product, see `Matmul`; one dispatch per part of the weight. */
@@ -137,7 +152,7 @@ export function matmul(sink: KernelSink, { x, weight, out, bias, residual }: Mat
   for (const part of weight.parts) {
     assert(part.firstRow % 4 === 0, `${weight.label} is split at row ${part.firstRow}`);
     sink.dispatch({
-      kernel: plan.kernel,
+      kernel: matmulKernels[plan.algorithm],
       variant: {
         ...plan.variant,
         overrides: { ...plan.variant.overrides, ...flags },

@@ -1,4 +1,5 @@
-// Y[T, N] = X[T, K] · W[N, K]ᵀ (+ bias[N]) (+ residual[T, N]): what all matmul variants share.
+// The plain matrix product as the matmul kernels see it: Y[T, N] = X[T, K] · W[N, K]ᵀ (+ bias[N]) (+ residual[T, N]).
+// matmul_grouped and matmul_pairs stand in its place when each row has its own expert.
 // Starts and strides count vec4. `firstVector` is the first column (÷ 4) of Y that this part of W gives.
 struct Params {
   workgroupBase: u32,
@@ -28,9 +29,31 @@ struct Params {
 override HAS_BIAS: bool = false;
 override HAS_RESIDUAL: bool = false;
 
-/// Writes four columns of a row; columns past N become zero, rows past T are left alone.
-fn store(row: u32, col: u32, value: vec4f) {
-  if (row >= params.rows || col >= params.cols) {
+/// A block of rows of Y from `row` to before `end`, and which column tile; `weightRow` is the first row of W.
+struct Tile {
+  row: u32,
+  end: u32,
+  colTile: u32,
+  weightRow: u32,
+}
+
+fn locate(group: u32, tileRows: u32) -> Tile {
+  return Tile(group % params.rowTiles * tileRows, params.rows, group / params.rowTiles, 0u);
+}
+
+/// Number of vec4 to add up for a tile.
+fn tileVectors(tile: Tile) -> u32 {
+  return params.kVectors;
+}
+
+/// Where a row of X starts; rows past the end give the last one.
+fn xAt(tile: Tile, row: u32) -> u32 {
+  return params.xStart + min(row, tile.end - 1u) * params.xStride;
+}
+
+/// Writes four columns of a row; columns past N become zero, rows past the end are left alone.
+fn store(tile: Tile, row: u32, col: u32, value: vec4f) {
+  if (row >= tile.end || col >= params.cols) {
     return;
   }
   let vector = params.firstVector + col / 4u;

@@ -1,0 +1,48 @@
+// out[t] = residual[t] + Σ_j weights[t, j] · y[t · k + j]: experts' outputs gathered per token, added in slot order.
+// Counts, starts and strides are vec4.
+struct Params {
+  workgroupBase: u32,
+  workgroupEnd: u32,
+  rows: u32,
+  vectors: u32,
+  perToken: u32,
+  yStart: u32,
+  yStride: u32,
+  residualStart: u32,
+  residualStride: u32,
+  outStart: u32,
+  outStride: u32,
+}
+
+@group(0) @binding(0) var<storage, read> y: array<vec4f>;          // [T·k, C]
+@group(0) @binding(1) var<storage, read> weights: array<f32>;      // [T, k]
+@group(0) @binding(2) var<storage, read> residual: array<vec4f>;   // [T, C]
+@group(0) @binding(3) var<storage, read_write> out: array<vec4f>;  // [T, C]
+@group(1) @binding(0) var<uniform> params: Params;
+
+override HAS_RESIDUAL: bool = false;
+
+#include "dispatch.wgsl"
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) count: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let index = linearWorkgroup(id, count) * 64u + thread;
+  let row = index / params.vectors;
+  let i = index % params.vectors;
+  if (row >= params.rows) {
+    return;
+  }
+  var sum = vec4f();
+  if (HAS_RESIDUAL) {
+    sum = residual[params.residualStart + row * params.residualStride + i];
+  }
+  for (var j = 0u; j < params.perToken; j++) {
+    let pair = row * params.perToken + j;
+    sum += weights[pair] * y[params.yStart + pair * params.yStride + i];
+  }
+  out[params.outStart + row * params.outStride + i] = sum;
+}
