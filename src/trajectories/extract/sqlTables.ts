@@ -15,9 +15,27 @@ interface Token {
   readonly text: string;
 }
 
-const SPACE = /\s/;
-const WORD_START = /[\p{L}_@#$]/u;
-const WORD_PART = /[\p{L}\p{N}_@#$]/u;
+/** Letters of other scripts; ASCII is decided without the pattern, which would cost more than all the rest. */
+const OTHER_LETTER = /[\p{L}\p{N}]/u;
+
+function isSpace(code: number): boolean {
+  return code === 32 || (code >= 9 && code <= 13) || code === 0xa0 || code === 0x3000;
+}
+
+function isWordStart(code: number): boolean {
+  if (code < 128) {
+    // Letters, and @ # $ _ as dialects allow them.
+    return (
+      (code >= 97 && code <= 122) || (code >= 64 && code <= 90) || code === 95 || code === 35 || code === 36
+    );
+  }
+  return OTHER_LETTER.test(String.fromCharCode(code));
+}
+
+function isWordPart(code: number): boolean {
+  return (code >= 48 && code <= 57) || isWordStart(code);
+}
+
 const MAX_LENGTH = 200000;
 
 /** Words, quoted names, literals and marks; comments are dropped. Linear, never fails on unfinished quotes. */
@@ -26,10 +44,14 @@ function tokenize(sql: string): Token[] {
   const text = sql.length > MAX_LENGTH ? sql.slice(0, MAX_LENGTH) : sql;
   let i = 0;
   while (i < text.length) {
+    const code = text.charCodeAt(i);
+    if (isSpace(code)) {
+      i++;
+      continue;
+    }
     const char = text.charAt(i);
     const next = text.charAt(i + 1);
-    if (SPACE.test(char)) i++;
-    else if ((char === '-' && next === '-') || (char === '#' && (i === 0 || text.charAt(i - 1) === '\n'))) {
+    if ((char === '-' && next === '-') || (char === '#' && (i === 0 || text.charAt(i - 1) === '\n'))) {
       const end = text.indexOf('\n', i);
       i = end < 0 ? text.length : end;
     } else if (char === '/' && next === '*') {
@@ -51,9 +73,9 @@ function tokenize(sql: string): Token[] {
       const end = text.indexOf('$$', i + 2);
       tokens.push({ type: 'string', text: '' });
       i = end < 0 ? text.length : end + 2;
-    } else if (WORD_START.test(char)) {
+    } else if (isWordStart(code)) {
       let end = i + 1;
-      while (end < text.length && WORD_PART.test(text.charAt(end))) end++;
+      while (end < text.length && isWordPart(text.charCodeAt(end))) end++;
       tokens.push({ type: 'word', text: text.slice(i, end).toLowerCase() });
       i = end;
     } else {
