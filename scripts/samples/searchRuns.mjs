@@ -106,8 +106,8 @@ const runs = [
   {
     id: 'sundrift-lens-niece',
     question:
-      'The engineer who built the lighthouse whose light failed only once, in January 1904, left her papers to an institution. Which institution was it, and who gave them?',
-    answer: 'The polytechnic of Halvard; they were given by her niece, the painter Ottilie Brandt.',
+      'Who gave the papers of the engineer whose lighthouse failed only once, in January 1904, to the polytechnic of Halvard?',
+    answer: 'Ottilie Brandt',
     steps: [
       [
         'First I need the lighthouse whose light failed once, in January 1904.',
@@ -128,15 +128,15 @@ const runs = [
       [
         'The page says that the papers went to the polytechnic of Halvard and warns that they are not in Port Ansel, as is often said. The giver is her niece Ottilie Brandt.',
         'answer',
-        'The polytechnic of Halvard; they were given by her niece, the painter Ottilie Brandt.',
+        'Ottilie Brandt',
       ],
     ],
   },
   {
     id: 'sundrift-rescue-skipper',
     question:
-      'Who was the skipper of the boat that took the passengers off the ferry that ran aground on the Lantern Skerries, and which yard built that boat?',
-    answer: 'Jonas Thale; the Orrin yard in Teal Harbour.',
+      'Who was the skipper of the boat that took the passengers off the ferry that ran aground on the Lantern Skerries?',
+    answer: 'Jonas Thale',
     steps: [
       [
         'I look for the grounding of a ferry on the Lantern Skerries.',
@@ -150,19 +150,19 @@ const runs = [
         'mail boat Pelican skipper 1957',
       ],
       ['I open the page of the boat.', 'visit', 'pelican'],
-      ['To be sure about the builder I check the yard as well.', 'visit', 'yard'],
+      ['To be sure that it is the same Pelican I check the yard that built her.', 'visit', 'yard'],
       [
         'Both pages agree: the Pelican was built in 1929 by the Orrin yard in Teal Harbour, and Jonas Thale was her skipper from 1946 to 1968.',
         'answer',
-        'Jonas Thale; the Orrin yard in Teal Harbour.',
+        'Jonas Thale',
       ],
     ],
   },
   {
     id: 'sundrift-petrel-growth',
     question:
-      'By how many breeding pairs did the Sundrift petrel grow between the count of 1983 and the count of 2016, and who led the work that made this possible?',
-    answer: 'By 930 pairs (from 310 to 1,240); Mira Tolland led the removal of the rats.',
+      'The Sundrift petrel grew by 930 breeding pairs between two counts. Who led the work that made this possible?',
+    answer: 'Mira Tolland',
     steps: [
       ['I need the counts of the petrel.', 'search', 'Sundrift petrel count breeding pairs 1983 2016'],
       ['The species page has the counts.', 'visit', 'petrel'],
@@ -172,11 +172,7 @@ const runs = [
         'removal of rats Lantern Skerries 1991 led by',
       ],
       ['I open the report about the removal.', 'visit', 'rats'],
-      [
-        '1,240 − 310 = 930. The operation of 1991 was led by Mira Tolland.',
-        'answer',
-        'By 930 pairs (from 310 to 1,240); Mira Tolland led the removal of the rats.',
-      ],
+      ['1,240 − 310 = 930. The operation of 1991 was led by Mira Tolland.', 'answer', 'Mira Tolland'],
     ],
   },
   {

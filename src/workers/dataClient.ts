@@ -33,10 +33,19 @@ export interface DataClient extends DataApi {
 export function startDataClient(): DataClient {
   const worker = new Worker(new URL('./data.worker.ts', import.meta.url), { type: 'module', name: 'data' });
   const remote: Remote<DataApi> = wrap<DataApi>(worker);
+  // What is asked before a project is open (a quick click on Start) waits for it.
+  let opened = (): void => undefined;
+  const started = new Promise<void>((resolve) => {
+    opened = resolve;
+  });
   const client: Pick<DataClient, 'start' | 'importSources' | 'cancel' | 'close'> = {
-    start: (onEvents: (events: readonly DataEvent[]) => void, baseUrl: string) =>
-      remote.start(proxy(onEvents), baseUrl),
+    start: async (onEvents: (events: readonly DataEvent[]) => void, baseUrl: string) => {
+      const result = await remote.start(proxy(onEvents), baseUrl);
+      opened();
+      return result;
+    },
     importSources: async (sources) => {
+      await started;
       const ports: MessagePort[] = [];
       const ready: ImportSource[] = [];
       for (const source of sources) {
@@ -58,7 +67,10 @@ export function startDataClient(): DataClient {
     get: (own, name, receiver) =>
       name in own
         ? (Reflect.get(own, name, receiver) as unknown)
-        : (...args: unknown[]) =>
-            (remote as unknown as Record<PropertyKey, (...args: unknown[]) => unknown>)[name]?.(...args),
+        : async (...args: unknown[]) => {
+            await started;
+            const methods = remote as unknown as Record<PropertyKey, (...args: unknown[]) => unknown>;
+            return methods[name]?.(...args);
+          },
   });
 }
