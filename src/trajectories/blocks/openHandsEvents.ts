@@ -23,6 +23,7 @@ export class OpenHandsEvents {
 
   read(event: JsonValue, path: string): void {
     if (!isObject(event)) return;
+    this.takeMetrics(objectField(event, 'llm_metrics'));
     const timestamp = stringField(event, 'timestamp');
     this.builder.timestamp = timestamp ?? undefined;
     const kind = stringField(event, 'kind');
@@ -118,7 +119,11 @@ export class OpenHandsEvents {
     }
     const stats = key === 'stats' ? value : key === 'full_state' ? objectField(value, 'stats') : undefined;
     if (key === 'full_state') this.status = stringField(value, 'execution_status') ?? this.status;
-    const metrics = objectField(objectField(stats, 'usage_to_metrics'), 'default');
+    this.takeMetrics(objectField(objectField(stats, 'usage_to_metrics'), 'default'));
+  }
+
+  /** Metrics are running totals: the last ones count. */
+  private takeMetrics(metrics: JsonObject | null): void {
     const tokens = objectField(metrics, 'accumulated_token_usage');
     if (!metrics) return;
     this.model = stringField(metrics, 'model_name') ?? this.model;
