@@ -54,21 +54,27 @@ function readRun(record: RawRecord): DraftTrajectory {
   });
 }
 
-/** An agent's turn: `Action: Operation` with fenced SQL is a call, `Final Answer:` the answer. */
+/** An agent's turn: `Action: Operation` with fenced SQL (or a shell's `Act: bash`) is a call, `Final Answer:` the answer. */
 function readAgent(builder: StepBuilder, content: string, path: string): AnswerText | null {
   builder.beginTurn();
-  const fence = findFences(content).find((one) => /^(?:sql|mysql)?$/i.test(one.info));
+  const fence = findFences(content).find((one) => /^(?:sql|mysql|bash|sh|shell|python)?$/i.test(one.info));
   const isOperation = fence !== undefined && !/Action:\s*Answer/i.test(content.slice(0, fence.outerStart));
   const prose = trimmedSlice(content, path, 0, isOperation ? fence.outerStart : content.length);
   if (prose) builder.message('assistant', prose);
   if (isOperation) {
-    builder.toolCall(textSlice(content, path, fence.start, fence.end), { name: 'execute_sql' });
+    builder.toolCall(textSlice(content, path, fence.start, fence.end), { name: toolOf(fence.info) });
     return null;
   }
   const mark = content.lastIndexOf('Final Answer:');
   if (mark < 0) return null;
   const text = content.slice(mark + 'Final Answer:'.length).trim();
   return text === '' ? null : { text, at: builder.position(path), via: 'Final Answer:' };
+}
+
+/** Database tasks mark their fences as SQL or not at all, operating-system tasks by their shell. */
+function toolOf(info: string): string {
+  if (/^(?:bash|sh|shell)$/i.test(info)) return 'bash';
+  return /^python$/i.test(info) ? 'python' : 'execute_sql';
 }
 
 /** The question is the last turn of the user before the first action; the first turn explains the rules. */

@@ -245,6 +245,28 @@ export const madeRecords: readonly {
     tables: ['Fairs'],
   },
   {
+    name: 'AgentBench operating-system run',
+    format: 'agentbench',
+    value: {
+      index: 1,
+      output: {
+        status: 'completed',
+        history: [
+          { role: 'user', content: 'What does /etc/motd say?' },
+          { role: 'agent', content: 'Think: look.\n\nAct: bash\n\n```bash\ncat /etc/motd\n```' },
+          { role: 'user', content: 'Welcome to the machine.' },
+          { role: 'agent', content: 'Act: finish\nFinal Answer: Welcome' },
+        ],
+      },
+    },
+    kind: 'swe',
+    task: 'What does /etc/motd say?',
+    answer: 'Welcome',
+    success: null,
+    documents: ['opened /etc/motd'],
+    tables: [],
+  },
+  {
     name: 'BIRD mini-dev predictions',
     format: 'bird-mini-dev',
     value: { '0': 'SELECT name FROM schools\t----- bird -----\tcalifornia_schools' },
