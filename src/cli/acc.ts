@@ -16,6 +16,10 @@ const commands: Readonly<Record<string, Command>> = {
     summary: 'trajectories to long-context question-answer pairs',
     load: () => import('./commands/compile.ts'),
   },
+  export: {
+    summary: "compiled sets in other trainers' formats",
+    load: () => import('./commands/export.ts'),
+  },
 };
 
 function help(): string {
