@@ -12,7 +12,8 @@ import {
   type SearchState,
 } from './search.ts';
 import { resultsByCall } from './sql.ts';
-import { fileDocuments, type SweState } from './swe.ts';
+import type { SweState } from './fileLooks.ts';
+import { fileDocuments } from './swe.ts';
 import { argumentText, classifyCall, PATH_KEYS, type ToolClass } from './toolClass.ts';
 
 /**
