@@ -25,9 +25,21 @@ let engine: Promise<Sqlite3Static> | null = null;
 
 /** The SQLite WASM module, started once a thread; no network, no file system. */
 export function loadSqlite(): Promise<Sqlite3Static> {
-  type Init = (options: { print: () => void; printErr: () => void }) => Promise<Sqlite3Static>;
-  engine ??= (sqlite3InitModule as unknown as Init)({ print: () => {}, printErr: () => {} });
+  engine ??= startSqlite();
   return engine;
+}
+
+async function startSqlite(): Promise<Sqlite3Static> {
+  type Init = (options: { print: () => void; printErr: () => void }) => Promise<Sqlite3Static>;
+  const silent = (): void => {};
+  // SQLite reports failures as results; what it also writes to the console would spoil a command's output.
+  const scope = globalThis as { sqlite3ApiConfig?: object };
+  scope.sqlite3ApiConfig = { log: silent, debug: silent, warn: silent, error: silent };
+  try {
+    return await (sqlite3InitModule as unknown as Init)({ print: silent, printErr: silent });
+  } finally {
+    delete scope.sqlite3ApiConfig;
+  }
 }
 
 /** An in-memory database that queries may only read. Owned by the catalog that opened it. */

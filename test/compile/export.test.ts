@@ -1,0 +1,111 @@
+import { parquetReadObjects } from 'hyparquet';
+import { compressors } from 'hyparquet-compressors';
+import { describe, expect, it } from 'vitest';
+import { openTokenizer } from '../../src/cli/compileTokenizer.ts';
+import { compileTrajectory } from '../../src/compile/compileTrajectory.ts';
+import { estimateCounter } from '../../src/compile/countText.ts';
+import {
+  accRow,
+  exportTargets,
+  openAiRow,
+  promptCompletionRow,
+  shareGptRow,
+  tokenIdsRow,
+} from '../../src/compile/export/formats.ts';
+import { escapeMediaTags } from '../../src/compile/export/mediaTags.ts';
+import { ParquetExport } from '../../src/compile/export/parquet.ts';
+import { trainerConfigs } from '../../src/compile/export/trainerConfigs.ts';
+import { resolveCompileOptions } from '../../src/compile/options.ts';
+import type { CompileOptions, Example } from '../../src/compile/types.ts';
+import { searchRun } from './trajectoryFixture.ts';
+
+function compiled(given: Partial<CompileOptions> = {}): Example {
+  const outcome = compileTrajectory(searchRun(), {
+    options: resolveCompileOptions(given),
+    counter: estimateCounter,
+    catalog: null,
+    sha256Of: () => '',
+  });
+  if ('rejection' in outcome) throw new Error(outcome.rejection.reason);
+  return outcome.example;
+}
+
+const plain = { escapeMedia: false };
+
+describe('rows of other trainers', () => {
+  const example = compiled();
+  it('hold the same two messages', () => {
+    const [user, assistant] = example.messages.map(({ content }) => content);
+    expect(openAiRow(example, plain)).toEqual({
+      messages: [
+        { role: 'user', content: user },
+        { role: 'assistant', content: assistant },
+      ],
+    });
+    expect(shareGptRow(example, plain)['conversations']).toEqual([
+      { from: 'human', value: user },
+      { from: 'gpt', value: assistant },
+    ]);
+    expect(accRow(example, plain)).toMatchObject({
+      ground_truth_answer: 'Stephen King',
+      context_length: '1k',
+    });
+    expect(promptCompletionRow(example, plain)['completion']).toEqual([
+      { role: 'assistant', content: assistant },
+    ]);
+  });
+
+  it('escape media tags only when asked', () => {
+    expect(escapeMediaTags('a <image> b </video> <imagery>')).toBe(
+      'a <\u200dimage> b <\u200d/video> <imagery>',
+    );
+  });
+
+  it('settings set the sequence length for each target', () => {
+    for (const target of exportTargets) {
+      const files = trainerConfigs(target, 'data.jsonl', 4096);
+      expect(files.some((file) => file.text.includes('4096'))).toBe(true);
+      expect(new Set(files.map((file) => file.name)).size).toBe(files.length);
+      const info = files.find((file) => file.name === 'dataset_info.json');
+      if (info) expect(JSON.parse(info.text)).toMatchObject({ acc: { file_name: 'data.jsonl' } });
+    }
+  });
+});
+
+describe('token ids', () => {
+  it('mask everything but what the model writes', async () => {
+    const { tokenizer, template } = await openTokenizer('qwen3');
+    const chat = {
+      render: (messages: Example['messages']) =>
+        template.render(messages.map(({ role, content }) => ({ role, content }))),
+    };
+    const pair = tokenIdsRow(compiled(), plain, tokenizer, chat) as { input_ids: number[]; labels: number[] };
+    const learnt = tokenizer.decode(pair.labels.filter((label) => label !== -100));
+    expect(learnt).toMatch(/^<think>\nThe novel appeared.*<\/think>\n\nStephen King<\|im_end\|>$/s);
+    expect(tokenizer.decode(pair.input_ids)).toBe(chat.render(compiled().messages).text);
+
+    const run = tokenIdsRow(compiled({ control: 'agent-sft' }), plain, tokenizer, chat) as typeof pair;
+    const targets = tokenizer.decode(run.labels.filter((label) => label !== -100));
+    expect(targets).toContain('"name":"visit"');
+    expect(targets).not.toContain('Richard Bachman was the pen name');
+  }, 60_000);
+});
+
+describe('Parquet', () => {
+  it('keeps messages as a list of structs and can be read back', async () => {
+    const example = compiled();
+    const parquet = new ParquetExport(plain);
+    expect(await parquet.add(example)).toBeNull();
+    const bytes = await parquet.finish();
+    const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length) as ArrayBuffer;
+    const [row] = await parquetReadObjects({ file, compressors });
+    expect(row).toMatchObject({
+      id: 'run-1',
+      messages: example.messages,
+      answer: 'Stephen King',
+      evidence: JSON.parse(JSON.stringify(example.evidence)) as unknown,
+      prompt_tokens: BigInt(example.tokens.prompt),
+      flags: example.flags,
+    });
+  });
+});

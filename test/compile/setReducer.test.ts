@@ -1,0 +1,127 @@
+import { describe, expect, it } from 'vitest';
+import { compileTrajectory } from '../../src/compile/compileTrajectory.ts';
+import { estimateCounter } from '../../src/compile/countText.ts';
+import { resolveCompileOptions } from '../../src/compile/options.ts';
+import { mapOrdered } from '../../src/compile/orderedMap.ts';
+import { defaultCuration, ExampleSigner, StreamingCurator } from '../../src/compile/setCurator.ts';
+import { mapOutcome, SetReducer, type SetReport } from '../../src/compile/setReducer.ts';
+import type { CompileOptions, Example } from '../../src/compile/types.ts';
+import type { Trajectory } from '../../src/trajectories/schema.ts';
+import { searchRun } from './trajectoryFixture.ts';
+
+async function reduce(
+  trajectories: readonly Trajectory[],
+  given: Partial<CompileOptions> = {},
+  curation = { ...defaultCuration, dedup: 'none' as 'none' | 'exact' },
+): Promise<{ examples: Example[]; report: SetReport }> {
+  const options = resolveCompileOptions(given);
+  const examples: Example[] = [];
+  const signer = new ExampleSigner(curation, []);
+  const sink = { example: (line: string) => void examples.push(JSON.parse(line) as Example) };
+  const reducer = new SetReducer(options, sink, estimateCounter, new StreamingCurator(curation));
+  const context = { options, counter: estimateCounter, catalog: null, sha256Of: () => '' };
+  for (const trajectory of trajectories) {
+    const outcome = compileTrajectory(trajectory, context);
+    await reducer.add(mapOutcome(outcome, options, null, (example, pieces) => signer.sign(example, pieces)));
+  }
+  return { examples, report: await reducer.finish([]) };
+}
+
+const other = (id: string, fields: Partial<Trajectory> = {}): Trajectory =>
+  searchRun({ id, task: { text: `Question of ${id}?`, at: null, via: 'made' }, ...fields });
+
+describe('the reduce step', () => {
+  it('makes ids unique', async () => {
+    const { examples } = await reduce([other('a'), other('a'), other('b')]);
+    expect(examples.map((example) => example.id)).toEqual(['a', 'a~2', 'b']);
+  });
+
+  it('caps examples per instance in input order', async () => {
+    const { examples, report } = await reduce(
+      ['1', '2', '3'].map((id) => other(id, { instanceId: 'task' })),
+      { perInstanceCap: 2 },
+    );
+    expect(examples.map((example) => example.id)).toEqual(['1', '2']);
+    expect(report.rejections).toMatchObject([{ trajectoryId: '3', stage: 'cap' }]);
+  });
+
+  it('drops exact duplicates, the same ones for every seed and control', async () => {
+    const runs = [
+      other('a'),
+      searchRun({ id: 'b', task: { text: 'question of A?', at: null, via: 'made' } }),
+      other('c'),
+    ];
+    for (const options of [
+      {},
+      { seed: 5 },
+      { distractors: 'none' as const },
+      { control: 'evidence-mask' as const },
+    ]) {
+      const { report } = await reduce(runs, options, { ...defaultCuration, dedup: 'exact' });
+      expect(report.rejections).toMatchObject([{ trajectoryId: 'b', code: 'duplicate' }]);
+    }
+  });
+
+  it('replaces evidence by that of other examples in the random-context control', async () => {
+    const { examples, report } = await reduce(
+      [other('a', { instanceId: 'a' }), other('b', { instanceId: 'b' })],
+      {
+        control: 'random-context',
+      },
+    );
+    expect(examples.map((example) => [example.id, example.control])).toEqual([
+      ['a', 'random-context'],
+      ['b', 'random-context'],
+    ]);
+    for (const example of examples) {
+      const content = example.messages[0]!.content;
+      expect(content).toContain(example.question);
+      for (const piece of example.evidence)
+        expect(content.slice(piece.start, piece.end).length).toBeGreaterThan(0);
+      expect(example.evidence.every((piece) => piece.role === 'distractor')).toBe(true);
+    }
+    expect(report.rejections).toEqual([]);
+    expect((await reduce([other('a')], { control: 'random-context' })).report.rejections[0]!.code).toBe(
+      'no-foreign-evidence',
+    );
+  });
+
+  it('matches the agent-SFT arm by processed tokens and says what is lacking', async () => {
+    const runs = ['1', '2', '3', '4'].map((id) => other(id));
+    const { report } = await reduce(runs, { control: 'agent-sft', match: 'processed' });
+    const [acc, sft] = report.ledger;
+    expect(sft!.processedTokens).toBeLessThanOrEqual(acc!.processedTokens);
+    expect(sft!.epochsToMatch).toBeCloseTo(acc!.processedTokens / sft!.processedTokens, 3);
+  });
+});
+
+describe('mapOrdered', () => {
+  it('reduces in order whatever order the units finish in, with bounded work in flight', async () => {
+    const done: number[] = [];
+    let running = 0;
+    let most = 0;
+    await mapOrdered(
+      [5, 1, 4, 2, 3, 0],
+      async (unit) => {
+        most = Math.max(most, ++running);
+        await new Promise((resolve) => setTimeout(resolve, unit));
+        running--;
+        return unit;
+      },
+      (unit) => void done.push(unit),
+      3,
+    );
+    expect(done).toEqual([5, 1, 4, 2, 3, 0]);
+    expect(most).toBeLessThanOrEqual(3);
+  });
+
+  it('throws the first failure', async () => {
+    const failing = mapOrdered(
+      [1, 2],
+      (unit) => Promise.reject(new Error(`unit ${unit}`)),
+      () => {},
+      2,
+    );
+    await expect(failing).rejects.toThrow('unit 1');
+  });
+});
