@@ -76,16 +76,15 @@ MOE = {
 YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32, "attention_factor": None}
 
 
-def draw(generator, shape, fan_in, gain=1.6):
-    return torch.randn(shape, generator=generator, dtype=torch.float64) * (gain / math.sqrt(fan_in))
+def make_weights(config, seed, gain=1.6, embedding=0.5):
+    """Weights large enough that logits spread over some units, so that greedy choices have margins."""
+    def draw(generator, shape, fan_in, scale=gain):
+        return torch.randn(shape, generator=generator, dtype=torch.float64) * (scale / math.sqrt(fan_in))
 
-
-def make_weights(config, seed):
-    """Weights large enough that logits spread over several units, so that greedy choices have margins."""
     g = torch.Generator().manual_seed(seed)
     c, d = config["hidden_size"], config["head_dim"]
     heads, kv = config["num_attention_heads"], config["num_key_value_heads"]
-    w = {"model.embed_tokens.weight": draw(g, (config["vocab_size"], c), 1, 0.5)}
+    w = {"model.embed_tokens.weight": draw(g, (config["vocab_size"], c), 1, embedding)}
 
     def norm(name, size):
         w[name] = 1 + 0.2 * torch.randn(size, generator=g, dtype=torch.float64)
@@ -268,7 +267,7 @@ def write_results(variant, model_name, overrides, config, weights, packed=False)
 
 def main():
     os.makedirs(RESULTS, exist_ok=True)
-    dense = {key: t.to(torch.float32).to(torch.float64) for key, t in make_weights(DENSE, 11).items()}
+    dense = {key: t.to(torch.float32).to(torch.float64) for key, t in make_weights(DENSE, 11, 1.5, 0.25).items()}
     moe = {key: t.to(torch.bfloat16).to(torch.float64) for key, t in make_weights(MOE, 25).items()}
     write_checkpoint("tiny-dense", DENSE, dense, torch.float32, 1)
     write_checkpoint("tiny-moe", MOE, moe, torch.bfloat16, 2)
