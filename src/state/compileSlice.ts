@@ -1,12 +1,15 @@
 import type { CompileOptions } from '../compile/types.ts';
+import type { JsonValue } from '../core/json.ts';
 import type {
   CompiledSet,
   CompilePreview,
   CompileRequest,
   Failure,
+  ImportedFile,
   RejectionSummary,
   TokenizerChoice,
 } from '../workers/dataApi.ts';
+import { readForm } from './settings.ts';
 import type { Loadable, SliceCreator } from './slice.ts';
 
 /** The compile form, its preview, and the compiled sets of the project. */
@@ -25,7 +28,10 @@ export interface CompileSlice {
   readonly currentSetId: string | null;
   readonly rejections: Readonly<Record<string, RejectionSummary>>;
 
-  readonly receiveDefaults: (options: CompileOptions) => void;
+  /** Takes over the form as the project remembers it, or the defaults. */
+  readonly receiveDefaults: (options: CompileOptions, settings: JsonValue | null) => void;
+  /** Databases and benchmarks among newly read files are used without asking; the form shows them. */
+  readonly receiveFiles: (files: readonly ImportedFile[]) => void;
   readonly receiveSets: (sets: readonly CompiledSet[]) => void;
   readonly setOptions: (changes: Partial<CompileOptions>) => void;
   readonly setTokenizer: (id: string) => void;
@@ -80,10 +86,42 @@ export const createCompileSlice: SliceCreator<CompileSlice> = ({ set, get, app, 
     return { type: 'all' };
   };
 
+  /** Files that were offered to the form once; a reader's choice against one is kept. */
+  const known = new Set<string>();
+
   return {
     ...initialCompileState,
-    receiveDefaults: (options) => {
-      if (!get().options) set({ options });
+    receiveDefaults: (options, settings) => {
+      const form = readForm(settings);
+      known.clear();
+      set({
+        options: { ...options, ...form?.options },
+        tokenizerId: form?.tokenizerId ?? initialCompileState.tokenizerId,
+        databaseFileIds: [],
+        benchmarkFileIds: [],
+        preview: { trajectoryId: null, status: 'idle' },
+      });
+    },
+    receiveFiles: (files) => {
+      const present = new Set(files.map((file) => file.id));
+      const fresh = (wanted: (file: ImportedFile) => boolean, use: string): number[] =>
+        files.flatMap((file) => {
+          const key = `${use}/${file.id}`;
+          if (file.phase !== 'done' || !wanted(file) || known.has(key)) return [];
+          known.add(key);
+          return [file.id];
+        });
+      const databases = fresh((file) => file.databases.length > 0, 'database');
+      const benchmarks = fresh((file) => file.role === 'benchmark', 'benchmark');
+      const { databaseFileIds, benchmarkFileIds } = get();
+      const keep = (ids: readonly number[], more: readonly number[]): readonly number[] =>
+        more.length === 0 && ids.every((id) => present.has(id))
+          ? ids
+          : [...ids.filter((id) => present.has(id)), ...more];
+      set({
+        databaseFileIds: keep(databaseFileIds, databases),
+        benchmarkFileIds: keep(benchmarkFileIds, benchmarks),
+      });
     },
     receiveSets: (sets) =>
       set(({ currentSetId }) => ({

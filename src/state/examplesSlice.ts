@@ -209,7 +209,7 @@ export const createExamplesSlice: SliceCreator<ExamplesSlice> = ({ set, get, app
       const { setId } = get();
       if (setId === null) return;
       if (get().opened.id !== id) set({ opened: { id, status: 'loading' }, tokens: null });
-      const result = await data.readExample(setId, id);
+      const result = await data.readExample(setId, id, { filter: get().filter, sort: get().sort });
       if (get().opened.id !== id) return;
       if (!result.ok) {
         const { code, message, advice } = result;

@@ -103,6 +103,8 @@ export const createProjectSlice: SliceCreator<ProjectSlice> = ({ set, get, app, 
     },
     importSources: async (sources) => {
       if (sources.length === 0) return null;
+      // Only the page may ask, and only now has it something worth keeping.
+      void navigator.storage?.persist?.().catch(() => undefined);
       const started = await data.importSources(sources);
       if (!started.ok) {
         report(started);

@@ -62,7 +62,8 @@ export function createAppStore(data: DataApi): AppStore {
       receiveOpened: (opened) => {
         const { project, trajectories, compile, examples } = get();
         project.receiveOpened(opened);
-        compile.receiveDefaults(opened.defaultOptions);
+        compile.receiveDefaults(opened.defaultOptions, opened.settings);
+        compile.receiveFiles(opened.files);
         compile.receiveSets(opened.sets);
         examples.chooseSet(get().compile.currentSetId);
         trajectories.clearSelection();
@@ -73,8 +74,10 @@ export function createAppStore(data: DataApi): AppStore {
         const jobs = events.flatMap((event) => (event.type === 'job' ? [event.job] : []));
         if (jobs.length > 0) get().jobs.receive(jobs);
         for (const event of events) {
-          if (event.type === 'files') get().project.receiveFiles(event.files);
-          else if (event.type === 'trajectories') {
+          if (event.type === 'files') {
+            get().project.receiveFiles(event.files);
+            get().compile.receiveFiles(event.files);
+          } else if (event.type === 'trajectories') {
             get().trajectories.receiveIndex(event.count, event.revision);
           } else if (event.type === 'sets') {
             get().compile.receiveSets(event.sets);

@@ -1,5 +1,6 @@
+import type { CurationOptions } from '../compile/setCurator.ts';
 import type { CompileOptions, EvidenceSource, Rejection } from '../compile/types.ts';
-import type { DataApi, RejectionQuery, SourceLocation } from '../workers/dataApi.ts';
+import type { CompileRequest, DataApi, RejectionQuery, SourceLocation } from '../workers/dataApi.ts';
 
 /** How the page looks and what of the frame is open. Small, serialisable, no data of the user's files. */
 export type ThemeChoice = 'system' | 'light' | 'dark';
@@ -35,6 +36,10 @@ export interface UiState {
   /** Compile options before and after the present ones, for undo. */
   readonly optionsPast: readonly CompileOptions[];
   readonly optionsFuture: readonly CompileOptions[];
+  /** Rules over the whole set. */
+  readonly curation: CurationOptions;
+  /** Files already offered as databases or benchmarks: new ones are ticked once, then the reader decides. */
+  readonly offeredFileIds: readonly number[];
 }
 
 export interface UiActions {
@@ -56,6 +61,10 @@ export interface UiActions {
   /** Takes a step back (or forth again) from the present options; null when there is none. */
   readonly undoOptions: (present: CompileOptions) => CompileOptions | null;
   readonly redoOptions: (present: CompileOptions) => CompileOptions | null;
+  readonly setCuration: (changes: Partial<CurationOptions>) => void;
+  readonly setOfferedFiles: (ids: readonly number[]) => void;
+  /** Starts compiling; resolves to the new set's id, or null after a shown failure. */
+  readonly startCompile: (request: CompileRequest) => Promise<string | null>;
 
   /** Where in its trajectory a piece stands; null when its record no longer shows it. */
   readonly locate: (trajectoryId: string, source: EvidenceSource) => Promise<SourceLocation | null>;
@@ -82,6 +91,9 @@ export const initialUiState: UiState = {
   toasts: [],
   optionsPast: [],
   optionsFuture: [],
+  // As the command line does without options.
+  curation: { dedup: 'exact', threshold: 0.8, evalShare: 0 },
+  offeredFileIds: [],
 };
 
 /** The part that survives a reload. */
@@ -163,6 +175,14 @@ export function createUiSlice(
       if (!next) return null;
       set({ optionsPast: [...optionsPast, present], optionsFuture: rest });
       return next;
+    },
+    setCuration: (changes) => set(({ curation }) => ({ curation: { ...curation, ...changes } })),
+    setOfferedFiles: (offeredFileIds) => set({ offeredFileIds }),
+    startCompile: async (request) => {
+      const started = await data.startCompile(request);
+      if (started.ok) return started.value.setId;
+      get().notify('error', started.message, started.advice ?? undefined);
+      return null;
     },
     locate: async (trajectoryId, source) => {
       const result = await data.locateSource(trajectoryId, source);

@@ -44,6 +44,32 @@ function DocumentChips({ documents }: { documents: readonly DocumentSeen[] }) {
   );
 }
 
+/** Arguments with texts as they are meant, not as JSON escapes them. Null where the raw text reads as well. */
+function argumentsOf(step: Step): readonly (readonly [name: string, value: string])[] | null {
+  if (step.type !== 'toolCall' || step.arguments === null) return null;
+  const entries = Object.entries(step.arguments);
+  if (entries.length === 0) return null;
+  return entries.map(([name, value]) => [
+    name,
+    typeof value === 'string' ? value : JSON.stringify(value, null, 2),
+  ]);
+}
+
+function Arguments({ entries }: { entries: readonly (readonly [string, string])[] }) {
+  return (
+    <dl className="step-arguments">
+      {entries.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>
+            <pre>{value}</pre>
+          </dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
 interface StepBlockProps {
   readonly step: Step;
   /** The text that is shown: cut, whole, or fetched. */
@@ -71,6 +97,7 @@ export const StepBlock = memo(function StepBlock({
 }: StepBlockProps) {
   const chunks = useMemo(() => chunkText(text), [text]);
   const hidden = fullLength - text.length;
+  const entries = hidden > 0 ? null : argumentsOf(step);
   const isWholeDocument = documents.some(
     (document) => document.span.end - document.span.start > 0.8 * fullLength && fullLength > 0,
   );
@@ -118,17 +145,21 @@ export const StepBlock = memo(function StepBlock({
         </span>
       </summary>
       <DocumentChips documents={documents} />
-      <pre className="step-text" data-step-text={step.index}>
-        {chunks.map((chunk) => (
-          <span
-            key={chunk.start}
-            data-start={chunk.start}
-            className={chunks.length > 1 ? 'step-chunk' : undefined}
-          >
-            {text.slice(chunk.start, chunk.end)}
-          </span>
-        ))}
-      </pre>
+      {entries ? (
+        <Arguments entries={entries} />
+      ) : (
+        <pre className="step-text" data-step-text={step.index}>
+          {chunks.map((chunk) => (
+            <span
+              key={chunk.start}
+              data-start={chunk.start}
+              className={chunks.length > 1 ? 'step-chunk' : undefined}
+            >
+              {text.slice(chunk.start, chunk.end)}
+            </span>
+          ))}
+        </pre>
+      )}
       {hidden > 0 ? (
         <button type="button" className="step-more" onClick={() => onShowAll(step.index)}>
           Show {formatBytes(hidden)} more

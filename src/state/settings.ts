@@ -1,0 +1,83 @@
+import type { CompileOptions } from '../compile/types.ts';
+import { isObject, type JsonValue } from '../core/json.ts';
+import type { AppStore } from './store.ts';
+import { persistedUi, projectorScales, type PersistedUi } from './uiSlice.ts';
+
+/** Settings of the page for all projects, in localStorage; version 1. */
+const storageKey = 'acc-workbench/ui/1';
+/** What a project remembers of the compile form; version 1. */
+interface StoredForm {
+  readonly version: 1;
+  readonly options: CompileOptions;
+  readonly tokenizerId: string;
+}
+const saveDelayMs = 300;
+
+/** The part of `localStorage` used here; a stand-in in tests. */
+export interface SettingsStorage {
+  getItem(key: string): string | null;
+  setItem(key: string, value: string): void;
+}
+
+/** Reads stored settings; what is missing or of another type keeps its default. */
+export function readUiSettings(json: string | null, defaults: PersistedUi): PersistedUi {
+  let value: unknown;
+  try {
+    value = JSON.parse(json ?? 'null');
+  } catch {
+    return defaults;
+  }
+  if (!isObject(value)) return defaults;
+  const { theme, density, projectorScale, inspectorWidth } = value;
+  const flag = (name: 'letterKeys' | 'inspectorOpen' | 'qaSideBySide'): boolean => {
+    const stored = value[name];
+    return typeof stored === 'boolean' ? stored : defaults[name];
+  };
+  return {
+    theme: theme === 'light' || theme === 'dark' || theme === 'system' ? theme : defaults.theme,
+    density: density === 'compact' || density === 'comfortable' ? density : defaults.density,
+    projectorScale: projectorScales.find((scale) => scale === projectorScale) ?? defaults.projectorScale,
+    letterKeys: flag('letterKeys'),
+    inspectorOpen: flag('inspectorOpen'),
+    inspectorWidth: typeof inspectorWidth === 'number' ? inspectorWidth : defaults.inspectorWidth,
+    qaSideBySide: flag('qaSideBySide'),
+  };
+}
+
+/** Takes over the look of the page as it was left, and keeps it from then on. Without storage nothing is kept. */
+export function syncUiSettings(store: AppStore, storage: SettingsStorage | null): () => void {
+  if (!storage) return () => undefined;
+  const { ui } = store.getState();
+  const stored = readUiSettings(storage.getItem(storageKey), persistedUi(ui));
+  store.setState(({ ui: slice }) => ({ ui: { ...slice, ...stored } }));
+  return store.subscribe((state, before) => {
+    const now = JSON.stringify(persistedUi(state.ui));
+    if (now === JSON.stringify(persistedUi(before.ui))) return;
+    try {
+      storage.setItem(storageKey, now);
+    } catch {
+      // Full or forbidden: the look is then not kept.
+    }
+  });
+}
+
+/** The compile form as a project remembers it; null when it is of another version. */
+export function readForm(settings: JsonValue | null): StoredForm | null {
+  if (!isObject(settings) || settings['version'] !== 1 || !isObject(settings['options'])) return null;
+  return settings as unknown as StoredForm;
+}
+
+/** Keeps the compile form with the project, shortly after each change. */
+export function syncForm(store: AppStore, save: (settings: JsonValue) => Promise<void>): () => void {
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  return store.subscribe((state, before) => {
+    const { options, tokenizerId } = state.compile;
+    const isSame = options === before.compile.options && tokenizerId === before.compile.tokenizerId;
+    if (isSame || !options || before.compile.options === null) return;
+    if (timer !== null) clearTimeout(timer);
+    timer = setTimeout(() => {
+      const form: StoredForm = { version: 1, options, tokenizerId };
+      void save(form as unknown as JsonValue);
+    }, saveDelayMs);
+  });
+}
