@@ -262,6 +262,8 @@ export function Chart({
           </span>
         ))}
         {controls}
+      </div>
+      <div className="chart-foot">
         <span className="chart-origin">{footer}</span>
         <div className="chart-tools" role="group" aria-label="Chart as">
           <button type="button" aria-pressed={asTable} onClick={() => setAsTable(!asTable)}>

@@ -39,7 +39,16 @@ function useSlot(): InspectorSlot {
  * A panel in the inspector on the right: what is selected, where it comes from, what a number means.
  * Rendered there while the calling view is mounted.
  */
-export function InspectorPanel({ title, children }: { title: ReactNode; children: ReactNode }) {
+export function InspectorPanel({
+  title,
+  first = false,
+  children,
+}: {
+  title: ReactNode;
+  /** Stands above panels that were there before it. */
+  first?: boolean;
+  children: ReactNode;
+}) {
   const { element, count } = useSlot();
   useEffect(() => {
     count(1);
@@ -49,7 +58,7 @@ export function InspectorPanel({ title, children }: { title: ReactNode; children
   }, []);
   if (!element) return null;
   return createPortal(
-    <section className="app-inspector-panel">
+    <section className="app-inspector-panel" data-first={first || undefined}>
       <h2>{title}</h2>
       {children}
     </section>,

@@ -128,7 +128,8 @@ export function useCommandKeys(letterKeys: boolean): void {
       const typing = isTyping(event.target);
       const isCharacter = isCharacterChord(chord);
       if (isCharacter && (typing || !letterKeys)) return sequence.clear();
-      if (typing && !chord.startsWith('mod+')) return;
+      // Fields keep their own undo, copy and cursor keys.
+      if (typing && chord !== 'mod+k' && chord !== 'mod+enter') return;
       // Space and Enter belong to the focused control; menus and dialogs keep their keys.
       const inLayer =
         event.target instanceof Element && event.target.closest('[role=menu],[role=listbox],[role=dialog]');

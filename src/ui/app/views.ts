@@ -1,6 +1,7 @@
 import { lazy, type ComponentType, type LazyExoticComponent } from 'react';
 import type { View } from '../../state/route.ts';
 import type { AppState } from '../../state/store.ts';
+import { changedOptions } from '../views/compile/useCompileOptions.ts';
 
 /** Groups of the navigation, by the question asked. A group without views is not shown. */
 export const viewGroups = [
@@ -63,7 +64,13 @@ export const viewRegistry: readonly ViewDefinition[] = [
       label: 'Compile',
       hint: 'Choose the recipe, preview one item, compile all',
       key: 'c',
-      status: ({ compile }) => compile.sets.find(({ id }) => id === compile.currentSetId)?.stale ?? null,
+      status: (state) => {
+        const { sets, currentSetId } = state.compile;
+        const stale = sets.find(({ id }) => id === currentSetId)?.stale;
+        if (stale) return stale;
+        const changed = changedOptions(state);
+        return changed === '' ? null : `the recipe has changed since: ${changed}`;
+      },
     },
     () => import('../views/compile/CompileView.tsx'),
   ),

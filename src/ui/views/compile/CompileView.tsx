@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'react';
-import { useApp } from '../../../state/useApp.ts';
+import { useApp, useAppStore } from '../../../state/useApp.ts';
 import { useCommands } from '../../app/commands.ts';
 import { jobShare } from '../../app/JobTray.tsx';
 import { Button, IconButton } from '../../widgets/Button.tsx';
@@ -9,7 +9,7 @@ import { Callout, EmptyState, ProgressBar, Skeleton } from '../../widgets/States
 import { Preview } from './Preview.tsx';
 import { Recipe } from './Recipe.tsx';
 import { Results } from './Results.tsx';
-import { changedOptions, useOptionChanges } from './useCompileOptions.ts';
+import { changedOptions, requestOf, useOfferedFiles, useOptionChanges } from './useCompileOptions.ts';
 import '../qa/qa.css';
 import './compile.css';
 
@@ -47,7 +47,9 @@ export default function CompileView() {
   const options = useApp((state) => state.compile.options);
   const scope = useApp((state) => state.compile.scope);
   const setScope = useApp((state) => state.compile.setScope);
-  const start = useApp((state) => state.compile.start);
+  const store = useAppStore();
+  const chooseSet = useApp((state) => state.compile.chooseSet);
+  const startCompile = useApp((state) => state.ui.startCompile);
   const loadTokenizers = useApp((state) => state.compile.loadTokenizers);
   const files = useApp((state) => state.project.files);
   const set = useApp(({ compile }) => compile.sets.find(({ id }) => id === compile.currentSetId) ?? null);
@@ -55,9 +57,10 @@ export default function CompileView() {
     (state) => state.jobs.list.find((each) => each.kind === 'compile' && each.phase === 'running') ?? null,
   );
   const cancel = useApp((state) => state.jobs.cancel);
-  const changed = useApp(changedOptions);
+  const changed = useApp((state) => changedOptions(state));
   const { change, undo, redo, canUndo, canRedo } = useOptionChanges();
   const [starting, setStarting] = useState(false);
+  useOfferedFiles();
 
   // An imported tokenizer.json becomes a choice.
   useEffect(() => {
@@ -65,9 +68,12 @@ export default function CompileView() {
   }, [loadTokenizers, files]);
 
   const compile = async (): Promise<void> => {
+    const request = requestOf(store.getState());
+    if (!request) return;
     setStarting(true);
     try {
-      await start();
+      const setId = await startCompile(request);
+      if (setId !== null) chooseSet(setId);
     } finally {
       setStarting(false);
     }

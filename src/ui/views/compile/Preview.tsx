@@ -72,6 +72,7 @@ function PreviewedExample({ example, budget }: { example: Example; budget: numbe
                   hoveredPiece={hovered}
                   find={null}
                   mask="none"
+                  gutter={false}
                   monospace={example.kind === 'swe' || example.kind === 'sql'}
                   onHover={setHovered}
                   onPick={(piece) => setSelected(piece)}

@@ -1,3 +1,4 @@
+import type { CurationOptions } from '../../../compile/setCurator.ts';
 import type { CompileOptions, EvidenceMaskOptions } from '../../../compile/types.ts';
 import { useApp } from '../../../state/useApp.ts';
 import { Disclosure } from '../../widgets/Disclosure.tsx';
@@ -373,24 +374,63 @@ function Control({ options, change }: RecipeProps) {
   );
 }
 
+const dedupRules: readonly SelectOption<CurationOptions['dedup']>[] = [
+  { value: 'exact', label: 'Equal', hint: 'Question and context equal but for case, spaces, punctuation' },
+  { value: 'near', label: 'Nearly equal', hint: 'Question and context nearly the same (MinHash)' },
+  { value: 'question', label: 'Same question', hint: 'Nearly the same question, whatever the context' },
+  { value: 'none', label: 'Keep all' },
+];
+
 function Curation({ options, change }: RecipeProps) {
   const benchmarks = useApp((state) => state.compile.benchmarkFileIds);
   const setBenchmarks = useApp((state) => state.compile.setBenchmarks);
+  const curation = useApp((state) => state.ui.curation);
+  const setCuration = useApp((state) => state.ui.setCuration);
   const refused = options.excludeFlags ?? [];
+  const isApproximate = curation.dedup === 'near' || curation.dedup === 'question';
+  const summary = [
+    curation.dedup === 'none' ? 'duplicates kept' : 'duplicates removed',
+    ...(benchmarks.length > 0 ? [`${benchmarks.length} benchmark files`] : []),
+    ...(curation.evalShare > 0 ? [`${formatShare(curation.evalShare)} held out`] : []),
+  ];
   return (
-    <Disclosure
-      title="Curation"
-      summary={
-        benchmarks.length === 0 && refused.length === 0
-          ? 'duplicates removed'
-          : `${benchmarks.length} benchmark files, ${refused.length} flags refused`
-      }
-    >
-      <p className="w-hint">
-        Exact and near duplicates of questions and contexts are removed. Examples that share a 13-word run
-        with a benchmark file are rejected as contaminated.
-      </p>
-      <Field label="Benchmark files">
+    <Disclosure title="Curation" summary={summary.join(', ')}>
+      <Field label="Remove examples that are" inline>
+        <Select
+          label="Duplicates to remove"
+          value={curation.dedup}
+          options={dedupRules}
+          onChange={(dedup) => setCuration({ dedup })}
+        />
+      </Field>
+      {isApproximate ? (
+        <Field label="From a similarity of" explain="Share of common word runs (Jaccard).">
+          <Slider
+            label="Similarity from which texts are near duplicates"
+            value={curation.threshold}
+            min={0.5}
+            max={1}
+            step={0.05}
+            format={(value) => value.toFixed(2)}
+            onChange={(threshold) => setCuration({ threshold: Number(threshold) })}
+          />
+        </Field>
+      ) : null}
+      <Field label="Held out for evaluation" explain="Split by source: no document stands on both sides.">
+        <Slider
+          label="Share held out for evaluation"
+          value={curation.evalShare}
+          min={0}
+          max={0.5}
+          step={0.05}
+          format={formatShare}
+          onChange={(evalShare) => setCuration({ evalShare: Number(evalShare) })}
+        />
+      </Field>
+      <Field
+        label="Benchmark files"
+        explain="Examples that share a run of 13 words with one are rejected as contaminated."
+      >
         <AttachedFiles
           fileRole="benchmark"
           chosen={benchmarks}

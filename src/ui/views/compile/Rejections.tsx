@@ -94,7 +94,7 @@ export function Rejections({
                   {rejection.reason}
                 </td>
                 <td className="faint mono">
-                  {rejection.file}, record {formatCount(rejection.record + 1)}
+                  {rejection.file}, record {rejection.record}
                 </td>
               </tr>
             ))}

@@ -45,6 +45,8 @@ interface ContextTextProps {
   readonly find: FindState | null;
   readonly mask: 'none' | 'acc' | 'agent-sft';
   readonly monospace: boolean;
+  /** Room for token numbers at the side. */
+  readonly gutter?: boolean;
   readonly onHover: (piece: number) => void;
   /** A click: the piece under it (-1 beside pieces) and the character. */
   readonly onPick: (piece: number, offset: number) => void;
@@ -52,15 +54,16 @@ interface ContextTextProps {
   readonly onViewport: (start: number, end: number) => void;
 }
 
-/** `p3 · gold · title · turn 12 · 2,114 tokens`, written above a piece. */
-export function pieceLabel(piece: DocumentPiece): string {
-  const { id, role, title, source, tokens, masked, alsoAt } = piece.evidence;
+/** `p3 · gold · title · turn 12 · 2,114 tokens`, written above a piece. Turns count from 0, as in the data. */
+export function pieceLabel(piece: DocumentPiece, counted: ExampleTokens | null): string {
+  const { id, role, title, source, masked, alsoAt } = piece.evidence;
+  const range = counted?.pieces.find((each) => each.id === id);
   return [
     id,
     role,
     title,
-    source.rendering === 'table' ? 'table from the database' : `turn ${source.turn + 1}`,
-    ...(tokens === undefined ? [] : [`${formatCount(tokens)} tokens`]),
+    source.rendering === 'table' ? 'table from the database' : `turn ${source.turn}`,
+    ...(range ? [`${formatCount(range.end - range.start)} tokens`] : []),
     ...(alsoAt && alsoAt.length > 0 ? [`also seen ${alsoAt.length}×`] : []),
     ...(masked && masked.length > 0 ? ['masked'] : []),
   ].join(' · ');
@@ -95,7 +98,7 @@ const BlockList = memo(function BlockList({ document, blocks, tokens, columns }:
   return blocks.map((block, index) => {
     const piece = pieces[block.piece];
     const part = parts[block.part];
-    const label = block.opensPiece && piece ? pieceLabel(piece) : undefined;
+    const label = block.opensPiece && piece ? pieceLabel(piece, tokens) : undefined;
     const partLabel = isDialogue && block.opensPart && part ? part.role : undefined;
     const lines = estimateLines(text, block, columns) + (label ? 2 : 0);
     return (
@@ -153,6 +156,7 @@ export function ContextText({
   find,
   mask,
   monospace,
+  gutter = true,
   onHover,
   onPick,
   onViewport,
@@ -333,7 +337,10 @@ export function ContextText({
       onPointerLeave={() => onHover(-1)}
       onCopy={copy}
     >
-      <div className={`qa-text ${monospace ? 'qa-text-mono' : ''}`} ref={body}>
+      <div
+        className={`qa-text ${monospace ? 'qa-text-mono' : ''} ${gutter ? '' : 'qa-text-bare'}`}
+        ref={body}
+      >
         {list}
       </div>
     </div>

@@ -23,7 +23,7 @@ function Place({ source }: { source: EvidenceSource }) {
     <span className="qa-place">
       <span className="mono">{source.file}</span>
       <span className="faint">
-        {source.rendering === 'table' ? 'table' : `record ${source.record + 1}`}{' '}
+        {source.rendering === 'table' ? 'table' : `record ${source.record}`}{' '}
         <span className="mono">{source.path || '(whole record)'}</span>
         {source.start === undefined || source.end === undefined
           ? ''
@@ -51,9 +51,10 @@ export function PieceInspector({
   const { evidence } = piece;
   const { source } = evidence;
   const range = tokens?.pieces.find(({ id }) => id === evidence.id);
-  const tokenCount = range ? range.end - range.start : evidence.tokens;
+  const tokenCount = range ? range.end - range.start : undefined;
   return (
     <InspectorPanel
+      first
       title={
         <span className="qa-piece-title">
           <span className="mono">{evidence.id}</span> <RoleMark role={evidence.role} />
@@ -65,9 +66,7 @@ export function PieceInspector({
       <p className="qa-piece-name">{evidence.title}</p>
       <dl className="qa-facts">
         <Fact name="Turn">
-          {source.rendering === 'table'
-            ? `first queried in turn ${source.turn + 1}`
-            : `turn ${source.turn + 1}`}
+          {source.rendering === 'table' ? `first queried in turn ${source.turn}` : `turn ${source.turn}`}
         </Fact>
         <Fact name="Tokens">
           <span className="num">
@@ -96,7 +95,7 @@ export function PieceInspector({
               {evidence.alsoAt.map((other, index) => (
                 <li key={index}>
                   <button type="button" className="qa-link" onClick={() => onOpenTurn(other)}>
-                    turn {other.turn + 1}
+                    turn {other.turn}
                   </button>{' '}
                   <span className="faint mono">{other.path}</span>
                 </li>
@@ -155,7 +154,7 @@ export function ExampleInspector({
               {example.source.trajectoryId}
             </button>
             <span className="faint">
-              {example.source.format}, {example.source.file}, record {example.source.record + 1}
+              {example.source.format}, {example.source.file}, record {example.source.record}
             </span>
           </span>
         </Fact>

@@ -239,7 +239,7 @@ export function ProvenanceStrip({
       </div>
       <div className="qa-strip-legend">
         <span className="truncate qa-strip-now" aria-live="polite">
-          {shown ? pieceLabel(shown) : `0 … ${formatCount(total)} ${unit}`}
+          {shown ? pieceLabel(shown, tokens) : `0 … ${formatCount(total)} ${unit}`}
         </span>
         <span className="w-role">
           <span className="w-role-swatch w-role-gold" aria-hidden="true" />

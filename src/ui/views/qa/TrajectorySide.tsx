@@ -124,7 +124,7 @@ export function TrajectorySide({
           >
             <header>
               <button type="button" className="qa-link num" onClick={() => onOpenStep(step.index)}>
-                {step.turn < 0 ? 'start' : `turn ${step.turn + 1}`}
+                {step.turn < 0 ? 'start' : `turn ${step.turn}`}
               </button>
               <span className="qa-step-name">{stepName(step)}</span>
               {showSftMask ? (
