@@ -32,12 +32,24 @@ export function gatherSwe(trajectory: Trajectory, form: SweAnswerForm): GatherRe
     return refuse('evidence', 'no-files', 'no file content was found in the tool results');
   }
   let refusal: GatherResult | null = null;
+  let best: PatchEvidence | null = null;
   for (const candidate of candidates) {
-    const result = gatherForPatch(candidate, groups, form);
-    if (result.ok) return result;
-    refusal ??= result;
+    const found = gatherForPatch(candidate, groups, form);
+    if (!found.result.ok) refusal ??= found.result;
+    // Earlier candidates are preferred; a later one must show more of the lines that it changes.
+    else if (!best || found.share > best.share) best = found;
   }
-  return refusal!;
+  return best?.result ?? refusal!;
+}
+
+interface PatchEvidence {
+  readonly result: GatherResult;
+  /** Share of the lines its hunks expect that the run shows, 0 … 1. */
+  readonly share: number;
+}
+
+function refused(code: string, reason: string): PatchEvidence {
+  return { result: refuse('evidence', code, reason), share: 0 };
 }
 
 interface PatchCandidate {
@@ -55,7 +67,8 @@ function patchCandidates(trajectory: Trajectory): PatchCandidate[] {
       candidates.push({ text: trimPatch(text), files, origin, flags });
   };
   const truth = trajectory.groundTruth;
-  if (truth?.form === 'patch') for (const value of truth.values) add(value, `gold patch (${truth.via})`, []);
+  if (truth?.form === 'patch')
+    for (const value of truth.values) add(value, `the gold patch (${truth.via})`, []);
   if (trajectory.patch) add(trajectory.patch.text, `the agent's patch (${trajectory.patch.via})`, []);
   if (candidates.length === 0) {
     const edits = patchFromEdits(trajectory);
@@ -73,14 +86,10 @@ function gatherForPatch(
   patch: PatchCandidate,
   groups: ReadonlyMap<string, readonly Look[]>,
   form: SweAnswerForm,
-): GatherResult {
+): PatchEvidence {
   const changed = patch.files.filter((file) => file.oldPath !== null);
   if (changed.length === 0) {
-    return refuse(
-      'evidence',
-      'only-new-files',
-      `${patch.origin} only adds files, so no opened file is evidence for it`,
-    );
+    return refused('only-new-files', `${patch.origin} only adds files, so no opened file is evidence for it`);
   }
   const gold: ContextDocument[] = [];
   const distractors: ContextDocument[] = [];
@@ -103,16 +112,14 @@ function gatherForPatch(
   }
   const unseen = changed.filter((file) => !found.has(file));
   if (unseen.length > 0) {
-    return refuse(
-      'evidence',
+    return refused(
       'patched-file-not-opened',
       `${patch.origin} changes ${list(unseen.map((file) => file.oldPath!))}, whose content the run never shows`,
     );
   }
   const hunks = hunkCheck(found);
   if (hunks.share === 0) {
-    return refuse(
-      'evidence',
+    return refused(
       'changed-lines-not-seen',
       `none of the lines that ${patch.origin} changes stand in what the run shows of the files`,
     );
@@ -132,7 +139,8 @@ function gatherForPatch(
       : form === 'edited-code'
         ? patchEditedCode(patch.files)
         : patchFileList(patch.files);
-  return { ok: true, gathered: { documents: [...gold, ...distractors], answer, checks, flags, dropped: [] } };
+  const gathered = { documents: [...gold, ...distractors], answer, checks, flags, dropped: [] };
+  return { result: { ok: true, gathered }, share: hunks.share };
 }
 
 function list(paths: readonly string[]): string {
