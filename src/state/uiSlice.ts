@@ -38,8 +38,6 @@ export interface UiState {
   readonly optionsFuture: readonly CompileOptions[];
   /** Rules over the whole set. */
   readonly curation: CurationOptions;
-  /** Files already offered as databases or benchmarks: new ones are ticked once, then the reader decides. */
-  readonly offeredFileIds: readonly number[];
 }
 
 export interface UiActions {
@@ -62,7 +60,6 @@ export interface UiActions {
   readonly undoOptions: (present: CompileOptions) => CompileOptions | null;
   readonly redoOptions: (present: CompileOptions) => CompileOptions | null;
   readonly setCuration: (changes: Partial<CurationOptions>) => void;
-  readonly setOfferedFiles: (ids: readonly number[]) => void;
   /** Starts compiling; resolves to the new set's id, or null after a shown failure. */
   readonly startCompile: (request: CompileRequest) => Promise<string | null>;
 
@@ -93,7 +90,6 @@ export const initialUiState: UiState = {
   optionsFuture: [],
   // As the command line does without options.
   curation: { dedup: 'exact', threshold: 0.8, evalShare: 0 },
-  offeredFileIds: [],
 };
 
 /** The part that survives a reload. */
@@ -177,7 +173,6 @@ export function createUiSlice(
       return next;
     },
     setCuration: (changes) => set(({ curation }) => ({ curation: { ...curation, ...changes } })),
-    setOfferedFiles: (offeredFileIds) => set({ offeredFileIds }),
     startCompile: async (request) => {
       const started = await data.startCompile(request);
       if (started.ok) return started.value.setId;

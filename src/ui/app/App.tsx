@@ -1,7 +1,7 @@
 import { lazy, Suspense, useEffect, useMemo, useRef } from 'react';
 import { formatRoute } from '../../state/route.ts';
 import { useApp } from '../../state/useApp.ts';
-import { useAdoptedRecipe } from '../views/compile/useCompileOptions.ts';
+import { useAdoptedCuration } from '../views/compile/useCompileOptions.ts';
 import { IconButton } from '../widgets/Button.tsx';
 import { Icon } from '../widgets/Icon.tsx';
 import { Callout, Skeleton } from '../widgets/States.tsx';
@@ -121,7 +121,7 @@ function CurrentView() {
 export function App() {
   useRootAttributes();
   useShellCommands();
-  useAdoptedRecipe();
+  useAdoptedCuration();
   const paletteOpen = useApp((state) => state.ui.paletteOpen);
   const helpOpen = useApp((state) => state.ui.helpOpen);
   const inspectorOpen = useApp((state) => state.ui.inspectorOpen);

@@ -195,6 +195,7 @@ export function generatedData({ exampleCount, stale }: { exampleCount: number; s
           message: null,
           keptBy: 'copy' as const,
           needsPermission: false,
+          databases: [],
         })),
         trajectoryCount: exampleCount > 0 ? set.trajectoryCount : 0,
         sets,

@@ -1,5 +1,4 @@
 import { useRef } from 'react';
-import type { FileRole } from '../../../workers/dataApi.ts';
 import { useApp } from '../../../state/useApp.ts';
 import { Button } from '../../widgets/Button.tsx';
 import { formatBytes } from '../../widgets/format.ts';
@@ -12,7 +11,7 @@ export function AttachedFiles({
   addLabel,
   none,
 }: {
-  fileRole: FileRole;
+  fileRole: 'database' | 'benchmark';
   chosen: readonly number[];
   onChange: (ids: readonly number[]) => void;
   addLabel: string;
@@ -23,7 +22,9 @@ export function AttachedFiles({
   const importSources = useApp((state) => state.project.importSources);
   const go = useApp((state) => state.route.go);
   const input = useRef<HTMLInputElement>(null);
-  const ofRole = files.filter((file) => file.role === fileRole);
+  const ofRole = files.filter((file) =>
+    fileRole === 'database' ? file.databases.length > 0 : file.role === fileRole,
+  );
   return (
     <div className="cv-files">
       {ofRole.length === 0 ? <p className="w-hint">{none}</p> : null}

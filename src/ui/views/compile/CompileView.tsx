@@ -9,7 +9,7 @@ import { Callout, EmptyState, ProgressBar, Skeleton } from '../../widgets/States
 import { Preview } from './Preview.tsx';
 import { Recipe } from './Recipe.tsx';
 import { Results } from './Results.tsx';
-import { changedOptions, requestOf, useOfferedFiles, useOptionChanges } from './useCompileOptions.ts';
+import { changedOptions, requestOf, useOptionChanges } from './useCompileOptions.ts';
 import '../qa/qa.css';
 import './compile.css';
 
@@ -57,10 +57,9 @@ export default function CompileView() {
     (state) => state.jobs.list.find((each) => each.kind === 'compile' && each.phase === 'running') ?? null,
   );
   const cancel = useApp((state) => state.jobs.cancel);
-  const changed = useApp((state) => changedOptions(state));
+  const changed = useApp(changedOptions);
   const { change, undo, redo, canUndo, canRedo } = useOptionChanges();
   const [starting, setStarting] = useState(false);
-  useOfferedFiles();
 
   // An imported tokenizer.json becomes a choice.
   useEffect(() => {

@@ -15,6 +15,7 @@ import { Badge } from '../../widgets/Marks.tsx';
 import { Callout, Skeleton } from '../../widgets/States.tsx';
 import { RecipeDialog } from '../qa/RecipeDialog.tsx';
 import { EvidencePositionChart, setOrigin, TokenLengthChart } from '../qa/SetCharts.tsx';
+import { useRecipeOf } from './useCompileOptions.ts';
 import { Rejections } from './Rejections.tsx';
 
 function FunnelChart({
@@ -83,6 +84,7 @@ export function Results({ set, changed }: { set: CompiledSet; changed: string })
   const showSet = useApp((state) => state.examples.chooseSet);
   const reason = useApp((state) => state.route.current.params['reason'] ?? null);
   const setParams = useApp((state) => state.route.setParams);
+  const takeRecipe = useRecipeOf();
   const [confirming, setConfirming] = useState(false);
   const [recipeOpen, setRecipeOpen] = useState(false);
   useEffect(() => {
@@ -127,7 +129,15 @@ export function Results({ set, changed }: { set: CompiledSet; changed: string })
           </Callout>
         ) : null}
         {changed === '' ? null : (
-          <Callout tone="warn" title={`The recipe has changed since: ${changed}`}>
+          <Callout
+            tone="warn"
+            title={`The recipe has changed since: ${changed}`}
+            actions={
+              <Button variant="ghost" icon="undo" onClick={() => takeRecipe(set)}>
+                Back to its recipe
+              </Button>
+            }
+          >
             What is shown below was compiled with the earlier settings.
           </Callout>
         )}

@@ -1,8 +1,8 @@
 import type { CompileOptions } from '../../../compile/types.ts';
 import { canonicalJson, type JsonValue } from '../../../core/json.ts';
-import type { CompileRequest, ImportedFile } from '../../../workers/dataApi.ts';
+import type { CompiledSet, CompileRequest } from '../../../workers/dataApi.ts';
 import type { AppState } from '../../../state/store.ts';
-import { useEffect, useRef } from 'react';
+import { useEffect } from 'react';
 import { useApp, useAppStore } from '../../../state/useApp.ts';
 
 /** Changes options and keeps the earlier ones for undo. */
@@ -40,10 +40,14 @@ function canonical(options: CompileOptions): string {
   return canonicalJson(JSON.parse(JSON.stringify(options)) as JsonValue);
 }
 
-/** Names of the options in which the form differs from those a set (by default the current one) was compiled with. */
-export function changedOptions(state: AppState, setId = state.compile.currentSetId): string {
-  const { options, sets, tokenizerId, databaseFileIds, benchmarkFileIds } = state.compile;
-  const set = sets.find(({ id }) => id === setId);
+function sorted(ids: readonly number[]): string {
+  return [...ids].sort((a, b) => a - b).join();
+}
+
+/** Names of the options in which the form differs from those the current set was compiled with. */
+export function changedOptions(state: AppState): string {
+  const { options, currentSetId, sets, tokenizerId, databaseFileIds, benchmarkFileIds } = state.compile;
+  const set = sets.find(({ id }) => id === currentSetId);
   if (!options || !set) return '';
   const { request } = set;
   const changed: string[] = [];
@@ -54,11 +58,11 @@ export function changedOptions(state: AppState, setId = state.compile.currentSet
     }
   }
   if (tokenizerId !== request.tokenizerId) changed.push('tokenizer');
-  if (databaseFileIds.join() !== request.databaseFileIds.join()) changed.push('databases');
+  if (sorted(databaseFileIds) !== sorted(request.databaseFileIds)) changed.push('databases');
   if (request.curation && JSON.stringify(state.ui.curation) !== JSON.stringify(request.curation)) {
     changed.push('curation');
   }
-  if (benchmarkFileIds.join() !== request.benchmarkFileIds.join()) changed.push('benchmark files');
+  if (sorted(benchmarkFileIds) !== sorted(request.benchmarkFileIds)) changed.push('benchmark files');
   return changed.join(', ');
 }
 
@@ -100,55 +104,29 @@ export function requestOf({ compile, trajectories, ui }: AppState): CompileReque
   };
 }
 
-function idsOf(files: readonly ImportedFile[], role: ImportedFile['role']): number[] {
-  return files.filter((file) => file.role === role && file.phase === 'done').map(({ id }) => id);
+/** Puts the recipe of a set into the form; the options before can be had back by undo. */
+export function useRecipeOf(): (set: CompiledSet) => void {
+  const store = useAppStore();
+  return ({ request }) => {
+    const { compile, ui } = store.getState();
+    if (compile.options) ui.rememberOptions(compile.options, performance.now());
+    compile.setOptions(request.options);
+    compile.setTokenizer(request.tokenizerId);
+    compile.setDatabases(request.databaseFileIds);
+    compile.setBenchmarks(request.benchmarkFileIds);
+    if (request.curation) ui.setCuration(request.curation);
+  };
 }
 
-/** Ticks databases and benchmark files when they arrive: who imports them wants them used. */
-export function useOfferedFiles(): void {
+/** The rules over the whole set start as those of the project's current set. */
+export function useAdoptedCuration(): void {
   const store = useAppStore();
-  const files = useApp((state) => state.project.files);
+  const projectId = useApp((state) =>
+    state.project.phase === 'ready' ? (state.project.project?.id ?? null) : null,
+  );
   useEffect(() => {
-    const { ui, compile } = store.getState();
-    const databases = idsOf(files, 'database');
-    const benchmarks = idsOf(files, 'benchmark');
-    const isNew = (id: number): boolean => !ui.offeredFileIds.includes(id);
-    const kept = (chosen: readonly number[], present: readonly number[]): number[] =>
-      present.filter((id) => chosen.includes(id) || isNew(id));
-    const nextDatabases = kept(compile.databaseFileIds, databases);
-    const nextBenchmarks = kept(compile.benchmarkFileIds, benchmarks);
-    if (nextDatabases.join() !== compile.databaseFileIds.join()) compile.setDatabases(nextDatabases);
-    if (nextBenchmarks.join() !== compile.benchmarkFileIds.join()) compile.setBenchmarks(nextBenchmarks);
-    const offered = [...databases, ...benchmarks];
-    if (offered.join() !== ui.offeredFileIds.join()) ui.setOfferedFiles(offered);
-  }, [store, files]);
-}
-
-/**
- * Shows the recipe of the current set in the form: when a project opens, and when another set is chosen while
- * the form holds no changes of the reader's.
- */
-export function useAdoptedRecipe(): void {
-  const store = useAppStore();
-  const currentSetId = useApp((state) => state.compile.currentSetId);
-  const isReady = useApp((state) => state.compile.options !== null && state.project.phase === 'ready');
-  const projectId = useApp((state) => state.project.project?.id ?? null);
-  const adopted = useRef<{ project: string | null; set: string } | null>(null);
-  useEffect(() => {
-    if (!isReady || currentSetId === null) return;
-    const state = store.getState();
-    const { compile, ui, project } = state;
-    const set = compile.sets.find(({ id }) => id === currentSetId);
-    const before = adopted.current;
-    adopted.current = { project: projectId, set: currentSetId };
-    if (!set) return;
-    const isEdited = before?.project === projectId && changedOptions(state, before.set) !== '';
-    if (isEdited || changedOptions(state) === '') return;
-    compile.setOptions(set.request.options);
-    compile.setTokenizer(set.request.tokenizerId);
-    compile.setDatabases(set.request.databaseFileIds);
-    compile.setBenchmarks(set.request.benchmarkFileIds);
-    if (set.request.curation) ui.setCuration(set.request.curation);
-    ui.setOfferedFiles([...idsOf(project.files, 'database'), ...idsOf(project.files, 'benchmark')]);
-  }, [store, currentSetId, isReady, projectId]);
+    const { compile, ui } = store.getState();
+    const curation = compile.sets.find(({ id }) => id === compile.currentSetId)?.request.curation;
+    if (projectId !== null && curation) ui.setCuration(curation);
+  }, [store, projectId]);
 }
