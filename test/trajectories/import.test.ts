@@ -92,6 +92,62 @@ describe('layouts', () => {
   });
 });
 
+describe('large records', () => {
+  const conversation = {
+    id: 'run',
+    messages: Array.from({ length: 60 }, (_, index) => ({ role: 'user', content: `message ${index}` })),
+  };
+  /** One conversation a record. */
+  const chats = {
+    ...episodes,
+    detect: (...[sample]: Parameters<typeof episodes.detect>) => {
+      const value = sample.records[0]?.value as { messages?: unknown } | undefined;
+      return value?.messages ? { certainty: 0.9, evidence: 'messages' } : null;
+    },
+    read: (...[records, context]: Parameters<typeof episodes.read>) =>
+      records.flatMap((record) => {
+        const { messages } = record.value as { messages: unknown[] };
+        return episodes.read([{ ...record, value: { episode: 1, ask: messages.length } }], context);
+      }),
+  };
+
+  it('is not cut at a list that is its own', async () => {
+    const text = JSON.stringify(conversation);
+    const { trajectories } = await importBytes(text, { formats: [chats], limits: { maxWholeBytes: 500 } });
+    expect(trajectories.map((trajectory) => trajectory.task?.text)).toEqual(['60']);
+  });
+
+  it('is parsed in pieces to the same value', async () => {
+    const items = Array.from({ length: 90_000 }, (_, index) => ({ index, text: `text ${index} "quoted" [` }));
+    const big = { episode: 'big', ask: 'x'.repeat(5_000_000), items, nested: { items }, empty: [], none: {} };
+    let seen: unknown = null;
+    const watching = {
+      ...episodes,
+      read: (...[records, context]: Parameters<typeof episodes.read>) => {
+        seen ??= records[0]?.value;
+        return episodes.read(records, context);
+      },
+    };
+    const { ids } = await importBytes(lines([big, episode(2)]), { formats: [watching] });
+    expect(ids).toEqual(['big', '2']);
+    expect(seen).toEqual(big);
+  });
+
+  it('is left out with its place when it is too large, and the records after it arrive', async () => {
+    const huge = Buffer.alloc(140 * 1024 * 1024, 0x78);
+    huge.write('{"episode":0,"ask":"');
+    huge.write('"}\n', huge.length - 3);
+    for (const before of [[], [episode('first')]]) {
+      const bytes = Buffer.concat([utf8(lines(before)), huge, utf8(lines([episode(1), episode(2)]))]);
+      const { ids, issues } = await importBytes(bytes);
+      expect(ids.slice(-2)).toEqual(['1', '2']);
+      expect(issues).toMatchObject([
+        { code: 'record-too-large', record: before.length, byteOffset: lines(before).length },
+      ]);
+    }
+  });
+});
+
 describe('containers', () => {
   const text = lines(three);
   const tar = tarOf({ 'a/one.jsonl': text, 'a/two.json': JSON.stringify(episode(4)) });

@@ -22,6 +22,8 @@ export interface ImportLimits {
   readonly maxSessionBytes: number;
   /** An archive or table file inside a compressed stream is unpacked into memory up to this size. */
   readonly maxUnpackedBytes: number;
+  /** Largest file that is read as one record when it has no list to be cut at. */
+  readonly maxRecordBytes: number;
   /** A file that is one JSON object is read as one record up to this size, and cut at its large list above. */
   readonly maxWholeBytes: number;
 }
@@ -31,7 +33,8 @@ export const defaultImportLimits: ImportLimits = {
   maxDepth: 5,
   maxSessionBytes: 256 * 1024 * 1024,
   maxUnpackedBytes: 128 * 1024 * 1024,
-  maxWholeBytes: Math.min(MAX_RECORD_BYTES, 32 * 1024 * 1024),
+  maxRecordBytes: MAX_RECORD_BYTES,
+  maxWholeBytes: 32 * 1024 * 1024,
 };
 
 export interface RunOptions {

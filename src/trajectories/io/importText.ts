@@ -53,12 +53,21 @@ export async function* importText(
   outer: OuterEnvelope,
 ): AsyncGenerator<void> {
   const { signal, limits, formats } = run.options;
-  const probe = await probeText(source, run.yielder, signal, limits.maxWholeBytes);
+  let maxWhole = limits.maxWholeBytes;
+  let probe = await probeText(source, run.yielder, signal, maxWhole);
   yield;
-  const recognition = await recogniseText(leaf.file, probe, formats, outer.value, limits.maxWholeBytes);
+  const recognise = (): Promise<Recognition | null> =>
+    recogniseText(leaf.file, probe, formats, outer.value, maxWhole, run.yielder);
+  let recognition = await recognise();
+  const isLarge = probe.kind === 'object' && (probe.end ?? probe.prefix.length) - probe.start > maxWhole;
+  if (!recognition && isLarge && maxWhole < limits.maxRecordBytes) {
+    // No list of runs inside: it may still be one large run.
+    maxWhole = limits.maxRecordBytes;
+    probe = await probeText(source, run.yielder, signal, maxWhole);
+    recognition = await recognise();
+  }
   if (!recognition && importDatabaseText(run, probe, leaf)) return;
-  const isHopeless =
-    probe.kind === 'text' || probe.kind === 'object' || probe.isGuess || isBinary(probe.prefix);
+  const isHopeless = probe.kind === 'text' || isKnownObject(probe) || probe.isGuess || isBinary(probe.prefix);
   if (!recognition && isHopeless) {
     reportUnknown(run, leaf, probe);
     return;
@@ -76,6 +85,11 @@ export async function* importText(
   yield* importRecords(run, bytes, leaf, probe, cut, sink, presentation);
   sink.finish();
   if (!sink.foundFormat) reportUnknown(run, leaf, probe);
+}
+
+/** True for a file that was seen to be one object, and so was tried as a whole. */
+function isKnownObject(probe: Probe): boolean {
+  return probe.kind === 'object' && (probe.isWhole || probe.end !== null);
 }
 
 /** How a file is walked when no format was recognised in its beginning: record by record. */

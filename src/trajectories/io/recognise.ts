@@ -5,11 +5,13 @@ import { LineSplitter } from './lineSplitter.ts';
 import { parseMembers, scanMembers, type Member } from './members.ts';
 import { decodeUtf8, parseRecord } from './parseRecord.ts';
 import type { Probe } from './probe.ts';
+import { parseLargeRecord } from './parseLarge.ts';
 import { salvageObject } from './salvage.ts';
 import { memorySource } from './sources.ts';
 import { splitSource } from './splitSource.ts';
 import type { Splitter } from './splitter.ts';
 import { OPEN_BRACKET } from './valueScanner.ts';
+import type { Yielder } from './yielder.ts';
 
 /** Records that recognition looks at. */
 export const SAMPLE_RECORDS = 20;
@@ -84,6 +86,7 @@ export async function recogniseText(
   adapters: readonly FormatAdapter[],
   envelope: JsonValue | null,
   maxWhole: number,
+  yielder: Yielder,
 ): Promise<Recognition | null> {
   if (probe.kind === 'text') {
     const { text } = decodeUtf8(probe.prefix.subarray(probe.start, probe.start + TEXT_SAMPLE_BYTES));
@@ -92,11 +95,25 @@ export async function recogniseText(
     return best && { ...best, cut: { type: 'text' }, layout: 'text' };
   }
   if (probe.isGuess) {
-    const asJson = await recogniseText(file, { ...probe, isGuess: false }, adapters, envelope, maxWhole);
-    const asText = await recogniseText(file, { ...probe, kind: 'text' }, adapters, envelope, maxWhole);
+    const asJson = await recogniseText(
+      file,
+      { ...probe, isGuess: false },
+      adapters,
+      envelope,
+      maxWhole,
+      yielder,
+    );
+    const asText = await recogniseText(
+      file,
+      { ...probe, kind: 'text' },
+      adapters,
+      envelope,
+      maxWhole,
+      yielder,
+    );
     return (asText?.detection.certainty ?? 0) > (asJson?.detection.certainty ?? 0) ? asText : asJson;
   }
-  if (probe.kind === 'object') return recogniseObject(file, probe, adapters, envelope, maxWhole);
+  if (probe.kind === 'object') return recogniseObject(file, probe, adapters, envelope, maxWhole, yielder);
   const cut: Cut = probe.kind === 'array' ? { type: 'list', shape: 'array' } : { type: probe.kind };
   const layout = probe.kind === 'array' ? 'json-array' : 'json-lines';
   const { splitter, from } = splitterFor(cut, probe);
@@ -105,7 +122,7 @@ export async function recogniseText(
   if (best) return { ...best, cut, layout };
   // Arrays one after another may be one list in parts.
   if (probe.kind === 'array' || probe.prefix[probe.start] !== OPEN_BRACKET) return null;
-  return recogniseText(file, { ...probe, kind: 'array' }, adapters, envelope, maxWhole);
+  return recogniseText(file, { ...probe, kind: 'array' }, adapters, envelope, maxWhole, yielder);
 }
 
 async function recogniseObject(
@@ -114,10 +131,11 @@ async function recogniseObject(
   adapters: readonly FormatAdapter[],
   envelope: JsonValue | null,
   maxWhole: number,
+  yielder: Yielder,
 ): Promise<Recognition | null> {
   const { prefix, start } = probe;
   const members = scanMembers(prefix, start);
-  const read = readWhole(probe, maxWhole);
+  const read = await readWhole(probe, maxWhole, yielder);
   const whole = read && wholeCandidate(file, read.value, adapters, envelope);
   const isDamaged = read ? !read.isSound : probe.isWhole || members.at(-1)?.end !== null;
   const candidates = [
@@ -137,14 +155,15 @@ async function recogniseObject(
 }
 
 /** The file's object, when it may be read as one; of a cut or damaged one, what is sound of it. */
-function readWhole(
+async function readWhole(
   { prefix, start, end, isWhole }: Probe,
   maxWhole: number,
-): { readonly value: JsonValue; readonly isSound: boolean } | null {
+  yielder: Yielder,
+): Promise<{ readonly value: JsonValue; readonly isSound: boolean } | null> {
   if (end === null && !isWhole) return null;
   if ((end ?? prefix.length) - start > maxWhole) return null;
   const bytes = prefix.subarray(start, end ?? prefix.length);
-  const parsed = parseRecord(bytes);
+  const parsed = await parseLargeRecord(bytes, yielder);
   if (parsed.ok) return { value: parsed.value, isSound: true };
   return { value: salvageObject(bytes)?.value ?? {}, isSound: false };
 }
@@ -203,11 +222,29 @@ async function innerCandidates(
     if (split) found.push({ ...split, cut: { ...place, isWrapped: false }, layout });
     if (fitsWhole) continue;
     // Too large to be read as one: the object with a list of one stands for it.
-    const wrapped = records.slice(0, 1).map((record) => wrapRecord(record, envelope, member.key, shape));
+    const wrapped = records.slice(0, 1).map((record) => wrapRecords([record], envelope, member.key, shape));
     const asWhole = detectBest({ file, container: 'json', records: wrapped, envelope: null }, adapters);
-    if (asWhole) found.push({ ...asWhole, cut: { ...place, isWrapped: true }, layout: 'json' });
+    if (!asWhole || !isListOfRuns(asWhole.adapter, wrapRecords(records, envelope, member.key, shape)))
+      continue;
+    found.push({ ...asWhole, cut: { ...place, isWrapped: true }, layout: 'json' });
   }
   return found;
+}
+
+/** The object around a list, with these records as the list's only elements. */
+function wrapRecords(
+  records: readonly RawRecord[],
+  envelope: JsonValue | null,
+  member: string,
+  shape: 'array' | 'map',
+): RawRecord {
+  const around = isObject(envelope) ? Object.entries(envelope) : [];
+  const list =
+    shape === 'array'
+      ? records.map(({ value }) => value)
+      : Object.fromEntries(records.map(({ key, value }) => [key ?? '', value]));
+  const first = records[0] ?? rawRecord('', 0, null);
+  return { ...first, value: Object.fromEntries([...around, [member, list]]) };
 }
 
 /** The object around a list, with this record as the list's only element. */
@@ -217,9 +254,16 @@ export function wrapRecord(
   member: string,
   shape: 'array' | 'map',
 ): RawRecord {
-  const around = isObject(envelope) ? Object.entries(envelope) : [];
-  const list = shape === 'array' ? [record.value] : Object.fromEntries([[record.key ?? '', record.value]]);
-  return { ...record, value: Object.fromEntries([...around, [member, list]]) };
+  return wrapRecords([record], envelope, member, shape);
+}
+
+/** True when several elements make several runs; else the list is one run's own (its messages). */
+function isListOfRuns(adapter: FormatAdapter, wrapped: RawRecord): boolean {
+  try {
+    return adapter.read([wrapped], { envelope: null, report: () => undefined }).length > 1;
+  } catch {
+    return false;
+  }
 }
 
 function sampleInner(
