@@ -41,8 +41,8 @@ type MetaWithFacts = ExampleMeta & { readonly facts?: ExampleFacts };
 /** Everything a run reads. */
 export interface RunInputs {
   readonly session: ProjectSession;
-  readonly tokenizers: TokenizerShelf;
-  readonly pool: CompilePool;
+  readonly tokenizers: Pick<TokenizerShelf, 'bytes' | 'load'>;
+  readonly pool: Pick<CompilePool, 'size' | 'prepare' | 'run' | 'sha256'>;
 }
 
 /** Writes lines in large pieces and hashes them on the way. */

@@ -1,0 +1,196 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { defaultCompileOptions } from '../../src/compile/options.ts';
+import type { CompileOptions } from '../../src/compile/types.ts';
+import { CancelledError } from '../../src/core/errors.ts';
+import { MemoryFolder } from '../../src/storage/memoryFolder.ts';
+import { ProjectStore } from '../../src/storage/projects.ts';
+import { StoredCompiledSet } from '../../src/workers/compiledSet.ts';
+import { planTasks } from '../../src/workers/compilePlan.ts';
+import { runCompile, type RunInputs } from '../../src/workers/compileRun.ts';
+import { CompileWorker } from '../../src/workers/compileWorker.ts';
+import type { CompiledSet } from '../../src/workers/dataApi.ts';
+import { EventHub } from '../../src/workers/eventHub.ts';
+import { runImport } from '../../src/workers/importJob.ts';
+import type { JobHandle } from '../../src/workers/jobs.ts';
+import { ProjectSession } from '../../src/workers/projectSession.ts';
+
+const samples = resolve(import.meta.dirname, '../../public/samples');
+const sampleFile = (name: string): File => new File([readFileSync(resolve(samples, name))], name);
+
+function job(signal = new AbortController().signal): JobHandle {
+  return { id: 'job', signal, progress: () => undefined, finish: () => undefined };
+}
+
+async function openSession(names: readonly string[]): Promise<ProjectSession> {
+  const store = new ProjectStore(new MemoryFolder());
+  const stored = await store.create('p', 'Test', 0, false);
+  const session = new ProjectSession(stored, store, new EventHub(), () => 0);
+  const sources = names.map((name) => ({ type: 'file' as const, file: sampleFile(name), path: name }));
+  await runImport(session, sources, job(), true);
+  return session;
+}
+
+/** The pool's work in this thread: `size` workers whose tasks interleave. `failAfter` breaks off like a cancel. */
+function inputsOf(session: ProjectSession, size: number, failAfter = Infinity): RunInputs {
+  const workers = Array.from({ length: size }, () => ({
+    worker: new CompileWorker(),
+    idle: Promise.resolve(),
+  }));
+  let batches = 0;
+  let turn = 0;
+  return {
+    session,
+    tokenizers: {
+      bytes: () => Promise.reject(new Error('tokens are not counted in this test')),
+      load: () => Promise.reject(new Error('tokens are not counted in this test')),
+    },
+    pool: {
+      size,
+      sha256: (blob) => new CompileWorker().sha256(blob),
+      prepare: async (setup) => {
+        for (const { worker } of workers) await worker.prepare(setup);
+        return [];
+      },
+      run: async (task, push) => {
+        const member = workers[turn++ % size];
+        if (!member) throw new Error('no worker');
+        // A worker does one task at a time.
+        const done = member.idle.then(() =>
+          member.worker.run(task, async (items) => {
+            if (++batches > failAfter) throw new CancelledError('Compile');
+            await push(items);
+          }),
+        );
+        member.idle = done.catch(() => undefined);
+        await done;
+      },
+    },
+  };
+}
+
+function newSet(session: ProjectSession, id: string, options: Partial<CompileOptions>): StoredCompiledSet {
+  const databaseFileIds = [...session.files.values()]
+    .filter((file) => file.databases.length > 0)
+    .map((file) => file.info.id);
+  const info: CompiledSet = {
+    id,
+    name: id,
+    createdAt: 0,
+    phase: 'running',
+    request: {
+      name: id,
+      options: { ...defaultCompileOptions, countTokens: false, ...options },
+      tokenizerId: 'qwen3',
+      selection: { type: 'all' },
+      databaseFileIds,
+      benchmarkFileIds: [],
+    },
+    trajectoryCount: session.index.length,
+    exampleCount: 0,
+    rejectionCount: 0,
+    excludedCount: 0,
+    sizeBytes: 0,
+    sha256: null,
+    stale: null,
+  };
+  return new StoredCompiledSet(session.folder.folder('sets').folder(id), info);
+}
+
+const allRows = (session: ProjectSession): ReadonlySet<number> =>
+  new Set(Array.from({ length: session.index.length }, (_, row) => row));
+const names = [
+  'search-runs.jsonl',
+  'software-runs.jsonl',
+  'tidemark__tidemark-27.traj',
+  'sql-runs.json',
+  'sundrift_fishing.sqlite',
+];
+
+async function compiled(
+  session: ProjectSession,
+  id: string,
+  size: number,
+  options: Partial<CompileOptions> = {},
+): Promise<string> {
+  const set = newSet(session, id, options);
+  await runCompile(inputsOf(session, size), set, allRows(session), job(), () => undefined);
+  return digest(await set.folder.readText('examples.jsonl'));
+}
+
+/** Lines and hash: a difference is then told in a line, not in pages. */
+function digest(text: string | null): string {
+  const lines = (text ?? '').split('\n').length - 1;
+  return `${lines} lines, ${createHash('sha256')
+    .update(text ?? '')
+    .digest('hex')}`;
+}
+
+describe('a compile run', () => {
+  it('writes the same bytes whatever the number of workers, and others for another seed', async () => {
+    const session = await openSession(names);
+    const alone = await compiled(session, 'one', 1);
+    expect(alone).toMatch(/^8 lines/);
+    expect(await compiled(session, 'three', 3)).toBe(alone);
+    expect(await compiled(session, 'seed', 2, { seed: 7 })).not.toBe(alone);
+  });
+
+  it('goes on after an interruption, and ends with the same files', async () => {
+    const session = await openSession(names);
+    const whole = await compiled(session, 'whole', 1);
+    const set = newSet(session, 'broken', {});
+    const broken = runCompile(inputsOf(session, 1, 2), set, allRows(session), job(), () => undefined);
+    await expect(broken).rejects.toThrow('cancelled');
+    expect(set.info.phase).toBe('interrupted');
+    expect(set.checkpoint?.trajectoryCount).toBe(7);
+
+    // As after a reload: from disk.
+    const again = await StoredCompiledSet.restore(session.folder.folder('sets').folder('broken'));
+    if (!again) throw new Error('the set was not kept');
+    expect(again.table.length).toBe(set.table.length);
+    await runCompile(inputsOf(session, 2), again, allRows(session), job(), () => undefined);
+    expect(digest(await again.folder.readText('examples.jsonl'))).toBe(whole);
+    expect(again.info).toMatchObject({ phase: 'complete', exampleCount: 8, rejectionCount: 3 });
+    const reports = await Promise.all(
+      ['whole', 'broken'].map((id) => session.folder.folder('sets').folder(id).readText('report.json')),
+    );
+    expect(digest(reports[1] ?? null)).toBe(digest(reports[0] ?? null));
+  });
+
+  it('keeps exclusions with undo and redo', async () => {
+    const session = await openSession(names);
+    const set = newSet(session, 'edits', {});
+    await runCompile(inputsOf(session, 1), set, allRows(session), job(), () => undefined);
+    const ids = [0, 1, 2].map((row) => set.table.id.at(row));
+    await set.exclude(ids.slice(0, 2), true, 'exclude two');
+    await set.exclude(ids, true, 'exclude three');
+    expect(set.excluded.size).toBe(3);
+    expect(await set.undo()).toEqual({ undo: 'exclude two', redo: 'exclude three' });
+    expect([...set.excluded]).toEqual(ids.slice(0, 2));
+    await set.undo();
+    await set.redo();
+    const read = await StoredCompiledSet.restore(set.folder);
+    expect([...(read?.excluded ?? [])]).toEqual(ids.slice(0, 2));
+    expect(read?.history()).toEqual({ undo: 'exclude two', redo: 'exclude three' });
+  });
+});
+
+describe('the plan of a run', () => {
+  it('reads plain records by their place and compressed ones by passing through once', async () => {
+    const session = await openSession(['search-runs.jsonl', 'sql-runs.json']);
+    const plan = planTasks(session.index, (row) => row !== 1);
+    expect(plan.map(({ path, mode, items }) => [path, mode, items.map(({ number }) => number)])).toEqual([
+      ['search-runs.jsonl', 'seek', [0, 2, 3, 4]],
+      ['sql-runs.json', 'seek', [0, 1, 2]],
+    ]);
+    const packed = new Blob([readFileSync(resolve(samples, 'search-runs.jsonl'))])
+      .stream()
+      .pipeThrough(new CompressionStream('gzip'));
+    const file = new File([await new Response(packed).blob()], 'runs.jsonl.gz');
+    await runImport(session, [{ type: 'file', file, path: file.name }], job(), true);
+    const [task] = planTasks(session.index, (row) => row >= 9);
+    expect([task?.mode, task?.items.map(({ number }) => number)]).toEqual(['stream', [1, 2, 3, 4]]);
+  });
+});
