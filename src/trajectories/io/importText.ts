@@ -59,7 +59,8 @@ export async function* importText(
   const recognise = (): Promise<Recognition | null> =>
     recogniseText(leaf.file, probe, formats, outer.value, maxWhole, run.yielder);
   let recognition = await recognise();
-  const isLarge = probe.kind === 'object' && (probe.end ?? probe.prefix.length) - probe.start > maxWhole;
+  const isCut = probe.end === null && !probe.isWhole;
+  const isLarge = probe.kind === 'object' && (isCut || (probe.end ?? 0) - probe.start > maxWhole);
   if (!recognition && isLarge && maxWhole < limits.maxRecordBytes) {
     // No list of runs inside: it may still be one large run.
     maxWhole = limits.maxRecordBytes;
