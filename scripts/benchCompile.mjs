@@ -3,8 +3,9 @@
  * Compile throughput over a large JSON-lines file: real records repeated under new ids. Prints MB/s of input, warm,
  * with exact token counts and without, with one and two threads, and the peak memory. `npm run bench:compile`.
  *
- * Records come from ../shared/trajectories where it is present (search, SWE and SQL runs in their own formats),
- * else from public/samples. Options: --megabytes N (200), --runs N (3), --keep FILE.
+ * Records come from ../shared/trajectories where it is present (the JSON-lines samples of search and SWE runs, 20 to
+ * 400 KB each; --small adds short search and SQL runs of 1 to 4 KB), else from public/samples.
+ * Options: --megabytes N (200), --runs N (3). On a busy machine read the figure per CPU second.
  */
 import { spawnSync } from 'node:child_process';
 import {
@@ -38,7 +39,6 @@ function sources() {
     return files.map((name) => ({ name, lines: linesOf(join(samples, name)) }));
   }
   return [
-    { name: 'search (FireAct)', lines: arrayOf(join(shared, 'react-fireact/alpaca_hotpotqa.json')) },
     { name: 'search (WebDancer)', lines: linesOf(join(shared, 'webdancer/sample_traj.subset.jsonl')) },
     {
       name: 'search and SWE (Responses)',
@@ -47,7 +47,12 @@ function sources() {
       ),
     },
     { name: 'SWE (SWE-smith)', lines: linesOf(join(shared, 'swe-smith-sft/ft_xml_example.rows1-2.jsonl')) },
-    { name: 'SQL (InterCode)', lines: arrayOf(join(shared, 'intercode-sql/gpt-4_10_turns.subset.json')) },
+    ...(process.argv.includes('--small')
+      ? [
+          { name: 'search (FireAct)', lines: arrayOf(join(shared, 'react-fireact/alpaca_hotpotqa.json')) },
+          { name: 'SQL (InterCode)', lines: arrayOf(join(shared, 'intercode-sql/gpt-4_10_turns.subset.json')) },
+        ]
+      : []),
   ];
 }
 

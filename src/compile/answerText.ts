@@ -23,21 +23,49 @@ const noWords = new Set(['no', 'false', 'incorrect', 'n']);
 
 // eslint-disable-next-line no-control-regex -- ASCII texts need no Unicode classes, which are several times slower
 const plainText = /^[\u0000-\u007f]*$/;
-const plainSeparators = /[^a-z0-9.,%+-]+/;
 const separators = /[^\p{L}\p{N}.,%+-]+/u;
 
 /** Lower case, NFKC, punctuation to spaces (but kept inside numbers), articles dropped, single spaces. */
 export function normaliseAnswer(text: string): string {
-  const isPlain = plainText.test(text);
-  const lower = isPlain ? text.toLowerCase() : text.normalize('NFKC').toLowerCase();
   const words: string[] = [];
-  for (const raw of lower.split(isPlain ? plainSeparators : separators)) {
-    const word = trimPunctuation(raw);
-    if (word === '' || word === 'a' || word === 'an' || word === 'the') continue;
-    if (isNumberText(word)) words.push(plainNumber(word));
-    else for (const part of word.split(/[.,+-]+/)) if (part !== '') words.push(part);
-  }
+  if (plainText.test(text)) plainWords(text.toLowerCase(), words);
+  else for (const raw of text.normalize('NFKC').toLowerCase().split(separators)) addWord(raw, words);
   return words.join(' ');
+}
+
+/** Words of a lower-case ASCII text. Runs of letters and digits alone, nearly all of them, need no further look. */
+function plainWords(lower: string, words: string[]): void {
+  const end = lower.length;
+  for (let at = 0; at < end; at++) {
+    let kind = charKinds[lower.charCodeAt(at)]!;
+    if (kind === 0) continue;
+    const start = at;
+    let kinds = 0;
+    for (; at < end && (kind = charKinds[lower.charCodeAt(at)]!) !== 0; at++) kinds |= kind;
+    const word = lower.slice(start, at);
+    if (kinds === LETTER) {
+      if (word !== 'a' && word !== 'an' && word !== 'the') words.push(word);
+    } else addWord(word, words);
+  }
+}
+
+const LETTER = 1;
+/** 0 separates words, 1 a letter, 2 a digit, 4 what may belong to a number. */
+const charKinds = Uint8Array.from({ length: 128 }, (_, code) =>
+  code >= 97 && code <= 122
+    ? LETTER
+    : code >= 48 && code <= 57
+      ? 2
+      : '.,%+-'.includes(String.fromCharCode(code))
+        ? 4
+        : 0,
+);
+
+function addWord(raw: string, words: string[]): void {
+  const word = trimPunctuation(raw);
+  if (word === '' || word === 'a' || word === 'an' || word === 'the') return;
+  if (isNumberText(word)) words.push(plainNumber(word));
+  else for (const part of word.split(/[.,+-]+/)) if (part !== '') words.push(part);
 }
 
 function trimPunctuation(word: string): string {
