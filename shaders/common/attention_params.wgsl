@@ -23,6 +23,13 @@ struct Params {
   valueScaleSection: u32,
   // D/4, as the bound of loops: a constant bound makes CPU drivers unroll them and compile for seconds.
   vectors: u32,
+  // Flags are numbers, not overrides: each override value would be one more pipeline to compile.
+  hasSegments: u32,
+  hasLse: u32,
+  // Take up the state that an earlier page left in the slice.
+  carries: u32,
+  // Write the result; otherwise leave the state in the slice.
+  finishes: u32,
 }
 
 @group(0) @binding(0) var<storage, read> q: array<vec4f>;                 // [T, H, D]
@@ -32,13 +39,6 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> logSumExp: array<f32>;     // [T, H]
 @group(0) @binding(5) var<storage, read_write> partial: array<vec4f>;     // [slices, T·H, D/4 + 1]: O, then (m, l, 0, 0)
 @group(1) @binding(0) var<uniform> params: Params;
-
-override HAS_SEGMENTS: bool = false;
-override HAS_LSE: bool = false;
-// Take up the state that an earlier page left in the slice.
-override CARRY: bool = false;
-// Write the result; otherwise leave the state in the slice.
-override FINAL: bool = true;
 
 // A large finite number: differences of two of them stay finite.
 const MASKED = -1e30;
@@ -50,7 +50,7 @@ fn firstVisible(t: u32) -> u32 {
   if (params.window > 0u && own + 1u > params.window) {
     first = own + 1u - params.window;
   }
-  if (HAS_SEGMENTS) {
+  if (params.hasSegments != 0u) {
     first = max(first, segmentStarts[t]);
   }
   return first;

@@ -13,9 +13,9 @@ struct EightRows {
 /// Rows of tokens first … first + 7 (page-local, clamped to `last`) of kv head `head`.
 fn eightRows(thread: KeyThread, section: u32, scaleSection: u32, first: u32, last: u32, head: u32, i: u32) -> EightRows {
   let r0 = min(first + thread.lane % 4u, last) * params.kvHeads + head;
-  let v0 = loadKv(section, r0, D4, i, loadKvScale(scaleSection, r0));
+  let v0 = loadKv(section, r0, params.vectors, i, loadKvScale(scaleSection, r0));
   let r1 = min(first + 4u + thread.lane % 4u, last) * params.kvHeads + head;
-  let v1 = loadKv(section, r1, D4, i, loadKvScale(scaleSection, r1));
+  let v1 = loadKv(section, r1, params.vectors, i, loadKvScale(scaleSection, r1));
   return EightRows(
     mat4x4f(
       subgroupBroadcast(v0, 0u),

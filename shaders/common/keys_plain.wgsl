@@ -21,16 +21,16 @@ fn eightRows(thread: KeyThread, section: u32, scaleSection: u32, first: u32, las
   let r7 = min(first + 7u, last) * params.kvHeads + head;
   return EightRows(
     mat4x4f(
-      loadKv(section, r0, D4, i, loadKvScale(scaleSection, r0)),
-      loadKv(section, r1, D4, i, loadKvScale(scaleSection, r1)),
-      loadKv(section, r2, D4, i, loadKvScale(scaleSection, r2)),
-      loadKv(section, r3, D4, i, loadKvScale(scaleSection, r3)),
+      loadKv(section, r0, params.vectors, i, loadKvScale(scaleSection, r0)),
+      loadKv(section, r1, params.vectors, i, loadKvScale(scaleSection, r1)),
+      loadKv(section, r2, params.vectors, i, loadKvScale(scaleSection, r2)),
+      loadKv(section, r3, params.vectors, i, loadKvScale(scaleSection, r3)),
     ),
     mat4x4f(
-      loadKv(section, r4, D4, i, loadKvScale(scaleSection, r4)),
-      loadKv(section, r5, D4, i, loadKvScale(scaleSection, r5)),
-      loadKv(section, r6, D4, i, loadKvScale(scaleSection, r6)),
-      loadKv(section, r7, D4, i, loadKvScale(scaleSection, r7)),
+      loadKv(section, r4, params.vectors, i, loadKvScale(scaleSection, r4)),
+      loadKv(section, r5, params.vectors, i, loadKvScale(scaleSection, r5)),
+      loadKv(section, r6, params.vectors, i, loadKvScale(scaleSection, r6)),
+      loadKv(section, r7, params.vectors, i, loadKvScale(scaleSection, r7)),
     ),
   );
 }

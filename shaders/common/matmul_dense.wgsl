@@ -16,6 +16,9 @@ struct Params {
   yStride: u32,
   residualStart: u32,
   residualStride: u32,
+  // Flags are numbers, not overrides: each override value would be one more pipeline to compile.
+  hasBias: u32,
+  hasResidual: u32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;            // [T, K]
@@ -25,9 +28,6 @@ struct Params {
 @group(0) @binding(4) var<storage, read> residual: array<vec4f>;     // [T, N]
 @group(0) @binding(5) var<storage, read_write> y: array<vec4f>;      // [T, N]
 @group(1) @binding(0) var<uniform> params: Params;
-
-override HAS_BIAS: bool = false;
-override HAS_RESIDUAL: bool = false;
 
 /// A block of rows of Y from `row` to before `end`, and which column tile; `weightRow` is the first row of W.
 struct Tile {
@@ -58,10 +58,10 @@ fn store(tile: Tile, row: u32, col: u32, value: vec4f) {
   }
   let vector = params.firstVector + col / 4u;
   var result = value;
-  if (HAS_BIAS) {
+  if (params.hasBias != 0u) {
     result += bias[vector];
   }
-  if (HAS_RESIDUAL) {
+  if (params.hasResidual != 0u) {
     result += residual[params.residualStart + row * params.residualStride + vector];
   }
   let inside = vec4u(col) + vec4u(0u, 1u, 2u, 3u) < vec4u(params.cols);

@@ -15,6 +15,10 @@ struct Params {
   xStride: u32,
   yStart: u32,
   yStride: u32,
+  // 1: rows of X are tokens (first product); 0: sorted rows (second product).
+  fromTokens: u32,
+  // 1: rows of Y are pairs (second product); 0: sorted rows (first product).
+  toPairs: u32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;            // [T, K] or [T·k, K] in sorted order
@@ -24,11 +28,6 @@ struct Params {
 @group(0) @binding(4) var<storage, read> tiles: array<u32>;          // tile starts [E + 1], row starts [E + 1], then (expert, row)
 @group(0) @binding(5) var<storage, read_write> y: array<vec4f>;      // [T·k, N]
 @group(1) @binding(0) var<uniform> params: Params;
-
-// Rows of X are tokens (first product) or sorted rows (second product).
-override FROM_TOKENS: bool = true;
-// Rows of Y are pairs (second product) or sorted rows (first product).
-override TO_PAIRS: bool = false;
 
 struct Tile {
   row: u32,
@@ -55,7 +54,7 @@ fn tileVectors(tile: Tile) -> u32 {
 
 fn xAt(tile: Tile, row: u32) -> u32 {
   let sorted = min(row, max(tile.end, 1u) - 1u);
-  if (FROM_TOKENS) {
+  if (params.fromTokens != 0u) {
     return params.xStart + order[sorted] / params.perToken * params.xStride;
   }
   return params.xStart + sorted * params.xStride;
@@ -66,7 +65,7 @@ fn store(tile: Tile, row: u32, col: u32, value: vec4f) {
     return;
   }
   var outRow = row;
-  if (TO_PAIRS) {
+  if (params.toPairs != 0u) {
     outRow = order[row];
   }
   let inside = vec4u(col) + vec4u(0u, 1u, 2u, 3u) < vec4u(params.cols);

@@ -14,6 +14,8 @@ struct Params {
   xStride: u32,
   yStart: u32,
   yStride: u32,
+  // 1: rows of X are tokens (first product); 0: pairs (second product).
+  fromTokens: u32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;            // [T, K] or [T·k, K]
@@ -22,9 +24,6 @@ struct Params {
 @group(0) @binding(3) var<storage, read> indices: array<u32>;        // [T, k]
 @group(0) @binding(4) var<storage, read_write> y: array<vec4f>;      // [T·k, N]
 @group(1) @binding(0) var<uniform> params: Params;
-
-// Rows of X are tokens (first product) or pairs (second product).
-override FROM_TOKENS: bool = true;
 
 struct Tile {
   row: u32,
@@ -47,7 +46,7 @@ fn tileVectors(tile: Tile) -> u32 {
 }
 
 fn xAt(tile: Tile, row: u32) -> u32 {
-  if (FROM_TOKENS) {
+  if (params.fromTokens != 0u) {
     return params.xStart + tile.row / params.perToken * params.xStride;
   }
   return params.xStart + tile.row * params.xStride;

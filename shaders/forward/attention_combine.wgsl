@@ -9,14 +9,13 @@ struct Params {
   slices: u32,
   outStart: u32,
   outStride: u32,
+  hasLse: u32,
 }
 
 @group(0) @binding(0) var<storage, read> partial: array<vec4f>;        // [slices, T·H, D/4 + 1]
 @group(0) @binding(1) var<storage, read_write> out: array<vec4f>;      // [T, H, D]
 @group(0) @binding(2) var<storage, read_write> logSumExp: array<f32>;  // [T, H]
 @group(1) @binding(0) var<uniform> params: Params;
-
-override HAS_LSE: bool = false;
 
 #include "dispatch.wgsl"
 
@@ -51,7 +50,7 @@ fn main(
   let t = pair / params.heads;
   let head = pair % params.heads;
   out[params.outStart + t * params.outStride + head * params.vectors + i] = o / total;
-  if (HAS_LSE && i == 0u) {
+  if (params.hasLse != 0u && i == 0u) {
     logSumExp[pair] = m + log(total);
   }
 }

@@ -5,10 +5,10 @@
 #include "dispatch.wgsl"
 
 const WORKGROUP_SIZE = 64u;
-// Where the heads' queries start; clamped, since also code for absent heads must stay inside the array.
-const SECOND = min(1u, HEADS - 1u) * D4;
-const THIRD = min(2u, HEADS - 1u) * D4;
-const FOURTH = min(3u, HEADS - 1u) * D4;
+// The heads of a block; clamped, since also code for absent heads must stay inside the array.
+const SECOND = min(1u, HEADS - 1u);
+const THIRD = min(2u, HEADS - 1u);
+const FOURTH = min(3u, HEADS - 1u);
 
 #include <reduce>
 
@@ -40,15 +40,15 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u,
   }
   let start = max(split * params.keysPerSplit, select(oldest - params.pageFirst, 0u, oldest < params.pageFirst));
 
-  let qAt = params.qStart + t * params.qStride + firstHead * D4;
-  for (var i = thread.index; i < HEADS * D4; i += WORKGROUP_SIZE) {
+  let qAt = params.qStart + t * params.qStride + firstHead * params.vectors;
+  for (var i = thread.index; i < HEADS * params.vectors; i += WORKGROUP_SIZE) {
     queries[i] = q[qAt + i] * params.scale;
   }
   workgroupBarrier();
 
-  let column = thread.index % D4;
-  let slice = thread.index / D4;
-  const SLICES = WORKGROUP_SIZE / D4;
+  let column = thread.index % params.vectors;
+  let slice = thread.index / params.vectors;
+  let slices = WORKGROUP_SIZE / params.vectors;
   var o: array<vec4f, HEADS>;
   var m = vec4f(MASKED);
   var l = vec4f();
@@ -62,15 +62,15 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u,
       let scale = loadKvScale(params.keyScaleSection, row);
       var sums = vec4f();
       for (var i = 0u; i < params.vectors; i++) {
-        let k = loadKv(0u, row, D4, i, scale);
+        let k = loadKv(0u, row, params.vectors, i, scale);
         // Written out, since components of a vector are not indexed in a loop at no cost everywhere.
         sums.x += dot(queries[i], k);
         if (HEADS > 1u) {
-          sums.y += dot(queries[SECOND + i], k);
+          sums.y += dot(queries[SECOND * params.vectors + i], k);
         }
         if (HEADS > 2u) {
-          sums.z += dot(queries[THIRD + i], k);
-          sums.w += dot(queries[FOURTH + i], k);
+          sums.z += dot(queries[THIRD * params.vectors + i], k);
+          sums.w += dot(queries[FOURTH * params.vectors + i], k);
         }
       }
       score = sums;
@@ -85,11 +85,11 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u,
     for (var h = 0u; h < HEADS; h++) {
       o[h] *= shrink[h];
     }
-    if (slice < SLICES) {
+    if (slice < slices) {
       let keys = min(WORKGROUP_SIZE, end - tile);
-      for (var j = slice; j < keys; j += SLICES) {
+      for (var j = slice; j < keys; j += slices) {
         let row = (tile + j) * params.kvHeads + kvHead;
-        let v = loadKv(params.valueSection, row, D4, column, loadKvScale(params.valueScaleSection, row));
+        let v = loadKv(params.valueSection, row, params.vectors, column, loadKvScale(params.valueScaleSection, row));
         let weight = weights[j];
         for (var h = 0u; h < HEADS; h++) {
           o[h] += v * weight[h];
@@ -103,24 +103,24 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u,
     outputs[h * WORKGROUP_SIZE + thread.index] = o[h];
   }
   workgroupBarrier();
-  for (var item = thread.index; item < HEADS * D4; item += WORKGROUP_SIZE) {
-    let h = item / D4;
-    let i = item % D4;
+  for (var item = thread.index; item < HEADS * params.vectors; item += WORKGROUP_SIZE) {
+    let h = item / params.vectors;
+    let i = item % params.vectors;
     var total = vec4f();
-    for (var s = 0u; s < SLICES; s++) {
-      total += outputs[h * WORKGROUP_SIZE + s * D4 + i];
+    for (var s = 0u; s < slices; s++) {
+      total += outputs[h * WORKGROUP_SIZE + s * params.vectors + i];
     }
     let head = firstHead + h;
-    if (FINAL) {
-      out[params.outStart + t * params.outStride + head * D4 + i] = total / max(sum[h], 1e-30);
-      if (HAS_LSE && i == 0u) {
+    if (params.finishes != 0u) {
+      out[params.outStart + t * params.outStride + head * params.vectors + i] = total / max(sum[h], 1e-30);
+      if (params.hasLse != 0u && i == 0u) {
         logSumExp[t * params.heads + head] = m[h] + log(max(sum[h], 1e-30));
       }
     } else {
-      let at = ((params.firstSlice + split) * params.rows * params.heads + t * params.heads + head) * (D4 + 1u);
+      let at = ((params.firstSlice + split) * params.rows * params.heads + t * params.heads + head) * (params.vectors + 1u);
       partial[at + i] = total;
       if (i == 0u) {
-        partial[at + D4] = vec4f(m[h], sum[h], 0.0, 0.0);
+        partial[at + params.vectors] = vec4f(m[h], sum[h], 0.0, 0.0);
       }
     }
   }

@@ -18,6 +18,8 @@ struct Params {
   valueSection: u32,
   keyScaleSection: u32,
   valueScaleSection: u32,
+  hasNorm: u32,
+  hasRope: u32,
 }
 
 @group(0) @binding(0) var<storage, read> qkv: array<vec4f>;        // [T, (H + 2·KV)·D]
@@ -30,8 +32,6 @@ struct Params {
 @group(1) @binding(0) var<uniform> params: Params;
 
 override LANES: u32 = 1u;
-override HAS_NORM: bool = false;
-override HAS_ROPE: bool = true;
 override KV_TYPE: u32 = 0u; // 0 f32, 1 f16, 2 int8
 
 const WORKGROUP_SIZE = 64u;
@@ -52,7 +52,7 @@ fn transformed(at: u32, i: u32, kind: u32, factor: f32, position: u32) -> Pair {
   if (kind == 2u) {
     return Pair(a, b);
   }
-  if (HAS_NORM) {
+  if (params.hasNorm != 0u) {
     if (kind == 0u) {
       a = a * factor * qNorm[i];
       b = b * factor * qNorm[i + params.half];
@@ -61,7 +61,7 @@ fn transformed(at: u32, i: u32, kind: u32, factor: f32, position: u32) -> Pair {
       b = b * factor * kNorm[i + params.half];
     }
   }
-  if (HAS_ROPE) {
+  if (params.hasRope != 0u) {
     let c = rope[position * 2u * params.half + i];
     let s = rope[position * 2u * params.half + params.half + i];
     return Pair(a * c - b * s, b * c + a * s);
@@ -105,7 +105,7 @@ fn main(
   let position = positions[row];
 
   var factor = 1.0;
-  if (HAS_NORM) {
+  if (params.hasNorm != 0u) {
     var squares = vec4f();
     for (var i = lane; i < 2u * params.half; i += LANES) {
       let value = qkv[at + i];

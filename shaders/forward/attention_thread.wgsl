@@ -41,22 +41,22 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u,
 
   let own = params.firstToken + t;
   let first = firstVisible(t);
-  let stateAt = ((params.firstSlice + split) * params.rows * params.heads + t * params.heads + head) * (D4 + 1u);
+  let stateAt = ((params.firstSlice + split) * params.rows * params.heads + t * params.heads + head) * (params.vectors + 1u);
   var query: array<vec4f, D4>;
   var o: array<vec4f, D4>;
   var m = MASKED;
   var l = 0.0;
-  let qAt = params.qStart + t * params.qStride + head * D4;
+  let qAt = params.qStart + t * params.qStride + head * params.vectors;
   for (var i = 0u; i < params.vectors; i++) {
     query[i] = q[qAt + i] * params.scale;
-    if (CARRY) {
+    if (params.carries != 0u) {
       o[i] = partial[stateAt + i];
     } else {
       o[i] = vec4f();
     }
   }
-  if (CARRY) {
-    let state = partial[stateAt + D4];
+  if (params.carries != 0u) {
+    let state = partial[stateAt + params.vectors];
     m = state.x;
     l = state.y;
   }
@@ -91,20 +91,20 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u,
   if (firstPair + thread.index >= pairs) {
     return;
   }
-  if (FINAL) {
+  if (params.finishes != 0u) {
     // A row that sees no key at all (it cannot, its own is always there) would divide by zero.
     let factor = 1.0 / max(l, 1e-30);
-    let outAt = params.outStart + t * params.outStride + head * D4;
+    let outAt = params.outStart + t * params.outStride + head * params.vectors;
     for (var i = 0u; i < params.vectors; i++) {
       out[outAt + i] = o[i] * factor;
     }
-    if (HAS_LSE) {
+    if (params.hasLse != 0u) {
       logSumExp[t * params.heads + head] = m + log(max(l, 1e-30));
     }
   } else {
     for (var i = 0u; i < params.vectors; i++) {
       partial[stateAt + i] = o[i];
     }
-    partial[stateAt + D4] = vec4f(m, l, 0.0, 0.0);
+    partial[stateAt + params.vectors] = vec4f(m, l, 0.0, 0.0);
   }
 }

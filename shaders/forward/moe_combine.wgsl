@@ -12,6 +12,7 @@ struct Params {
   residualStride: u32,
   outStart: u32,
   outStride: u32,
+  hasResidual: u32,
 }
 
 @group(0) @binding(0) var<storage, read> y: array<vec4f>;          // [T·k, C]
@@ -19,8 +20,6 @@ struct Params {
 @group(0) @binding(2) var<storage, read> residual: array<vec4f>;   // [T, C]
 @group(0) @binding(3) var<storage, read_write> out: array<vec4f>;  // [T, C]
 @group(1) @binding(0) var<uniform> params: Params;
-
-override HAS_RESIDUAL: bool = false;
 
 #include "dispatch.wgsl"
 
@@ -37,7 +36,7 @@ fn main(
     return;
   }
   var sum = vec4f();
-  if (HAS_RESIDUAL) {
+  if (params.hasResidual != 0u) {
     sum = residual[params.residualStart + row * params.residualStride + i];
   }
   for (var j = 0u; j < params.perToken; j++) {

@@ -15,6 +15,7 @@ struct Params {
   addStride: u32,
   sumStart: u32,
   sumStride: u32,
+  hasResidual: u32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;          // [T, C]
@@ -25,14 +26,13 @@ struct Params {
 @group(1) @binding(0) var<uniform> params: Params;
 
 override WORKGROUP_SIZE: u32 = 64u;
-override HAS_RESIDUAL: bool = false;
 
 #include "dispatch.wgsl"
 #include <reduce>
 
 fn inputAt(row: u32, i: u32) -> vec4f {
   var value = x[params.xStart + row * params.xStride + i];
-  if (HAS_RESIDUAL) {
+  if (params.hasResidual != 0u) {
     value += add[params.addStart + row * params.addStride + i];
   }
   return value;
@@ -48,7 +48,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u,
   for (var i = thread.index; i < params.vectors; i += WORKGROUP_SIZE) {
     let value = inputAt(row, i);
     squares += value * value;
-    if (HAS_RESIDUAL) {
+    if (params.hasResidual != 0u) {
       sum[params.sumStart + row * params.sumStride + i] = value;
     }
   }

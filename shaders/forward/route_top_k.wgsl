@@ -8,6 +8,10 @@ struct Params {
   perToken: u32,
   logitStart: u32,
   logitStride: u32,
+  // 1: divide by the sum of the k.
+  renormalize: u32,
+  // 1: the indices are given, only their weights are wanted.
+  forced: u32,
 }
 
 @group(0) @binding(0) var<storage, read> logits: array<f32>;          // [T, E]
@@ -16,9 +20,6 @@ struct Params {
 @group(1) @binding(0) var<uniform> params: Params;
 
 override WORKGROUP_SIZE: u32 = 64u;
-override NORMALIZE: bool = true;
-// The indices are given; only their weights are wanted.
-override FORCED: bool = false;
 
 #include "dispatch.wgsl"
 #include <reduce>
@@ -50,7 +51,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u,
   let total = reduceSum(thread, vec4f(part)).x;
 
   let k = min(params.perToken, MAX_PER_TOKEN);
-  if (FORCED) {
+  if (params.forced != 0u) {
     for (var j = thread.index; j < k; j += WORKGROUP_SIZE) {
       chosen[j] = min(indices[token * params.perToken + j], experts - 1u);
     }
@@ -70,7 +71,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u,
   }
   workgroupBarrier();
   var divisor = total;
-  if (NORMALIZE) {
+  if (params.renormalize != 0u) {
     divisor = 0.0;
     for (var j = 0u; j < k; j++) {
       divisor += exp(values[chosen[j]] - peak);

@@ -5,6 +5,7 @@ import {
   GpuOutOfMemoryError,
   GpuUnavailableError,
   GpuValidationError,
+  ShaderCompileError,
 } from './errors.ts';
 import { PipelineCache } from './pipelineCache.ts';
 import { defaultChoices, type KernelChoices } from './variants.ts';
@@ -236,7 +237,9 @@ export class EngineDevice {
   }
 
   private fail(error: Error, overwrite = false): void {
-    if (!this.failed || overwrite) this.failed = error;
+    // A kernel that did not compile makes later calls invalid: the cause is the one to tell.
+    const cause = error instanceof ShaderCompileError && this.failed instanceof GpuValidationError;
+    if (!this.failed || overwrite || cause) this.failed = error;
     for (const listener of this.failureListeners) listener(error);
   }
 }

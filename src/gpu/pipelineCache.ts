@@ -35,6 +35,8 @@ export class PipelineCache {
   private readonly pipelines = new Map<string, EnginePipeline>();
   private readonly compiling = new Map<string, Promise<EnginePipeline>>();
   private readonly layouts = new Map<string, Layout>();
+  /** Compilations started by `get` whose outcome is not known yet. */
+  private readonly verdicts = new Set<Promise<void>>();
   private readonly device: GPUDevice;
   private readonly counters: GpuCounters;
   private readonly onError: (error: Error) => void;
@@ -72,12 +74,16 @@ export class PipelineCache {
     this.device.pushErrorScope('validation');
     const { module, descriptor, layout } = this.describe(kernel, variant, key);
     const gpu = this.device.createComputePipeline(descriptor);
-    void this.device.popErrorScope().then(
-      async (error) => {
-        if (error) this.onError(await compileError(kernel, variant, error.message, module));
-      },
-      () => undefined,
-    );
+    const verdict: Promise<void> = this.device
+      .popErrorScope()
+      .then(
+        async (error) => {
+          if (error) this.onError(await compileError(kernel, variant, error.message, module));
+        },
+        () => undefined,
+      )
+      .finally(() => this.verdicts.delete(verdict));
+    this.verdicts.add(verdict);
     return this.remember(key, kernel, gpu, layout);
   }
 
@@ -107,6 +113,11 @@ export class PipelineCache {
     const outcomes = await Promise.allSettled(jobs);
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason as Error;
     throwIfCancelled(signal, 'compiling kernels');
+  }
+
+  /** Resolves when the outcome of every compilation is known (and reported, if bad). */
+  async settled(): Promise<void> {
+    await Promise.all(this.verdicts);
   }
 
   private compile(key: string, kernel: Kernel, variant: KernelVariant): Promise<EnginePipeline> {

@@ -6,6 +6,8 @@ import { paramSlotBytes, type EnginePipeline } from './pipelineCache.ts';
 import { TimeBudget } from './timeBudget.ts';
 
 const slotCount = 1024;
+/** Bytes of the params arena that every recorder holds. */
+export const recorderBytes = slotCount * paramSlotBytes;
 const maxWorkgroupsPerDimension = 65535;
 const maxBindGroups = 8192;
 
@@ -175,6 +177,7 @@ export class Recorder implements KernelSink {
       await staging.gpu.mapAsync(0x1, 0, sizeBytes);
     } catch (error) {
       this.engine.buffers.destroy(staging);
+      await this.engine.pipelines.settled();
       this.engine.throwIfFailed();
       // A map that fails alone means that the device is going away; its handler has the reason.
       throw await Promise.race([
@@ -186,6 +189,7 @@ export class Recorder implements KernelSink {
     const results = parts.map(({ range, at }) => mapped.slice(at, at + range.size));
     staging.gpu.unmap();
     this.staging.push(staging);
+    await this.engine.pipelines.settled();
     this.engine.throwIfFailed();
     return results;
   }
@@ -326,7 +330,11 @@ function checkRanges(kernel: Kernel, ranges: readonly BufferRange[], maxBindingB
     assert(range.offset + range.size <= range.buffer.sizeBytes, `${what} ends behind its buffer`);
     if (access === 'read') return;
     ranges.forEach((other, at) => {
-      assert(at === index || other.buffer.id !== range.buffer.id, `${what} is bound twice, once for writing`);
+      // One buffer may be written through two separate ranges, but not read and written in one dispatch.
+      const apart = other.offset >= range.offset + range.size || range.offset >= other.offset + other.size;
+      const fine =
+        at === index || other.buffer.id !== range.buffer.id || (apart && accesses[at]![1] === access);
+      assert(fine, `${what} is bound twice in one dispatch`);
     });
   });
 }

@@ -61,6 +61,10 @@ const params = {
   keyScaleSection: 'u32',
   valueScaleSection: 'u32',
   vectors: 'u32',
+  hasSegments: 'u32',
+  hasLse: 'u32',
+  carries: 'u32',
+  finishes: 'u32',
 } as const;
 
 /** One thread per (query, head), no shared memory. */
@@ -90,6 +94,7 @@ export const attentionCombineKernel = defineKernel({
     slices: 'u32',
     outStart: 'u32',
     outStride: 'u32',
+    hasLse: 'u32',
   },
 });
 
@@ -115,7 +120,8 @@ const threads = 32;
 
 function planAttention(engine: EngineDevice, { q, numHeads, kv }: Attention): AttentionPlan {
   const group = numHeads / kv.numKeyValueHeads;
-  const constants = { D4: kv.headDim / 4 };
+  // Private arrays come in three sizes, so that not every head dimension is a pipeline of its own.
+  const constants = { D4: kv.headDim <= 64 ? 16 : kv.headDim <= 128 ? 32 : 64 };
   const kvModule = `kv_${kv.type}.wgsl`;
   if (q.rows <= fewRows) {
     const heads = group % 4 === 0 ? 4 : group % 2 === 0 ? 2 : 1;
@@ -187,16 +193,7 @@ export function attention(sink: KernelSink, input: Attention): void {
     const seen = Math.max(keyCount - rows / 2, keyCount / 2);
     sink.dispatch({
       kernel: plan.kernel,
-      variant: {
-        ...plan.variant,
-        overrides: {
-          ...plan.variant.overrides,
-          HAS_SEGMENTS: input.segmentStarts ? 1 : 0,
-          HAS_LSE: input.logSumExp ? 1 : 0,
-          CARRY: carry && index > 0 ? 1 : 0,
-          FINAL: direct || (carry && index === work.length - 1) ? 1 : 0,
-        },
-      },
+      variant: plan.variant,
       buffers: {
         q: q.range,
         page: page.range,
@@ -226,6 +223,10 @@ export function attention(sink: KernelSink, input: Attention): void {
         keyScaleSection: sections.keyScale * 4,
         valueScaleSection: sections.valueScale * 4,
         vectors: headDim / 4,
+        hasSegments: input.segmentStarts ? 1 : 0,
+        hasLse: input.logSumExp ? 1 : 0,
+        carries: carry && index > 0 ? 1 : 0,
+        finishes: direct || (carry && index === work.length - 1) ? 1 : 0,
       },
       workgroups: plan.tiles * splits,
       cost: {
@@ -238,7 +239,7 @@ export function attention(sink: KernelSink, input: Attention): void {
   if (carry || direct) return;
   sink.dispatch({
     kernel: attentionCombineKernel,
-    variant: { overrides: { HAS_LSE: input.logSumExp ? 1 : 0 } },
+    variant: {},
     buffers: { partial, out: out.range, logSumExp },
     params: {
       rows,
@@ -247,6 +248,7 @@ export function attention(sink: KernelSink, input: Attention): void {
       slices,
       outStart: vectors(out).start,
       outStride: vectors(out).stride,
+      hasLse: input.logSumExp ? 1 : 0,
     },
     workgroups: Math.ceil((rows * numHeads * headDim) / 4 / 32),
     cost: { flops: 4 * slices * rows * numHeads * headDim, bytes: 4 * slices * rows * numHeads * headDim },

@@ -56,6 +56,8 @@ export const attentionInputKernel = defineKernel({
     valueSection: 'u32',
     keyScaleSection: 'u32',
     valueScaleSection: 'u32',
+    hasNorm: 'u32',
+    hasRope: 'u32',
   },
 });
 
@@ -81,8 +83,6 @@ export function attentionInput(sink: KernelSink, input: AttentionInput): void {
       variant: {
         overrides: {
           LANES: lanes,
-          HAS_NORM: input.qNorm ? 1 : 0,
-          HAS_ROPE: input.rope ? 1 : 0,
           KV_TYPE: kvTypeCode[kv.type],
         },
       },
@@ -111,6 +111,8 @@ export function attentionInput(sink: KernelSink, input: AttentionInput): void {
         valueSection: sections.value * 4,
         keyScaleSection: sections.keyScale * 4,
         valueScaleSection: sections.valueScale * 4,
+        hasNorm: input.qNorm ? 1 : 0,
+        hasRope: input.rope ? 1 : 0,
       },
       workgroups: Math.ceil(((end - first) * allHeads * lanes) / 64),
       cost: { flops: 12 * (end - first) * allHeads * headDim, bytes: 8 * (end - first) * allHeads * headDim },

@@ -54,6 +54,8 @@ const params = {
   yStride: 'u32',
   residualStart: 'u32',
   residualStride: 'u32',
+  hasBias: 'u32',
+  hasResidual: 'u32',
 } as const;
 
 type MatmulKernel = Kernel<keyof typeof bindings, keyof typeof params>;
@@ -148,14 +150,12 @@ export function matmul(sink: KernelSink, { x, weight, out, bias, residual }: Mat
   if (x.rows === 0) return;
   const plan = planMatmul(engine, x.rows);
   const rowTiles = Math.ceil(x.rows / plan.tileRows);
-  const flags = { HAS_BIAS: bias ? 1 : 0, HAS_RESIDUAL: residual ? 1 : 0 };
   for (const part of weight.parts) {
     assert(part.firstRow % 4 === 0, `${weight.label} is split at row ${part.firstRow}`);
     sink.dispatch({
       kernel: matmulKernels[plan.algorithm],
       variant: {
         ...plan.variant,
-        overrides: { ...plan.variant.overrides, ...flags },
         modules: { ...plan.variant.modules, weights: weightModule(weight.type) },
       },
       buffers: {
@@ -179,6 +179,8 @@ export function matmul(sink: KernelSink, { x, weight, out, bias, residual }: Mat
         yStride: vectors(out).stride,
         residualStart: residual ? vectors(residual).start : 0,
         residualStride: residual ? vectors(residual).stride : 0,
+        hasBias: bias ? 1 : 0,
+        hasResidual: residual ? 1 : 0,
       },
       workgroups: rowTiles * Math.ceil(part.rows / plan.tileCols),
       cost: {

@@ -87,7 +87,14 @@ export const routeKernel = defineKernel({
   name: 'forward/route_top_k',
   source: routeSource,
   bindings: { logits: 'read', indices: 'read_write', weights: 'read_write' },
-  params: { experts: 'u32', perToken: 'u32', logitStart: 'u32', logitStride: 'u32' },
+  params: {
+    experts: 'u32',
+    perToken: 'u32',
+    logitStart: 'u32',
+    logitStride: 'u32',
+    renormalize: 'u32',
+    forced: 'u32',
+  },
 });
 
 export const moeCountKernel = defineKernel({
@@ -135,6 +142,7 @@ export const moeCombineKernel = defineKernel({
     residualStride: 'u32',
     outStart: 'u32',
     outStride: 'u32',
+    hasResidual: 'u32',
   },
 });
 
@@ -157,6 +165,8 @@ const groupedKernel = (algorithm: MatmulAlgorithm) =>
       xStride: 'u32',
       yStart: 'u32',
       yStride: 'u32',
+      fromTokens: 'u32',
+      toPairs: 'u32',
     },
   });
 
@@ -178,6 +188,7 @@ const pairsKernel = (algorithm: MatmulAlgorithm) =>
       xStride: 'u32',
       yStart: 'u32',
       yStride: 'u32',
+      fromTokens: 'u32',
     },
   });
 
@@ -212,15 +223,18 @@ export function routeTokens(sink: KernelSink, input: RouteTokens): void {
   sink.dispatch({
     kernel: routeKernel,
     variant: {
-      overrides: {
-        WORKGROUP_SIZE: engine.choices.rowThreads,
-        NORMALIZE: input.normalize ? 1 : 0,
-        FORCED: input.forced ? 1 : 0,
-      },
+      overrides: { WORKGROUP_SIZE: engine.choices.rowThreads },
       modules: { reduce: reduceModule(engine) },
     },
     buffers: { logits: logits.range, indices, weights },
-    params: { experts, perToken, logitStart: logits.start, logitStride: logits.stride },
+    params: {
+      experts,
+      perToken,
+      logitStart: logits.start,
+      logitStride: logits.stride,
+      renormalize: input.normalize ? 1 : 0,
+      forced: input.forced ? 1 : 0,
+    },
     workgroups: x.rows,
     cost: { flops: x.rows * experts * experts, bytes: 4 * x.rows * experts },
   });
@@ -334,11 +348,6 @@ export function groupedMatmul(
       kernel: groupedKernels[algorithm],
       variant: {
         ...plan.variant,
-        overrides: {
-          ...plan.variant.overrides,
-          FROM_TOKENS: input.fromTokens ? 1 : 0,
-          TO_PAIRS: input.toPairs ? 1 : 0,
-        },
         modules: { ...plan.variant.modules, weights: weightModule(weight.type) },
       },
       buffers: {
@@ -362,6 +371,8 @@ export function groupedMatmul(
         xStride: vectors(x).stride,
         yStart: vectors(out).start,
         yStride: vectors(out).stride,
+        fromTokens: input.fromTokens ? 1 : 0,
+        toPairs: input.toPairs ? 1 : 0,
       },
       workgroups: {
         indirect: segments.arguments,
@@ -399,7 +410,6 @@ function pairMatvec(
       kernel,
       variant: {
         ...plan.variant,
-        overrides: { ...plan.variant.overrides, FROM_TOKENS: fromTokens ? 1 : 0 },
         modules: { ...plan.variant.modules, weights: weightModule(weight.type) },
       },
       buffers: {
@@ -421,6 +431,7 @@ function pairMatvec(
         xStride: vectors(x).stride,
         yStart: vectors(out).start,
         yStride: vectors(out).stride,
+        fromTokens: fromTokens ? 1 : 0,
       },
       workgroups: out.rows * Math.ceil(cols / plan.tileCols),
       cost: {
@@ -484,7 +495,7 @@ export function moeExperts(sink: KernelSink, input: MoeExperts): void {
   const rowVectors = Math.ceil(x.cols / 4);
   sink.dispatch({
     kernel: moeCombineKernel,
-    variant: { overrides: { HAS_RESIDUAL: residual ? 1 : 0 } },
+    variant: {},
     buffers: { y: y.range, weights, residual: residual?.range ?? engine.nullRange, out: out.range },
     params: {
       rows: x.rows,
@@ -496,6 +507,7 @@ export function moeExperts(sink: KernelSink, input: MoeExperts): void {
       residualStride: residual ? vectors(residual).stride : 0,
       outStart: vectors(out).start,
       outStride: vectors(out).stride,
+      hasResidual: residual ? 1 : 0,
     },
     workgroups: Math.ceil((x.rows * rowVectors) / 64),
     cost: { flops: 2 * pairs * x.cols, bytes: 4 * (pairs + 2 * x.rows) * x.cols },

@@ -34,6 +34,7 @@ export const rmsNormKernel = defineKernel({
     addStride: 'u32',
     sumStart: 'u32',
     sumStride: 'u32',
+    hasResidual: 'u32',
   },
 });
 
@@ -50,7 +51,7 @@ export function rmsNorm(sink: KernelSink, { x, weight, eps, out, residual }: Rms
   sink.dispatch({
     kernel: rmsNormKernel,
     variant: {
-      overrides: { WORKGROUP_SIZE: engine.choices.rowThreads, HAS_RESIDUAL: residual ? 1 : 0 },
+      overrides: { WORKGROUP_SIZE: engine.choices.rowThreads },
       modules: { reduce: reduceModule(engine) },
     },
     buffers: {
@@ -73,6 +74,7 @@ export function rmsNorm(sink: KernelSink, { x, weight, eps, out, residual }: Rms
       addStride: add.stride,
       sumStart: sum.start,
       sumStride: sum.stride,
+      hasResidual: residual ? 1 : 0,
     },
     workgroups: x.rows,
     cost: { flops: 4 * x.rows * x.cols, bytes: (residual ? 20 : 12) * x.rows * x.cols },

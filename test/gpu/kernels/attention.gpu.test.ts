@@ -25,19 +25,55 @@ interface Shape {
   readonly pages: readonly number[];
   readonly window?: number;
   readonly segments?: boolean;
+  readonly types: readonly KvType[];
 }
 
 const shapes: readonly Shape[] = [
-  { rows: 1, firstToken: 0, heads: 1, kvHeads: 1, headDim: 16, pages: [8] },
-  { rows: 17, firstToken: 0, heads: 4, kvHeads: 2, headDim: 32, pages: [64] },
-  { rows: 63, firstToken: 2, heads: 3, kvHeads: 1, headDim: 48, pages: [40, 40] },
-  { rows: 65, firstToken: 0, heads: 4, kvHeads: 4, headDim: 64, pages: [127], window: 17 },
-  { rows: 33, firstToken: 31, heads: 2, kvHeads: 1, headDim: 128, pages: [16, 16, 64], segments: true },
-  { rows: 9, firstToken: 3, heads: 2, kvHeads: 2, headDim: 256, pages: [12] },
-  { rows: 1, firstToken: 999, heads: 8, kvHeads: 2, headDim: 32, pages: [1000] },
-  { rows: 1, firstToken: 700, heads: 6, kvHeads: 3, headDim: 80, pages: [256, 512], window: 300 },
-  { rows: 3, firstToken: 126, heads: 16, kvHeads: 2, headDim: 128, pages: [64, 64, 1], segments: true },
-  { rows: 2, firstToken: 65, heads: 3, kvHeads: 1, headDim: 256, pages: [67] },
+  { rows: 1, firstToken: 0, heads: 1, kvHeads: 1, headDim: 16, pages: [8], types: ['f32'] },
+  { rows: 17, firstToken: 0, heads: 4, kvHeads: 2, headDim: 32, pages: [64], types: ['f32', 'f16', 'int8'] },
+  { rows: 63, firstToken: 2, heads: 3, kvHeads: 1, headDim: 48, pages: [40, 40], types: ['f32'] },
+  { rows: 65, firstToken: 0, heads: 4, kvHeads: 4, headDim: 64, pages: [127], window: 17, types: ['f32'] },
+  {
+    rows: 33,
+    firstToken: 31,
+    heads: 2,
+    kvHeads: 1,
+    headDim: 128,
+    pages: [16, 16, 64],
+    segments: true,
+    types: ['f16'],
+  },
+  { rows: 9, firstToken: 3, heads: 2, kvHeads: 2, headDim: 256, pages: [12], types: ['int8'] },
+  {
+    rows: 1,
+    firstToken: 999,
+    heads: 8,
+    kvHeads: 2,
+    headDim: 32,
+    pages: [1000],
+    types: ['f32', 'f16', 'int8'],
+  },
+  {
+    rows: 1,
+    firstToken: 700,
+    heads: 6,
+    kvHeads: 3,
+    headDim: 80,
+    pages: [256, 512],
+    window: 300,
+    types: ['f32'],
+  },
+  {
+    rows: 3,
+    firstToken: 126,
+    heads: 16,
+    kvHeads: 2,
+    headDim: 128,
+    pages: [64, 64, 1],
+    segments: true,
+    types: ['int8'],
+  },
+  { rows: 2, firstToken: 65, heads: 3, kvHeads: 1, headDim: 256, pages: [67], types: ['f16'] },
 ];
 
 function makePages(h: Harness, layout: KvLayout, capacities: readonly number[]): KvPage[] {
@@ -103,7 +139,7 @@ describe.skipIf(!hasGpu)(hasGpu ? 'attention' : `attention (${gpuSkipReason})`, 
         const segmentStarts = shape.segments
           ? Array.from({ length: rows }, (_, t) => Math.floor((firstToken + t) / 20) * 20)
           : undefined;
-        for (const type of ['f32', 'f16', 'int8'] as const) {
+        for (const type of shape.types) {
           const layout: KvLayout = { type, numKeyValueHeads: kvHeads, headDim };
           const expected = attentionReference({
             q: q.data,
