@@ -20,6 +20,10 @@ const commands: Readonly<Record<string, Command>> = {
     summary: "compiled sets in other trainers' formats",
     load: () => import('./commands/export.ts'),
   },
+  run: {
+    summary: 'text generation with a Qwen3 or Qwen3-MoE checkpoint on the WGSL engine',
+    load: () => import('./commands/run.ts'),
+  },
 };
 
 function help(): string {

@@ -29,11 +29,7 @@ describe('config.json', () => {
   });
 
   it('reads the spelling of transformers 5', () => {
-    const {
-      rope_theta: theta,
-      num_experts: experts,
-      ...rest
-    } = fixtureConfig('tiny-moe');
+    const { rope_theta: theta, num_experts: experts, ...rest } = fixtureConfig('tiny-moe');
     const config = readModelConfig({
       ...rest,
       num_local_experts: experts!,

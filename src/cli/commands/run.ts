@@ -1,0 +1,208 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { InputError, messageOf, UsageError } from '../../core/errors.ts';
+import { isObject, type JsonValue } from '../../core/json.ts';
+import { kvTypeCode, weightTypes, type KvType, type WeightType } from '../../gpu/tensors.ts';
+import { encodePrompt, type Prompt } from '../../model/prompt.ts';
+import { writeSafetensors } from '../../model/safetensors.ts';
+import { ModelSession } from '../../model/session.ts';
+import { greedySampling } from '../../gpu/kernels/sampling.ts';
+import { lastValue, parseArguments, type ParsedArguments } from '../compileArguments.ts';
+import { openModelFolder } from '../modelFolder.ts';
+import { openNodeEngine } from '../nodeEngine.ts';
+import { endProgress, EXIT_DONE, note, print, printJson, progressLine } from '../output.ts';
+
+const help = `acc run --model DIR --prompt FILE [options]: text generation on the WGSL engine
+
+  --model DIR            Hugging Face checkpoint (Qwen3 or Qwen3-MoE)
+  --prompt FILE          text, taken as it is; or JSON: {"messages": […]} through the model's chat template,
+                         {"ids": […]} as token ids; - for standard input
+  --chat                 take a text prompt as a user message through the chat template
+  --max-new-tokens N     default 128; 0 only reads the prompt
+  --logits FILE          write the logits of the prompt's last position as safetensors ("logits" [V] f32)
+  --temperature X        default 0: greedy; with --top-k N, --top-p X, --min-p X, --repetition-penalty X, --seed N
+  --weights TYPE         f32, f16 (default), int8 or int4        --kv TYPE   f32, f16 (default) or int8
+  --context N            longest conversation in tokens (default: what this prompt and reply need)
+  --chunk N              tokens of the prompt that run at a time (default 512)
+  --no-subgroups --no-f16   behave as if the adapter lacked them
+  --json                 one JSON document with text, ids, speeds, memory and GPU counters`;
+
+function numberOption(parsed: ParsedArguments, name: string, fallback: number): number {
+  const text = lastValue(parsed, name);
+  const value = text === null ? fallback : Number(text);
+  if (!Number.isFinite(value) || value < 0) {
+    throw new UsageError('bad-number', `--${name} needs a number`, { actual: text ?? '' });
+  }
+  return value;
+}
+
+function choiceOption<T extends string>(
+  parsed: ParsedArguments,
+  name: string,
+  choices: readonly T[],
+  fallback: T,
+): T {
+  const text = lastValue(parsed, name) ?? fallback;
+  const choice = choices.find((each) => each === text);
+  if (!choice)
+    throw new UsageError('bad-choice', `--${name} needs one of ${choices.join(', ')}`, { actual: text });
+  return choice;
+}
+
+async function readPrompt(path: string, asChat: boolean): Promise<Prompt> {
+  let text: string;
+  try {
+    text =
+      path === '-'
+        ? await new Response(process.stdin as unknown as BodyInit).text()
+        : await readFile(path, 'utf8');
+  } catch (error) {
+    throw new InputError('unreadable-file', 'The prompt cannot be read', {
+      where: path,
+      actual: messageOf(error),
+    });
+  }
+  if (/^\s*[{[]/.test(text)) {
+    let value: JsonValue | undefined;
+    try {
+      value = JSON.parse(text) as JsonValue;
+    } catch {
+      // Text that merely starts with a bracket is a prompt like any other.
+    }
+    if (isObject(value) && Array.isArray(value['ids'])) return { kind: 'ids', ids: value['ids'].map(Number) };
+    const messages = Array.isArray(value) ? value : isObject(value) ? value['messages'] : undefined;
+    if (Array.isArray(messages) && messages.every((message) => isObject(message) && 'role' in message)) {
+      return { kind: 'messages', messages: messages.filter(isObject) };
+    }
+  }
+  return asChat ? { kind: 'messages', messages: [{ role: 'user', content: text }] } : { kind: 'text', text };
+}
+
+/** `acc run`. */
+export async function run(argv: string[]): Promise<number> {
+  const one = ['model', 'prompt', 'max-new-tokens', 'logits', 'temperature', 'top-k', 'top-p', 'min-p'];
+  const more = ['repetition-penalty', 'seed', 'weights', 'kv', 'context', 'chunk'];
+  const parsed = parseArguments(argv, {
+    ...Object.fromEntries([...one, ...more].map((name) => [name, 'one'] as const)),
+    ...Object.fromEntries(
+      ['chat', 'json', 'help', 'no-subgroups', 'no-f16'].map((name) => [name, 'flag'] as const),
+    ),
+  });
+  if (parsed.flags.has('help')) {
+    await print(help);
+    return EXIT_DONE;
+  }
+  const folder = lastValue(parsed, 'model');
+  const promptFile = lastValue(parsed, 'prompt');
+  if (folder === null || promptFile === null)
+    throw new UsageError('missing-option', 'acc run needs --model and --prompt');
+  const maxNewTokens = numberOption(parsed, 'max-new-tokens', 128);
+  const prompt = await readPrompt(promptFile, parsed.flags.has('chat'));
+  const { checkpoint, tokenizer, close } = await openModelFolder(folder);
+  const ids = encodePrompt(prompt, tokenizer, checkpoint.tokenizerConfig);
+  if (ids.length === 0)
+    throw new InputError('empty-prompt', 'The prompt has no tokens', { where: promptFile });
+  const engine = await openNodeEngine({
+    ...(parsed.flags.has('no-subgroups') ? { subgroups: false } : {}),
+    ...(parsed.flags.has('no-f16') ? { f16: false } : {}),
+  });
+  const contextLength = numberOption(parsed, 'context', ids.length + maxNewTokens);
+  const session = await ModelSession.load(
+    engine,
+    checkpoint,
+    {
+      weightType: choiceOption<WeightType>(parsed, 'weights', weightTypes, 'f16'),
+      kvType: choiceOption<KvType>(parsed, 'kv', Object.keys(kvTypeCode) as KvType[], 'f16'),
+      contextLength,
+      chunkTokens: numberOption(parsed, 'chunk', 512),
+    },
+    {
+      onKernels: (done, total) => progressLine(`compiling kernels ${done}/${total}`),
+      onProgress: ({ doneBytes, totalBytes }) =>
+        progressLine(`loading ${((100 * doneBytes) / totalBytes).toFixed(0)} %`),
+    },
+  );
+  await close();
+  endProgress();
+  const logitsFile = lastValue(parsed, 'logits');
+  const promptStarted = performance.now();
+  if (logitsFile !== null || maxNewTokens === 0) {
+    const logits = await session.lastLogits(ids, {
+      onPrefill: (done, total) => progressLine(`prompt ${done}/${total} tokens`),
+    });
+    endProgress();
+    if (logitsFile !== null) {
+      await writeFile(
+        logitsFile,
+        writeSafetensors([{ name: 'logits', shape: [logits.length], data: logits }]),
+      );
+    }
+  }
+  const outcome = await generateText(session, ids, tokenizer, maxNewTokens, parsed, promptStarted);
+  const { memory } = session.plan;
+  const facts = {
+    model: checkpoint.name,
+    adapter: engine.facts,
+    features: engine.features,
+    weights: memory.options.weightType,
+    kv: memory.options.kvType,
+    promptTokens: ids.length,
+    ...outcome,
+    memory: { plannedBytes: memory.totalBytes, peakBytes: engine.buffers.peakBytes },
+    gpu: { ...engine.counters },
+  };
+  if (parsed.flags.has('json')) await printJson(facts);
+  else {
+    await print(outcome.text);
+    note(
+      `prompt ${ids.length} tokens at ${outcome.promptTokensPerSecond.toFixed(1)}/s, reply ${outcome.ids.length} tokens at ${outcome.tokensPerSecond.toFixed(1)}/s on ${engine.facts.description || engine.facts.vendor}`,
+    );
+  }
+  session.destroy();
+  engine.destroy();
+  return EXIT_DONE;
+}
+
+async function generateText(
+  session: ModelSession,
+  ids: ArrayLike<number>,
+  tokenizer: { decode(ids: ArrayLike<number>): string },
+  maxNewTokens: number,
+  parsed: ParsedArguments,
+  promptStarted: number,
+): Promise<{
+  text: string;
+  ids: number[];
+  promptTokensPerSecond: number;
+  tokensPerSecond: number;
+  stopped: boolean;
+}> {
+  const sampling = {
+    ...greedySampling,
+    temperature: numberOption(parsed, 'temperature', 0),
+    topK: numberOption(parsed, 'top-k', 0),
+    topP: numberOption(parsed, 'top-p', 1),
+    minP: numberOption(parsed, 'min-p', 0),
+    repetitionPenalty: numberOption(parsed, 'repetition-penalty', 1),
+    seed: numberOption(parsed, 'seed', 0),
+  };
+  const made: number[] = [];
+  let firstAt = performance.now();
+  let stopped = false;
+  if (maxNewTokens > 0) {
+    for await (const { token, isStop } of session.generate(ids, { maxNewTokens, sampling })) {
+      if (made.length === 0) firstAt = performance.now();
+      stopped = isStop;
+      if (!isStop) made.push(token);
+      progressLine(`${made.length} tokens`);
+    }
+    endProgress();
+  }
+  const perSecond = (count: number, ms: number): number => (ms > 0 ? (1000 * count) / ms : 0);
+  return {
+    text: tokenizer.decode(made),
+    ids: made,
+    promptTokensPerSecond: perSecond(ids.length, firstAt - promptStarted),
+    tokensPerSecond: perSecond(Math.max(0, made.length - 1), performance.now() - firstAt),
+    stopped,
+  };
+}

@@ -1,0 +1,43 @@
+import { existsSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { InputError } from '../core/errors.ts';
+import type { CheckpointFiles } from '../model/checkpoint.ts';
+import { openCheckpoint, type Checkpoint } from '../model/checkpoint.ts';
+import { loadTokenizer } from '../tokenizer/loadTokenizer.ts';
+import type { Tokenizer } from '../tokenizer/types.ts';
+import { fileSource, type NodeSource } from './nodeSource.ts';
+
+/** A checkpoint in a folder on disk; `close` releases its file handles. */
+export interface ModelFolder {
+  readonly checkpoint: Checkpoint;
+  readonly tokenizer: Tokenizer;
+  close(): Promise<void>;
+}
+
+/** Opens a Hugging Face checkpoint folder with its tokenizer. Throws `InputError` saying what is wrong with it. */
+export async function openModelFolder(folder: string): Promise<ModelFolder> {
+  const opened: NodeSource[] = [];
+  const files: CheckpointFiles = {
+    name: basename(resolve(folder)),
+    async open(fileName) {
+      const path = join(folder, fileName);
+      if (!existsSync(path)) return null;
+      const source = await fileSource(path);
+      opened.push(source);
+      return source;
+    },
+  };
+  const close = async (): Promise<void> => {
+    for (const source of opened) await source.close();
+  };
+  try {
+    const checkpoint = await openCheckpoint(files);
+    if (checkpoint.tokenizerJson === null) {
+      throw new InputError('missing-tokenizer', 'The model folder has no tokenizer.json', { where: folder });
+    }
+    return { checkpoint, tokenizer: loadTokenizer(checkpoint.tokenizerJson, files.name), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
