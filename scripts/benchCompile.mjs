@@ -50,7 +50,10 @@ function sources() {
     ...(process.argv.includes('--small')
       ? [
           { name: 'search (FireAct)', lines: arrayOf(join(shared, 'react-fireact/alpaca_hotpotqa.json')) },
-          { name: 'SQL (InterCode)', lines: arrayOf(join(shared, 'intercode-sql/gpt-4_10_turns.subset.json')) },
+          {
+            name: 'SQL (InterCode)',
+            lines: arrayOf(join(shared, 'intercode-sql/gpt-4_10_turns.subset.json')),
+          },
         ]
       : []),
   ];
