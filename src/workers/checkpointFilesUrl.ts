@@ -43,10 +43,17 @@ export const askHere: Ask = async (url, { method = 'GET', range, maxBytes }) => 
   const chunks: Uint8Array[] = [];
   let size = 0;
   while (reader && size < maxBytes) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    chunks.push(value);
-    size += value.length;
+    let step: ReadableStreamReadResult<Uint8Array>;
+    try {
+      step = await reader.read();
+    } catch (error) {
+      // Of a part, what came is kept and the rest asked for again.
+      if (range === undefined || size === 0) throw error;
+      break;
+    }
+    if (step.done) break;
+    chunks.push(step.value);
+    size += step.value.length;
   }
   if (size >= maxBytes) controller.abort();
   return {
@@ -77,7 +84,12 @@ export function askByRelay(port: MessagePort): Ask {
           let size = 0;
           port.onmessage = ({ data }: MessageEvent<RelayMessage>) => {
             if (data.ready) return;
-            if (data.error !== undefined) reject(new Error(data.error));
+            const finish = (): void =>
+              resolve({ status, headers, bytes: joined(chunks, Math.min(size, maxBytes)) });
+            if (data.error !== undefined) {
+              if (range === undefined || size === 0) reject(new Error(data.error));
+              else finish();
+            }
             if (data.head) {
               status = data.head.status;
               headers = new Headers(data.head.headers);
@@ -87,7 +99,7 @@ export function askByRelay(port: MessagePort): Ask {
               chunks.push(data.chunk);
               size += data.chunk.length;
             }
-            if (data.done) resolve({ status, headers, bytes: joined(chunks, Math.min(size, maxBytes)) });
+            if (data.done) finish();
           };
           port.postMessage({ url, method, headers: range === undefined ? {} : { Range: range } });
         }),

@@ -1,0 +1,197 @@
+import type { GpuCounters } from '../gpu/counters.ts';
+import type { AdapterFacts, EngineFeatures } from '../gpu/device.ts';
+import type { SamplingOptions } from '../gpu/kernels/sampling.ts';
+import type { LoadOptions, MemoryPlan } from '../model/planner.ts';
+import type { Prompt } from '../model/prompt.ts';
+import type { StoredModel } from '../storage/models.ts';
+import type { Failure } from './dataApi.ts';
+
+/**
+ * The engine worker: the one owner of the GPU device and of the model on it. Everything here is cloneable data.
+ * Expected failures are values; a thrown error is a bug. Progress and tokens come as events, batched to one call
+ * an animation frame.
+ */
+
+/** A failure with the plan that was made and the nearest options that should work. */
+export interface EngineFailure extends Failure {
+  readonly plan: MemoryPlan | null;
+  readonly suggestion: LoadOptions | null;
+}
+export type EngineResult<T> = { readonly ok: true; readonly value: T } | EngineFailure;
+
+/** 0 no WebGPU, 1 software adapter, 2 GPU in single precision, 3 GPU with half precision. */
+export type CapabilityTier = 0 | 1 | 2 | 3;
+
+/** What computes here. */
+export interface GpuProbe {
+  readonly tier: CapabilityTier;
+  /** Why this tier and what it means, in sentences for the reader. */
+  readonly title: string;
+  readonly detail: string;
+  readonly adapter: AdapterFacts | null;
+  readonly adapterName: string;
+  readonly features: EngineFeatures | null;
+  readonly limits: {
+    readonly maxBufferBytes: number;
+    readonly maxBindingBytes: number;
+    readonly workgroupStorageBytes: number;
+  } | null;
+}
+
+/** Where a checkpoint is taken from. */
+export type ModelSource =
+  | {
+      readonly type: 'folder';
+      readonly name: string;
+      readonly files: readonly { readonly path: string; readonly file: File }[];
+    }
+  | { readonly type: 'handle'; readonly handle: FileSystemDirectoryHandle }
+  | { readonly type: 'url'; readonly url: string; readonly relay?: MessagePort }
+  | { readonly type: 'stored'; readonly id: string };
+
+/** A model that comes with the page, as `models/index.json` lists it. */
+export interface BundledModel {
+  readonly name: string;
+  readonly url: string;
+  readonly note: string | null;
+}
+
+export interface ModelList {
+  readonly bundled: readonly BundledModel[];
+  readonly stored: readonly StoredModel[];
+  /** Why nothing can be kept here; null when it can. */
+  readonly storageProblem: string | null;
+}
+
+/** What the headers and configs of a checkpoint tell. */
+export interface ModelCard {
+  readonly name: string;
+  readonly origin: string;
+  readonly architecture: 'qwen3' | 'qwen3_moe';
+  readonly parameterCount: number;
+  /** Parameters that one token passes through. */
+  readonly activeParameterCount: number;
+  readonly fileBytes: number;
+  readonly files: readonly { readonly name: string; readonly sizeBytes: number | null }[];
+  readonly dtypes: readonly string[];
+  readonly layerCount: number;
+  readonly hiddenSize: number;
+  readonly headCount: number;
+  readonly kvHeadCount: number;
+  readonly headDim: number;
+  readonly vocabSize: number;
+  readonly contextLength: number;
+  readonly ropeScaling: string | null;
+  readonly tiedEmbeddings: boolean;
+  /** By layer. */
+  readonly layers: readonly {
+    readonly mlp: 'dense' | 'moe';
+    readonly slidingWindow: number | null;
+  }[];
+  readonly experts: { readonly count: number; readonly perToken: number; readonly layout: string } | null;
+  readonly tokenizer: {
+    readonly vocabSize: number;
+    readonly hasChatTemplate: boolean;
+    /** Set when a slower implementation must run it. */
+    readonly slowBecause: string | null;
+  } | null;
+  readonly eosTokenIds: readonly number[];
+  readonly licence: string | null;
+  /** Sampling that the model's makers recommend (`generation_config.json`). */
+  readonly recommended: Partial<SamplingOptions>;
+  readonly unusedTensorCount: number;
+  /** True when this is a copy kept on this computer. */
+  readonly kept: boolean;
+}
+
+export interface PlanReport {
+  readonly memory: MemoryPlan;
+  /** The nearest options that fit; null when these do, or none does. */
+  readonly suggestion: MemoryPlan | null;
+}
+
+/** Memory of the device in bytes, as the engine's account has it. */
+export interface EngineMemory {
+  readonly allocatedBytes: number;
+  readonly peakBytes: number;
+  readonly groups: readonly { readonly group: string; readonly sizeBytes: number }[];
+}
+
+export interface LoadedModel {
+  readonly options: LoadOptions;
+  readonly memory: EngineMemory;
+  readonly plannedBytes: number;
+  readonly tookMs: number;
+  readonly kernelCount: number;
+}
+
+export interface GenerateRequest {
+  readonly prompt: Prompt;
+  readonly sampling: SamplingOptions;
+  readonly maxNewTokens: number;
+  /** Goes on past the model's stop tokens. */
+  readonly ignoreStops?: boolean;
+}
+
+/** A token of the reply. `text` is empty until the bytes of a character are complete. */
+export interface ReplyToken {
+  readonly id: number;
+  readonly text: string;
+  /** Natural logarithm of its probability before any sampling filter. */
+  readonly logprob: number;
+  readonly top: readonly { readonly id: number; readonly text: string; readonly logprob: number }[];
+  readonly isStop: boolean;
+}
+
+export interface GenerationReport {
+  readonly text: string;
+  readonly ids: readonly number[];
+  readonly promptTokens: number;
+  /** Of them, already in the cache from the last conversation. */
+  readonly reusedTokens: number;
+  readonly stoppedBy: 'stop-token' | 'length' | 'context' | 'reader';
+  readonly promptMs: number;
+  readonly replyMs: number;
+  readonly promptTokensPerSecond: number;
+  readonly tokensPerSecond: number;
+  readonly contextTokens: number;
+  readonly memory: EngineMemory;
+  readonly counters: GpuCounters;
+  readonly recoveries: number;
+}
+
+export type EngineEvent =
+  | {
+      readonly type: 'load';
+      readonly stage: 'kernels' | 'weights';
+      readonly done: number;
+      readonly total: number;
+    }
+  | { readonly type: 'copy'; readonly doneBytes: number; readonly totalBytes: number }
+  | { readonly type: 'prefill'; readonly done: number; readonly total: number }
+  | { readonly type: 'tokens'; readonly tokens: readonly ReplyToken[] }
+  | { readonly type: 'device-lost'; readonly reason: string }
+  | { readonly type: 'device-recovered'; readonly replayedTokens: number; readonly tookMs: number };
+
+export interface EngineApi {
+  /** @param baseUrl address of the page, below which bundled models lie */
+  start(onEvents: (events: readonly EngineEvent[]) => void, baseUrl: string): Promise<void>;
+  probe(): Promise<GpuProbe>;
+  /** Measures a product of 128 × 1024 × 256 numbers; null without WebGPU. */
+  measureSpeed(): Promise<{ readonly gflops: number } | null>;
+  listModels(): Promise<ModelList>;
+  /** Reads configs and headers; the checkpoint becomes the one that `plan` and `load` mean. */
+  openModel(source: ModelSource): Promise<EngineResult<ModelCard>>;
+  plan(options: LoadOptions): Promise<EngineResult<PlanReport>>;
+  load(options: LoadOptions): Promise<EngineResult<LoadedModel>>;
+  unload(): Promise<void>;
+  /** Copies the opened checkpoint into the browser's storage; goes on where a stopped copy ended. */
+  keepModel(): Promise<EngineResult<StoredModel>>;
+  deleteStored(id: string): Promise<EngineResult<null>>;
+  /** Stops loading, copying or generating, whichever runs. */
+  cancel(): Promise<void>;
+  generate(request: GenerateRequest): Promise<EngineResult<GenerationReport>>;
+  countTokens(prompt: Prompt): Promise<EngineResult<number>>;
+  encode(text: string): Promise<EngineResult<readonly number[]>>;
+  decode(ids: readonly number[]): Promise<EngineResult<string>>;
+}

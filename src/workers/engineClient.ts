@@ -1,0 +1,64 @@
+import { proxy, transfer, wrap, type Remote } from 'comlink';
+import type { EngineApi, EngineEvent, ModelSource } from './engineApi.ts';
+import { openRelay } from './engineRelay.ts';
+
+/** The engine worker as the page sees it. */
+export interface EngineClient extends Omit<EngineApi, 'start'> {
+  /** Hears what the worker reports; one listener. */
+  listen(onEvents: (events: readonly EngineEvent[]) => void): void;
+  /** Stops the worker; used when the page is torn down in tests. */
+  close(): void;
+}
+
+/**
+ * The engine worker, started at its first use: pages that never touch a model hold no GPU device. The proxy is
+ * held as long as the returned object, since a collected proxy closes the port under a pending call.
+ */
+export function startEngineClient(): EngineClient {
+  let worker: Worker | null = null;
+  let started: Promise<Remote<EngineApi>> | null = null;
+  let listener: (events: readonly EngineEvent[]) => void = () => undefined;
+
+  const remote = (): Promise<Remote<EngineApi>> => {
+    started ??= (async () => {
+      worker = new Worker(new URL('./engine.worker.ts', import.meta.url), { type: 'module', name: 'engine' });
+      const api = wrap<EngineApi>(worker);
+      await api.start(
+        proxy((events: readonly EngineEvent[]) => listener(events)),
+        document.baseURI,
+      );
+      return api;
+    })();
+    return started;
+  };
+
+  const openModel: EngineClient['openModel'] = async (source: ModelSource) => {
+    const api = await remote();
+    if (source.type !== 'url' || !URL.canParse(source.url, document.baseURI)) return api.openModel(source);
+    const url = new URL(source.url, document.baseURI);
+    if (url.origin === window.location.origin) return api.openModel({ type: 'url', url: url.href });
+    const relay = await openRelay();
+    return api.openModel(transfer({ type: 'url', url: url.href, relay }, [relay]));
+  };
+
+  return {
+    listen: (onEvents) => {
+      listener = onEvents;
+    },
+    openModel,
+    probe: async () => (await remote()).probe(),
+    measureSpeed: async () => (await remote()).measureSpeed(),
+    listModels: async () => (await remote()).listModels(),
+    plan: async (options) => (await remote()).plan(options),
+    load: async (options) => (await remote()).load(options),
+    unload: async () => (await remote()).unload(),
+    keepModel: async () => (await remote()).keepModel(),
+    deleteStored: async (id) => (await remote()).deleteStored(id),
+    cancel: async () => (await remote()).cancel(),
+    generate: async (request) => (await remote()).generate(request),
+    countTokens: async (prompt) => (await remote()).countTokens(prompt),
+    encode: async (text) => (await remote()).encode(text),
+    decode: async (ids) => (await remote()).decode(ids),
+    close: () => worker?.terminate(),
+  };
+}

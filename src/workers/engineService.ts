@@ -1,0 +1,394 @@
+import type { ByteSource } from '../core/byteSource.ts';
+import { InputError, WorkbenchError } from '../core/errors.ts';
+import { isObject, type JsonValue } from '../core/json.ts';
+import { benchKernels } from '../gpu/bench.ts';
+import { countersSince } from '../gpu/counters.ts';
+import { requestEngineDevice, type EngineDevice } from '../gpu/device.ts';
+import { GpuUnavailableError } from '../gpu/errors.ts';
+import { openCheckpoint, type Checkpoint, type CheckpointFiles } from '../model/checkpoint.ts';
+import { ModelHost, type HostFailure } from '../model/host.ts';
+import type { LoadOptions } from '../model/planner.ts';
+import { encodePrompt, type Prompt } from '../model/prompt.ts';
+import { openModelStore, type ModelStore, type StoredModel } from '../storage/models.ts';
+import { loadTokenizer } from '../tokenizer/loadTokenizer.ts';
+import type { Tokenizer } from '../tokenizer/types.ts';
+import { checkpointOfFiles, checkpointOfHandle, checkpointOfStored } from './checkpointFiles.ts';
+import { askByRelay, askHere, UrlCheckpoint } from './checkpointFilesUrl.ts';
+import type {
+  BundledModel,
+  EngineApi,
+  EngineEvent,
+  EngineFailure,
+  EngineMemory,
+  EngineResult,
+  GenerateRequest,
+  GenerationReport,
+  GpuProbe,
+  LoadedModel,
+  ModelCard,
+  ModelList,
+  ModelSource,
+  PlanReport,
+} from './engineApi.ts';
+import { modelCard, modelFiles, withTemplateFile } from './engineCard.ts';
+import { EngineEvents } from './engineEvents.ts';
+import { runGeneration } from './engineGeneration.ts';
+import { probeOf, probeWithoutGpu } from './engineProbe.ts';
+import { applyKernelChoices } from './engineTuning.ts';
+
+interface Opened {
+  readonly files: CheckpointFiles;
+  readonly checkpoint: Checkpoint;
+  readonly tokenizer: Tokenizer | null;
+  readonly origin: string;
+  readonly card: ModelCard;
+}
+
+/** An expected failure as a value. Bugs are thrown on. */
+function failureOf(error: unknown): EngineFailure {
+  if (!(error instanceof WorkbenchError)) throw error;
+  const { code, message, detail } = error;
+  return { ok: false, code, message, advice: detail.advice ?? null, plan: null, suggestion: null };
+}
+
+function hostFailure({ error, plan, advice }: HostFailure): EngineFailure {
+  return { ...failureOf(error), plan, suggestion: advice?.options ?? null };
+}
+
+/** What was thrown as expected becomes a value. */
+async function settled<T>(work: () => Promise<EngineResult<T>>): Promise<EngineResult<T>> {
+  try {
+    return await work();
+  } catch (error) {
+    return failureOf(error);
+  }
+}
+
+const attempt = <T>(work: () => Promise<T>): Promise<EngineResult<T>> =>
+  settled(async () => ({ ok: true, value: await work() }));
+
+/** The engine worker's methods over one device, one opened checkpoint and one loaded model. */
+export class EngineService implements EngineApi {
+  private readonly events = new EngineEvents();
+  private readonly gpu: GPU | undefined;
+  private readonly host: ModelHost;
+  private storePromise: Promise<ModelStore | null> | null = null;
+  private baseUrl = '';
+  private opened: Opened | null = null;
+  /** What was opened when the model on the device was loaded: prompts are encoded with its tokenizer. */
+  private running: Opened | null = null;
+  private controller: AbortController | null = null;
+  private recoveries = 0;
+
+  constructor(gpu: GPU | undefined) {
+    this.gpu = gpu;
+    this.host = new ModelHost({
+      openDevice: () => this.openDevice(),
+      onRecovery: (event) => {
+        if (event.phase === 'lost') this.emit({ type: 'device-lost', reason: event.reason });
+        else {
+          this.recoveries++;
+          const { replayedTokens, tookMs } = event;
+          this.emit({ type: 'device-recovered', replayedTokens, tookMs });
+        }
+      },
+    });
+  }
+
+  async start(onEvents: (events: readonly EngineEvent[]) => void, baseUrl: string): Promise<void> {
+    this.events.listen(onEvents);
+    this.baseUrl = baseUrl;
+  }
+
+  async probe(): Promise<GpuProbe> {
+    try {
+      return probeOf(await this.host.engine());
+    } catch (error) {
+      if (error instanceof GpuUnavailableError) return probeWithoutGpu(error.detail.actual ?? '');
+      throw error;
+    }
+  }
+
+  async measureSpeed(): Promise<{ readonly gflops: number } | null> {
+    let engine: EngineDevice;
+    try {
+      engine = await this.host.engine();
+    } catch (error) {
+      if (error instanceof GpuUnavailableError) return null;
+      throw error;
+    }
+    let gflops: number | null = null;
+    await benchKernels(engine, (timing) => (gflops = timing.gflops), {
+      only: 'matmul f32 128×',
+      runs: 3,
+    });
+    return gflops === null ? null : { gflops };
+  }
+
+  async listModels(): Promise<ModelList> {
+    const store = await this.store();
+    return {
+      bundled: await this.bundledModels(),
+      stored: store ? await store.list() : [],
+      storageProblem: store ? null : 'this browser gives pages no private file system',
+    };
+  }
+
+  openModel(source: ModelSource): Promise<EngineResult<ModelCard>> {
+    return attempt(async () => {
+      const { files, origin } = await this.filesOf(source);
+      const read = await openCheckpoint(files);
+      const tokenizer = read.tokenizerJson === null ? null : loadTokenizer(read.tokenizerJson, read.name);
+      // The text of the tokenizer is large and no longer needed.
+      const checkpoint = await withTemplateFile(files, { ...read, tokenizerJson: null });
+      const card = await modelCard(files, checkpoint, tokenizer, origin, source.type === 'stored');
+      this.opened = { files, checkpoint, tokenizer, origin, card };
+      return card;
+    });
+  }
+
+  async plan(options: LoadOptions): Promise<EngineResult<PlanReport>> {
+    const opened = this.opened;
+    if (!opened) return failureOf(noModel());
+    const planned = await this.host.plan(opened.checkpoint, options);
+    if (!planned.ok) return hostFailure(planned);
+    const { memory, advice } = planned.value;
+    return { ok: true, value: { memory, suggestion: advice } };
+  }
+
+  load(options: LoadOptions): Promise<EngineResult<LoadedModel>> {
+    return settled(() => this.loadNow(options));
+  }
+
+  private async loadNow(options: LoadOptions): Promise<EngineResult<LoadedModel>> {
+    const opened = this.opened;
+    if (!opened) return failureOf(noModel());
+    const startMs = performance.now();
+    let kernelCount = 0;
+    const loaded = await this.cancellable((signal) =>
+      this.host.load(opened.checkpoint, options, {
+        signal,
+        onKernels: (done, total) => {
+          kernelCount = total;
+          this.emit({ type: 'load', stage: 'kernels', done, total });
+        },
+        onProgress: ({ doneBytes, totalBytes }) =>
+          this.emit({ type: 'load', stage: 'weights', done: doneBytes, total: totalBytes }),
+      }),
+    );
+    this.running = loaded.ok ? opened : null;
+    this.events.flush();
+    if (!loaded.ok) return hostFailure(loaded);
+    return {
+      ok: true,
+      value: {
+        options,
+        memory: this.memory(loaded.value.engine),
+        plannedBytes: loaded.value.plan.memory.totalBytes,
+        tookMs: performance.now() - startMs,
+        kernelCount,
+      },
+    };
+  }
+
+  async unload(): Promise<void> {
+    this.controller?.abort();
+    this.host.unload();
+    this.running = null;
+  }
+
+  keepModel(): Promise<EngineResult<StoredModel>> {
+    return attempt(async () => {
+      const opened = this.opened;
+      if (!opened) throw noModel();
+      const store = await this.store();
+      if (!store) {
+        throw new InputError('no-storage', 'This browser gives pages no private file system', {
+          advice: 'open the model again next time; private windows often lack storage',
+        });
+      }
+      const sources: { name: string; source: ByteSource; sizeBytes: number }[] = [];
+      for (const { name } of await modelFiles(opened.files, opened.checkpoint)) {
+        const source = await opened.files.open(name);
+        if (source?.sizeBytes == null) continue;
+        sources.push({ name, source, sizeBytes: source.sizeBytes });
+      }
+      const id = await this.cancellable((signal) =>
+        store.copy(opened.checkpoint.name, opened.origin, sources, {
+          signal,
+          onProgress: (doneBytes, totalBytes) => this.emit({ type: 'copy', doneBytes, totalBytes }),
+        }),
+      );
+      this.events.flush();
+      const stored = await store.read(id);
+      if (!stored)
+        throw new InputError('copy-lost', 'The copy is not there any more', { advice: 'copy it again' });
+      return stored;
+    });
+  }
+
+  deleteStored(id: string): Promise<EngineResult<null>> {
+    return attempt(async () => {
+      await (await this.store())?.delete(id);
+      return null;
+    });
+  }
+
+  async cancel(): Promise<void> {
+    this.controller?.abort();
+  }
+
+  generate(request: GenerateRequest): Promise<EngineResult<GenerationReport>> {
+    return settled(() => this.generateNow(request));
+  }
+
+  private async generateNow(request: GenerateRequest): Promise<EngineResult<GenerationReport>> {
+    const { running, host } = this;
+    const session = host.session;
+    if (!running || !session) return failureOf(noModel());
+    const ids = this.encodeWith(running, request.prompt);
+    const { contextLength } = session.plan.memory.options;
+    if (ids.length > contextLength) {
+      throw new InputError('prompt-too-long', 'The prompt is longer than the context', {
+        expected: `at most ${contextLength} tokens`,
+        actual: `${ids.length}`,
+        advice: 'load the model with a longer context, or shorten the prompt',
+      });
+    }
+    const before = { ...session.engine.counters };
+    const recoveriesBefore = this.recoveries;
+    const outcome = await this.cancellable((signal) =>
+      runGeneration(host, ids, request, running.tokenizer, signal, (event) => this.emit(event)),
+    );
+    this.events.flush();
+    if (!outcome.ok) return hostFailure(outcome);
+    const engine = host.session?.engine ?? session.engine;
+    const recoveries = this.recoveries - recoveriesBefore;
+    return {
+      ok: true,
+      value: {
+        ...outcome.value,
+        memory: this.memory(engine),
+        // A new device counts from nothing.
+        counters: recoveries > 0 ? { ...engine.counters } : countersSince(before, engine.counters),
+        recoveries,
+      },
+    };
+  }
+
+  countTokens(prompt: Prompt): Promise<EngineResult<number>> {
+    return attempt(async () => this.encodeWith(this.current(), prompt).length);
+  }
+
+  encode(text: string): Promise<EngineResult<readonly number[]>> {
+    return attempt(async () => [...this.encodeWith(this.current(), { kind: 'text', text })]);
+  }
+
+  decode(ids: readonly number[]): Promise<EngineResult<string>> {
+    return attempt(async () => {
+      const { tokenizer } = this.current();
+      if (!tokenizer) throw noTokenizer();
+      return tokenizer.decode(ids);
+    });
+  }
+
+  private emit(event: EngineEvent): void {
+    this.events.emit(event);
+  }
+
+  private current(): Opened {
+    const current = this.running ?? this.opened;
+    if (!current) throw noModel();
+    return current;
+  }
+
+  private encodeWith({ tokenizer, checkpoint }: Opened, prompt: Prompt): Uint32Array {
+    if (prompt.kind === 'ids') return Uint32Array.from(prompt.ids);
+    if (!tokenizer) throw noTokenizer();
+    return encodePrompt(prompt, tokenizer, checkpoint.tokenizerConfig);
+  }
+
+  private memory(engine: EngineDevice): EngineMemory {
+    const { allocatedBytes, peakBytes } = engine.buffers;
+    return { allocatedBytes, peakBytes, groups: engine.buffers.bytesByGroup() };
+  }
+
+  private async openDevice(): Promise<EngineDevice> {
+    if (!this.gpu) throw new GpuUnavailableError('this browser has no WebGPU');
+    const engine = await requestEngineDevice(this.gpu);
+    await applyKernelChoices(engine, await this.store());
+    return engine;
+  }
+
+  private store(): Promise<ModelStore | null> {
+    this.storePromise ??= openModelStore();
+    return this.storePromise;
+  }
+
+  private async cancellable<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    if (this.controller) throw new InputError('busy', 'The engine is busy with other work');
+    const controller = new AbortController();
+    this.controller = controller;
+    try {
+      return await work(controller.signal);
+    } finally {
+      this.controller = null;
+    }
+  }
+
+  private async filesOf(source: ModelSource): Promise<{ files: CheckpointFiles; origin: string }> {
+    if (source.type === 'folder') {
+      return { files: checkpointOfFiles(source.name, source.files), origin: `folder ${source.name}` };
+    }
+    if (source.type === 'handle') {
+      return { files: checkpointOfHandle(source.handle), origin: `folder ${source.handle.name}` };
+    }
+    if (source.type === 'url') {
+      if (!URL.canParse(source.url)) {
+        throw new InputError('bad-address', 'This is not an address', { actual: source.url });
+      }
+      const files = new UrlCheckpoint(source.url, source.relay ? askByRelay(source.relay) : askHere);
+      return { files, origin: files.base.href };
+    }
+    const store = await this.store();
+    const files = store && (await checkpointOfStored(store, source.id));
+    const stored = await store?.read(source.id);
+    if (!files || !stored) {
+      throw new InputError('not-kept', 'This model is not kept on this computer, or not completely', {
+        where: source.id,
+        advice: 'open it from where it came from and keep it again',
+      });
+    }
+    return { files, origin: stored.origin };
+  }
+
+  /** Models below the page, as `models/index.json` lists them: `[{name, path, note}]`. None when there is no list. */
+  private async bundledModels(): Promise<readonly BundledModel[]> {
+    let value: JsonValue;
+    try {
+      const response = await fetch(new URL('models/index.json', this.baseUrl));
+      if (!response.ok) return [];
+      value = (await response.json()) as JsonValue;
+    } catch {
+      // A host that answers unknown paths with a page, or no network: there are none then.
+      return [];
+    }
+    if (!Array.isArray(value)) return [];
+    return value.flatMap((entry): BundledModel[] => {
+      if (!isObject(entry) || typeof entry['name'] !== 'string' || typeof entry['path'] !== 'string')
+        return [];
+      const url = new URL(`models/${entry['path']}/`, this.baseUrl).href;
+      return [{ name: entry['name'], url, note: typeof entry['note'] === 'string' ? entry['note'] : null }];
+    });
+  }
+}
+
+function noModel(): InputError {
+  return new InputError('no-model', 'No model is open', { advice: 'open and load a checkpoint first' });
+}
+
+function noTokenizer(): InputError {
+  return new InputError('missing-tokenizer', 'The checkpoint has no tokenizer.json', {
+    advice: 'give token ids, or open a folder that holds tokenizer.json',
+  });
+}
