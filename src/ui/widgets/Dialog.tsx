@@ -1,6 +1,6 @@
 import { Dialog as Base } from '@base-ui/react/dialog';
 import type { ReactNode } from 'react';
-import { IconButton } from './Button.tsx';
+import { Icon } from './Icon.tsx';
 
 /** A modal sheet with a title, closed by Esc, by a click beside it and by its button. */
 export function Dialog({
@@ -35,7 +35,9 @@ export function Dialog({
               <Base.Title>{title}</Base.Title>
               {description ? <Base.Description className="muted">{description}</Base.Description> : null}
             </div>
-            <Base.Close render={<IconButton icon="close" label="Close" />} />
+            <Base.Close className="w-icon-button" aria-label="Close">
+              <Icon name="close" />
+            </Base.Close>
           </header>
           <div className="w-dialog-body">{children}</div>
           {footer ? <footer className="w-dialog-foot">{footer}</footer> : null}

@@ -19,7 +19,7 @@ export function Keys({ keys }: { keys: string }) {
         <kbd key={index}>
           {chord
             .split('+')
-            .map((key) => names[key.toLowerCase()] ?? key)
+            .map((key) => names[key.toLowerCase()] ?? (chord.includes('+') ? key.toUpperCase() : key))
             .join(isMac ? '' : '+')}
         </kbd>
       ))}

@@ -96,6 +96,16 @@ export function Reader({ detail, onBack }: { detail: ExampleDetail; onBack: () =
     if (piece) context.current?.showOffset(piece.start);
   }, [example.id, document, selectedPiece]);
 
+  // Another width or font moves the lines: the chosen piece stays where it was looked at.
+  const shape = `${sideBySide} ${monospace}`;
+  const shownShape = useRef(shape);
+  useEffect(() => {
+    if (shownShape.current === shape) return;
+    shownShape.current = shape;
+    const piece = document.pieces[selectedPiece];
+    if (piece) context.current?.showOffset(piece.start);
+  }, [shape, document, selectedPiece]);
+
   const trajectoryId = example.source.trajectoryId;
   useEffect(() => {
     if (sideBySide) void openTrajectory(trajectoryId);
@@ -304,9 +314,7 @@ export function Reader({ detail, onBack }: { detail: ExampleDetail; onBack: () =
           </>
         ) : null}
         <span className="qa-tools-space" />
-        <span className="qa-tools-label" id="qa-mask-label">
-          What is trained
-        </span>
+        {find ? null : <span className="qa-tools-label">What is trained</span>}
         <Segmented
           label="Show what is trained"
           value={mask}
