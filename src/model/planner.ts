@@ -11,6 +11,7 @@ import type { Checkpoint } from './checkpoint.ts';
 import type { ModelConfig } from './config.ts';
 import { recordForward, type ForwardModel } from './forward.ts';
 import { KvCache } from './kvCache.ts';
+import { stagingBytesOf } from './weightLoader.ts';
 import { allocateWeights, planWeights, weightTypesOf, type WeightPlan } from './weightPlan.ts';
 
 /** How a model is to be held and run. */
@@ -199,7 +200,7 @@ export function planModel(
       ropeBytes,
       scratchBytes: sink.scratchBytes,
       overheadBytes,
-      loadingBytes: weightBytes + 2 * 8 * 1024 * 1024,
+      loadingBytes: weightBytes + 2 * stagingBytesOf(checkpoint),
       totalBytes: weightBytes + ropeBytes + activationBytes + kvBytes + sink.scratchBytes + overheadBytes,
       kvBytesPerToken: Math.ceil(kvBytes / Math.max(1, cache.capacityTokens)),
       largestBufferBytes: largest,

@@ -34,7 +34,7 @@ export function encodePrompt(
     const { role, content, ...rest } = message;
     return {
       ...rest,
-      role: String(role),
+      role: typeof role === 'string' ? role : 'user',
       content: typeof content === 'string' ? content : JSON.stringify(content ?? ''),
     };
   });

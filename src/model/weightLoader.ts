@@ -12,8 +12,15 @@ import { pairWeights, type ModelWeights, type WeightPlan } from './weightPlan.ts
 
 /** Bytes read from a file at a time; two windows are held (one being read ahead), far below 128 MiB. */
 const windowBytes = 16 * 1024 * 1024;
-/** Raw bytes uploaded and converted at a time. */
-const stagingBytes = 8 * 1024 * 1024;
+/** Raw bytes uploaded and converted at a time, at most. */
+const maxStagingBytes = 8 * 1024 * 1024;
+
+/** Bytes of one of the two buffers that raw weights pass through. */
+export function stagingBytesOf(checkpoint: Checkpoint): number {
+  let largest = 0;
+  for (const { start, end } of checkpoint.tensors.values()) largest = Math.max(largest, end - start);
+  return Math.min(maxStagingBytes, roundUp(largest, 256));
+}
 
 export interface LoadProgress {
   readonly doneBytes: number;
@@ -130,6 +137,7 @@ export async function loadWeights(
   const jobs = loadJobs(checkpoint, plan, weights);
   const totalBytes = jobs.reduce((sum, { tensor }) => sum + tensor.end - tensor.start, 0);
   const { buffers } = recorder.engine;
+  const stagingBytes = stagingBytesOf(checkpoint);
   const staging = [
     buffers.create('staging/load 0', stagingBytes),
     buffers.create('staging/load 1', stagingBytes),

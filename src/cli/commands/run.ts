@@ -7,6 +7,8 @@ import { writeSafetensors } from '../../model/safetensors.ts';
 import { ModelSession } from '../../model/session.ts';
 import { greedySampling } from '../../gpu/kernels/sampling.ts';
 import { lastValue, parseArguments, type ParsedArguments } from '../compileArguments.ts';
+import type { Checkpoint } from '../../model/checkpoint.ts';
+import type { Tokenizer } from '../../tokenizer/types.ts';
 import { openModelFolder } from '../modelFolder.ts';
 import { openNodeEngine } from '../nodeEngine.ts';
 import { endProgress, EXIT_DONE, note, print, printJson, progressLine } from '../output.ts';
@@ -20,7 +22,8 @@ const help = `acc run --model DIR --prompt FILE [options]: text generation on th
   --max-new-tokens N     default 128; 0 only reads the prompt
   --logits FILE          write the logits of the prompt's last position as safetensors ("logits" [V] f32)
   --temperature X        default 0: greedy; with --top-k N, --top-p X, --min-p X, --repetition-penalty X, --seed N
-  --weights TYPE         f32, f16 (default), int8 or int4        --kv TYPE   f32, f16 (default) or int8
+  --weights TYPE         auto (default: f32 for small models, else f16), f32, f16, int8 or int4
+  --kv TYPE              auto (default: f32 for small models, else f16), f32, f16 or int8
   --context N            longest conversation in tokens (default: what this prompt and reply need)
   --chunk N              tokens of the prompt that run at a time (default 512)
   --no-subgroups --no-f16   behave as if the adapter lacked them
@@ -77,6 +80,14 @@ async function readPrompt(path: string, asChat: boolean): Promise<Prompt> {
   return asChat ? { kind: 'messages', messages: [{ role: 'user', content: text }] } : { kind: 'text', text };
 }
 
+/** Whether the weights take so little in f32 that rounding them would save nothing worth having. */
+function isSmall(checkpoint: Checkpoint): boolean {
+  let elements = 0;
+  for (const { shape } of checkpoint.tensors.values())
+    elements += shape.reduce((product, n) => product * n, 1);
+  return elements * 4 <= 64 * 2 ** 20;
+}
+
 /** `acc run`. */
 export async function run(argv: string[]): Promise<number> {
   const one = ['model', 'prompt', 'max-new-tokens', 'logits', 'temperature', 'top-k', 'top-p', 'min-p'];
@@ -97,7 +108,8 @@ export async function run(argv: string[]): Promise<number> {
     throw new UsageError('missing-option', 'acc run needs --model and --prompt');
   const maxNewTokens = numberOption(parsed, 'max-new-tokens', 128);
   const prompt = await readPrompt(promptFile, parsed.flags.has('chat'));
-  const { checkpoint, tokenizer, close } = await openModelFolder(folder);
+  const opened = await openModelFolder(folder);
+  const { checkpoint, tokenizer } = opened;
   const ids = encodePrompt(prompt, tokenizer, checkpoint.tokenizerConfig);
   if (ids.length === 0)
     throw new InputError('empty-prompt', 'The prompt has no tokens', { where: promptFile });
@@ -105,13 +117,17 @@ export async function run(argv: string[]): Promise<number> {
     ...(parsed.flags.has('no-subgroups') ? { subgroups: false } : {}),
     ...(parsed.flags.has('no-f16') ? { f16: false } : {}),
   });
+  const automatic = isSmall(checkpoint) ? 'f32' : 'f16';
+  const weights = choiceOption<WeightType | 'auto'>(parsed, 'weights', ['auto', ...weightTypes], 'auto');
+  const kvTypes = Object.keys(kvTypeCode) as KvType[];
+  const kv = choiceOption<KvType | 'auto'>(parsed, 'kv', ['auto', ...kvTypes], 'auto');
   const contextLength = numberOption(parsed, 'context', ids.length + maxNewTokens);
   const session = await ModelSession.load(
     engine,
     checkpoint,
     {
-      weightType: choiceOption<WeightType>(parsed, 'weights', weightTypes, 'f16'),
-      kvType: choiceOption<KvType>(parsed, 'kv', Object.keys(kvTypeCode) as KvType[], 'f16'),
+      weightType: weights === 'auto' ? automatic : weights,
+      kvType: kv === 'auto' ? automatic : kv,
       contextLength,
       chunkTokens: numberOption(parsed, 'chunk', 512),
     },
@@ -121,7 +137,7 @@ export async function run(argv: string[]): Promise<number> {
         progressLine(`loading ${((100 * doneBytes) / totalBytes).toFixed(0)} %`),
     },
   );
-  await close();
+  await opened.close();
   endProgress();
   const logitsFile = lastValue(parsed, 'logits');
   const promptStarted = performance.now();
@@ -165,7 +181,7 @@ export async function run(argv: string[]): Promise<number> {
 async function generateText(
   session: ModelSession,
   ids: ArrayLike<number>,
-  tokenizer: { decode(ids: ArrayLike<number>): string },
+  tokenizer: Tokenizer,
   maxNewTokens: number,
   parsed: ParsedArguments,
   promptStarted: number,

@@ -19,11 +19,11 @@ export class OrtMatmul {
       executionProviders: ['webgpu'],
       preferredOutputLocation: 'gpu-buffer',
     });
-    const device = (await ort.env.webgpu.device) as unknown as GPUDevice;
+    const device = await ort.env.webgpu.device;
     const upload = (data: Float32Array, dims: number[]): ort.Tensor => {
       const buffer = device.createBuffer({ size: data.byteLength, usage: 0x80 | 0x4 | 0x8 });
       device.queue.writeBuffer(buffer, 0, data as Float32Array<ArrayBuffer>);
-      return ort.Tensor.fromGpuBuffer(buffer as never, { dataType: 'float32', dims });
+      return ort.Tensor.fromGpuBuffer(buffer, { dataType: 'float32', dims });
     };
     return new OrtMatmul(session, { x: upload(x, [m, k]), w: upload(w, [k, n]) });
   }
@@ -34,7 +34,7 @@ export class OrtMatmul {
       const { y } = await this.session.run(this.inputs);
       y?.dispose();
     }
-    const device = (await ort.env.webgpu.device) as unknown as GPUDevice;
+    const device = await ort.env.webgpu.device;
     await device.queue.onSubmittedWorkDone();
   }
 
