@@ -44,7 +44,7 @@ function plainWords(lower: string, words: string[]): void {
     for (; at < end && (kind = charKinds[lower.charCodeAt(at)]!) !== 0; at++) kinds |= kind;
     const word = lower.slice(start, at);
     if (kinds === LETTER) {
-      if (word !== 'a' && word !== 'an' && word !== 'the') words.push(word);
+      if (!articles.has(word)) words.push(word);
     } else addWord(word, words);
   }
 }
@@ -61,9 +61,11 @@ const charKinds = Uint8Array.from({ length: 128 }, (_, code) =>
         : 0,
 );
 
+const articles = new Set(['a', 'an', 'the']);
+
 function addWord(raw: string, words: string[]): void {
   const word = trimPunctuation(raw);
-  if (word === '' || word === 'a' || word === 'an' || word === 'the') return;
+  if (articles.has(word)) return;
   if (isNumberText(word)) words.push(plainNumber(word));
   else for (const part of word.split(/[.,+-]+/)) if (part !== '') words.push(part);
 }

@@ -1,3 +1,4 @@
+import { messageOf } from '../core/errors.ts';
 import { completeTrajectory } from '../trajectories/extract/complete.ts';
 import type { DraftTrajectory } from '../trajectories/format.ts';
 import type { Trajectory } from '../trajectories/schema.ts';
@@ -20,12 +21,35 @@ export class CompileMapper {
   }
 
   mapDraft(draft: DraftTrajectory): MappedOutcome {
-    return this.mapTrajectory(completeTrajectory(draft));
+    return guarded(draft, () => this.compile(completeTrajectory(draft)));
   }
 
   mapTrajectory(trajectory: Trajectory): MappedOutcome {
+    return guarded(trajectory, () => this.compile(trajectory));
+  }
+
+  private compile(trajectory: Trajectory): MappedOutcome {
     const outcome = compileTrajectory(trajectory, this.context);
     return mapOutcome(outcome, this.context.options, statedLicense(trajectory), this.sign);
+  }
+}
+
+/** A record that breaks a rule of ours must not stop the rest: it becomes a rejection that says so. */
+function guarded(draft: DraftTrajectory, compile: () => MappedOutcome): MappedOutcome {
+  try {
+    return compile();
+  } catch (error) {
+    return {
+      rejection: {
+        trajectoryId: draft.id,
+        file: draft.source.file,
+        record: draft.source.record,
+        kind: draft.kind?.kind ?? 'other',
+        stage: 'other',
+        code: 'internal-error',
+        reason: `compiling failed unexpectedly (${messageOf(error)}); please report it with this record`,
+      },
+    };
   }
 }
 
