@@ -49,6 +49,10 @@ export class NumberColumn implements Column {
   }
 }
 
+function lowerCase(byte: number): number {
+  return byte >= 65 && byte <= 90 ? byte + 32 : byte;
+}
+
 /** Texts, one after another as UTF-8. */
 export class TextColumn implements Column {
   #bytes = new Uint8Array(16 * 1024);
@@ -74,6 +78,19 @@ export class TextColumn implements Column {
   at(row: number): string {
     const start = row === 0 ? 0 : this.#ends.at(row - 1);
     return decoder.decode(this.#bytes.subarray(start, this.#ends.at(row)));
+  }
+  /** True when the text holds the ASCII word (in lower case), whatever its case there; nothing is decoded. */
+  hasWord(row: number, word: Uint8Array): boolean {
+    const bytes = this.#bytes;
+    const last = this.#ends.at(row) - word.length;
+    const first = word[0] ?? 0;
+    for (let at = row === 0 ? 0 : this.#ends.at(row - 1); at <= last; at++) {
+      if (lowerCase(bytes[at]!) !== first) continue;
+      let length = 1;
+      while (length < word.length && lowerCase(bytes[at + length]!) === word[length]) length++;
+      if (length === word.length) return true;
+    }
+    return false;
   }
   save(): Uint8Array[] {
     return [this.#bytes.slice(0, this.#used), ...this.#ends.save()];

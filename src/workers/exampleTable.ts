@@ -154,9 +154,7 @@ export class ExampleTable {
       const wanted = filter.excluded === 'only';
       add('excluded', (row) => excluded.has(this.id.at(row)) === wanted);
     }
-    const text = textRestriction(filter.text, (row) =>
-      [this.id, this.question, this.answer, this.flags, this.file].map((column) => column.at(row)).join('\n'),
-    );
+    const text = textRestriction(filter.text, [this.question, this.answer, this.id], [this.flags, this.file]);
     if (text) restrictions.push(text);
     return restrictions;
   }

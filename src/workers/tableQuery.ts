@@ -1,4 +1,5 @@
 import type { AgentKind } from '../trajectories/schema.ts';
+import type { InternedColumn, TextColumn } from './columns.ts';
 import type { FacetValue, Histogram } from './dataApi.ts';
 
 /** One condition on a row. A facet counts under all restrictions but its own. */
@@ -38,19 +39,42 @@ export function visitFacets(
   }
 }
 
-/** Tells for a text query whether a row has every word of it. The empty query passes everything. */
-export function textRestriction(query: string, textOf: (row: number) => string): Restriction | null {
+/** Tells whether a row holds a word (in lower case) in one of the columns. */
+function wordMatcher(
+  word: string,
+  texts: readonly TextColumn[],
+  interned: readonly InternedColumn[],
+): (row: number) => boolean {
+  const repeated = interned.map((column) => ({
+    column,
+    matches: column.values.map((value) => value.toLowerCase().includes(word)),
+  }));
+  const inRepeated = (row: number): boolean =>
+    repeated.some(({ column, matches }) => matches[column.codeAt(row)] === true);
+  if (/^[\x21-\x7e]+$/.test(word)) {
+    const bytes = new TextEncoder().encode(word);
+    return (row) => texts.some((column) => column.hasWord(row, bytes)) || inRepeated(row);
+  }
+  return (row) => texts.some((column) => column.at(row).toLowerCase().includes(word)) || inRepeated(row);
+}
+
+/** Tells for a text query whether a row has every word of it, each in any column. Null for the empty query. */
+export function textRestriction(
+  query: string,
+  texts: readonly TextColumn[],
+  interned: readonly InternedColumn[],
+): Restriction | null {
   const words = query.toLowerCase().split(/\s+/).filter(Boolean);
   if (words.length === 0) return null;
-  // A row's text is decoded and folded at most once for one query, however often the facets ask.
+  const matchers = words.map((word) => wordMatcher(word, texts, interned));
+  // A row is looked at once for one query, however often the facets ask.
   const known = new Map<number, boolean>();
   return {
     name: 'text',
     passes: (row) => {
       let found = known.get(row);
       if (found === undefined) {
-        const text = textOf(row).toLowerCase();
-        found = words.every((word) => text.includes(word));
+        found = matchers.every((matches) => matches(row));
         known.set(row, found);
       }
       return found;

@@ -173,13 +173,6 @@ export class TrajectoryIndex {
     };
   }
 
-  /** What a text query is matched against. */
-  searchText(row: number): string {
-    return [this.id, this.task, this.answer, this.file, this.format, this.tools]
-      .map((column) => column.at(row))
-      .join('\n');
-  }
-
   /** A copy without the rows of one file. */
   without(fileId: number): TrajectoryIndex {
     const kept = new TrajectoryIndex();

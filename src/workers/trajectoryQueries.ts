@@ -92,7 +92,11 @@ export class TrajectoryQueries {
       add('excluded', (row) => index.excluded.at(row) === wanted);
     }
     if (this.#text?.query !== filter.text || this.#text.length !== index.length) {
-      const restriction = textRestriction(filter.text, (row) => index.searchText(row));
+      const restriction = textRestriction(
+        filter.text,
+        [index.task, index.answer, index.id],
+        [index.file, index.format, index.tools],
+      );
       this.#text = { query: filter.text, length: index.length, restriction };
     }
     // Last: it is the dearest, and rows that fail an earlier one are never decoded.

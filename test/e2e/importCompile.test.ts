@@ -16,6 +16,9 @@ const samples = [
 ].map((name) => join(root, 'public/samples', name));
 const database = join(root, 'public/samples/sundrift_fishing.sqlite');
 
+/** The machine may be busy with other things. */
+const patient = { timeout: 20_000 };
+
 async function importFiles(page: Page, files: string[]): Promise<void> {
   await page.getByTestId('file-input').first().setInputFiles(files);
   await page.waitForFunction(
@@ -58,7 +61,7 @@ describe.skipIf(browserSkipReason)(
       // One trajectory, at the step that the address names.
       await page.goto(`${built.url}#/trajectories/sundrift-lens-niece?step=7`);
       await page.getByTestId('trajectory-reader').waitFor();
-      await expect.poll(() => page.locator('#step-7').getAttribute('data-current')).toBe('true');
+      await expect.poll(() => page.locator('#step-7').getAttribute('data-current'), patient).toBe('true');
       expect(await page.locator('[data-step-text="7"]').textContent()).toContain(
         'Merrow Point Lighthouse stands',
       );
@@ -142,7 +145,7 @@ describe.skipIf(browserSkipReason)(
       await page.getByRole('button', { name: 'Open the samples' }).click();
       await page.getByRole('grid', { name: 'Trajectories' }).waitFor();
       await expect
-        .poll(() => page.evaluate(async () => (await window.workbench.listTrajectories()).total))
+        .poll(() => page.evaluate(async () => (await window.workbench.listTrajectories()).total), patient)
         .toBe(11);
       await page.getByRole('link', { name: 'Start' }).click();
       await page.getByRole('button', { name: 'Resume Samples' }).waitFor();

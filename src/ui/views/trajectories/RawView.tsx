@@ -50,9 +50,11 @@ export function RawView({ id, form }: { id: string; form: 'raw' | 'json' }) {
   return (
     <div className="raw">
       <p className="faint num">
-        {last.verbatim
-          ? 'As it stands in the file'
-          : 'Written as JSON: the file holds this record in another form'}
+        {form === 'json'
+          ? 'The same record as indented JSON'
+          : last.verbatim
+            ? 'As it stands in the file'
+            : 'Written as JSON: the file holds this record in columns'}
         , {formatCount(last.length)} characters
         {last.byteStart === null || last.byteEnd === null
           ? ''

@@ -3,7 +3,6 @@ import type { DocumentSeen, Step } from '../../../trajectories/schema.ts';
 import { formatBytes, formatCount } from '../../widgets/format.ts';
 import { Icon, type IconName } from '../../widgets/Icon.tsx';
 import { Badge } from '../../widgets/Marks.tsx';
-import { Tooltip } from '../../widgets/Tooltip.tsx';
 import { chunkText, stepTitle } from './turns.ts';
 
 const stepIcons: Readonly<Record<Step['type'], IconName>> = {
@@ -120,30 +119,21 @@ export const StepBlock = memo(function StepBlock({
         {step.isDemonstration ? <Badge>demonstration</Badge> : null}
         {step.type === 'toolResult' && step.isError ? <Badge tone="bad">error</Badge> : null}
         {step.type === 'toolResult' && step.isTruncated ? (
-          <Tooltip text="The log itself says that this output was cut; the rest is not in the file.">
-            <span tabIndex={-1}>
-              <Badge tone="warn">cut in the log</Badge>
-            </span>
-          </Tooltip>
+          <span title="The log itself says that this output was cut; the rest is not in the file.">
+            <Badge tone="warn">cut in the log</Badge>
+          </span>
         ) : null}
         {step.speaker ? <span className="faint">{step.speaker}</span> : null}
         <span className="traj-space" />
-        {step.type === 'toolResult' && step.callStep !== null ? (
-          <button
-            type="button"
-            className="step-jump"
-            onClick={(event) => {
-              event.preventDefault();
-              if (step.callStep !== null) onJump(step.callStep);
-            }}
-          >
-            call #{step.callStep}
-          </button>
-        ) : null}
         <span className="faint num">
           #{step.index} · {formatBytes(fullLength)}
         </span>
       </summary>
+      {step.type === 'toolResult' && step.callStep !== null ? (
+        <button type="button" className="step-jump" onClick={() => onJump(step.callStep ?? step.index)}>
+          answers call #{step.callStep}
+        </button>
+      ) : null}
       <DocumentChips documents={documents} />
       {entries ? (
         <Arguments entries={entries} />
