@@ -1,5 +1,5 @@
 import { proxy, transfer, wrap, type Remote } from 'comlink';
-import type { DataApi, DataEvent, ImportSource } from './dataApi.ts';
+import type { DataApi, DataEvent, Failure, ImportSource } from './dataApi.ts';
 
 /** A port to the one document that may reach other origins; the frame stays until the port is closed. */
 async function openRelay(): Promise<MessagePort> {
@@ -33,6 +33,17 @@ export interface DataClient extends DataApi {
 export function startDataClient(): DataClient {
   const worker = new Worker(new URL('./data.worker.ts', import.meta.url), { type: 'module', name: 'data' });
   const remote: Remote<DataApi> = wrap<DataApi>(worker);
+  const failed = new Promise<Failure>((resolve) => {
+    worker.addEventListener('error', (event) => {
+      resolve({
+        ok: false,
+        code: 'worker-failed',
+        message: `The part of the page that reads files did not start: ${event.message || 'its script could not be loaded'}`,
+        advice:
+          'Reload the page. If that does not help, the browser may be too old (Chrome or Edge 113, Firefox 128, Safari 17 or later).',
+      });
+    });
+  });
   // What is asked before a project is open (a quick click on Start) waits for it.
   let opened = (): void => undefined;
   const started = new Promise<void>((resolve) => {
@@ -40,8 +51,8 @@ export function startDataClient(): DataClient {
   });
   const client: Pick<DataClient, 'start' | 'importSources' | 'cancel' | 'close'> = {
     start: async (onEvents: (events: readonly DataEvent[]) => void, baseUrl: string) => {
-      const result = await remote.start(proxy(onEvents), baseUrl);
-      opened();
+      const result = await Promise.race([remote.start(proxy(onEvents), baseUrl), failed]);
+      if (result.ok) opened();
       return result;
     },
     importSources: async (sources) => {

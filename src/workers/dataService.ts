@@ -116,6 +116,12 @@ export class DataService implements DataApi {
     for (const project of await this.#store.list()) {
       const opened = await this.#openStored(project);
       if (opened) return { ok: true, value: opened };
+      this.#hub.emit({
+        type: 'notice',
+        severity: 'warning',
+        code: 'project-in-use',
+        message: `“${project.name}” is open in another tab, so this tab works in another project.`,
+      });
     }
     return this.createProject('My trajectories');
   }

@@ -1,6 +1,8 @@
+import { useState } from 'react';
 import type { ProjectSummary } from '../../../workers/dataApi.ts';
 import { useApp } from '../../../state/useApp.ts';
 import { Button, IconButton } from '../../widgets/Button.tsx';
+import { Dialog } from '../../widgets/Dialog.tsx';
 import { formatBytes, formatCount, plural } from '../../widgets/format.ts';
 import { Icon, type IconName } from '../../widgets/Icon.tsx';
 import { KindMark } from '../../widgets/Marks.tsx';
@@ -46,6 +48,7 @@ function ProjectRow({ project, isOpen }: { project: ProjectSummary; isOpen: bool
   const openProject = useApp((state) => state.project.openProject);
   const deleteProject = useApp((state) => state.project.deleteProject);
   const go = useApp((state) => state.route.go);
+  const [asking, setAsking] = useState(false);
   const resume = async (): Promise<void> => {
     await openProject(project.id);
     go(project.setCount > 0 ? 'qa' : 'trajectories');
@@ -67,9 +70,36 @@ function ProjectRow({ project, isOpen }: { project: ProjectSummary; isOpen: bool
         <IconButton
           icon="trash"
           label={`Delete ${project.name} from this computer`}
-          onClick={() => void deleteProject(project.id)}
+          onClick={() => setAsking(true)}
         />
       )}
+      <Dialog
+        open={asking}
+        size="sm"
+        onClose={() => setAsking(false)}
+        title={`Delete “${project.name}”?`}
+        description="Its copies of files, compiled sets and edits are removed from this browser. Your own files stay where they are."
+        footer={
+          <>
+            <Button onClick={() => setAsking(false)}>Keep it</Button>
+            <Button
+              variant="danger"
+              icon="trash"
+              onClick={() => {
+                setAsking(false);
+                void deleteProject(project.id);
+              }}
+            >
+              Delete
+            </Button>
+          </>
+        }
+      >
+        <p className="num">
+          {plural(project.fileCount, 'file')}, {plural(project.trajectoryCount, 'trajectory', 'trajectories')}
+          , {plural(project.setCount, 'compiled set')}
+        </p>
+      </Dialog>
     </li>
   );
 }
