@@ -9,6 +9,8 @@ export interface KernelChoices {
   readonly matmul: 'lanes' | 'register' | 'shared';
   /** `thread`: a thread walks along four weight rows. `lanes`: a workgroup spreads them over its threads. */
   readonly matvec: 'thread' | 'lanes';
+  /** With many queries. `thread`: one per (query, head), no shared memory. `tile`: staged in shared memory. */
+  readonly attention: 'thread' | 'tile';
   /** Threads of a workgroup that reduces one row (norms, softmax, sampling). */
   readonly rowThreads: number;
   /** Threads of a workgroup without barriers, where its size only sets the grain. */
@@ -26,6 +28,7 @@ export function defaultChoices(facts: AdapterFacts, features: EngineFeatures): K
     ? {
         matmul: subgroups ? 'lanes' : 'register',
         matvec: 'thread',
+        attention: 'thread',
         rowThreads: 16,
         flatThreads: 16,
         attentionWorkgroups: 8,
@@ -34,6 +37,7 @@ export function defaultChoices(facts: AdapterFacts, features: EngineFeatures): K
     : {
         matmul: 'shared',
         matvec: 'lanes',
+        attention: 'tile',
         rowThreads: 128,
         flatThreads: 64,
         attentionWorkgroups: 256,

@@ -2,6 +2,7 @@ import { assert } from '../../core/assert.ts';
 import combineSource from '../../../shaders/forward/attention_combine.wgsl?raw';
 import decodeSource from '../../../shaders/forward/attention_decode.wgsl?raw';
 import threadSource from '../../../shaders/forward/attention_thread.wgsl?raw';
+import tileSource from '../../../shaders/forward/attention_tile.wgsl?raw';
 import type { BufferRange } from '../buffers.ts';
 import type { EngineDevice } from '../device.ts';
 import { defineKernel, type KernelSink, type KernelVariant } from '../kernel.ts';
@@ -75,6 +76,14 @@ export const attentionThreadKernel = defineKernel({
   params,
 });
 
+/** A workgroup per 32 (query, head) pairs, keys and values staged in shared memory. */
+export const attentionTileKernel = defineKernel({
+  name: 'forward/attention_tile',
+  source: tileSource,
+  bindings,
+  params,
+});
+
 /** One workgroup per query row, up to four heads and a range of keys. */
 export const attentionDecodeKernel = defineKernel({
   name: 'forward/attention_decode',
@@ -135,6 +144,17 @@ function planAttention(engine: EngineDevice, { q, numHeads, kv }: Attention): At
       minKeys: 128,
     };
   }
+  if (engine.choices.attention === 'tile') {
+    return {
+      kernel: attentionTileKernel,
+      variant: {
+        constants: { CHUNKS: kv.headDim <= 64 ? 2 : kv.headDim <= 128 ? 4 : 8 },
+        modules: { kv: kvModule },
+      },
+      tiles: Math.ceil((q.rows * group) / 32) * kv.numKeyValueHeads,
+      minKeys: 256,
+    };
+  }
   const lanes = sureLanes(engine);
   return {
     kernel: attentionThreadKernel,
@@ -177,7 +197,7 @@ export function attention(sink: KernelSink, input: Attention): void {
   }
   assert(work.length > 0, 'attention without keys');
   // Many queries go through the pages in turn, taking the state along; few queries do all slices at once.
-  const carry = plan.kernel === attentionThreadKernel && work.every(({ splits }) => splits === 1);
+  const carry = plan.kernel !== attentionDecodeKernel && work.every(({ splits }) => splits === 1);
   const direct = work.length === 1 && work[0]?.splits === 1;
   const slices = carry ? 1 : work.reduce((sum, { splits }) => sum + splits, 0);
   const partial = direct

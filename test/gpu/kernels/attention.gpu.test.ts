@@ -125,60 +125,73 @@ function kept(type: KvType, source: Matrix, headDim: number): Matrix {
   return { ...source, data };
 }
 
+/** Runs shapes and compares outputs and log-sum-exps with the materialised reference. */
+async function compare(engine: EngineDevice, cases: readonly Shape[]): Promise<void> {
+  const h = new Harness(engine);
+  for (const shape of cases) {
+    const { rows, firstToken, heads, kvHeads, headDim } = shape;
+    const tokens = firstToken + rows;
+    const q = randomMatrix(`q${tokens}`, rows, heads * headDim);
+    const k = randomMatrix(`k${tokens}`, tokens, kvHeads * headDim);
+    const v = randomMatrix(`v${tokens}`, tokens, kvHeads * headDim);
+    const segmentStarts = shape.segments
+      ? Array.from({ length: rows }, (_, t) => Math.floor((firstToken + t) / 20) * 20)
+      : undefined;
+    for (const type of shape.types) {
+      const layout: KvLayout = { type, numKeyValueHeads: kvHeads, headDim };
+      const expected = attentionReference({
+        q: q.data,
+        k: kept(type, k, headDim).data,
+        v: kept(type, v, headDim).data,
+        rows,
+        heads,
+        kvHeads,
+        headDim,
+        firstToken,
+        scale: headDim ** -0.5,
+        ...(segmentStarts ? { segmentStarts } : {}),
+        ...(shape.window ? { window: shape.window } : {}),
+      });
+      const pages = makePages(h, layout, shape.pages);
+      fill(h, layout, pages, heads, k, v);
+      const out = h.emptyRows(rows, heads * headDim);
+      const logSumExp = h.empty('lse', rows * heads * 4);
+      attention(h.recorder, {
+        q: h.rows(q),
+        numHeads: heads,
+        kv: layout,
+        pages,
+        firstToken,
+        scale: headDim ** -0.5,
+        segmentStarts: segmentStarts ? h.uints(segmentStarts) : null,
+        window: shape.window ?? 0,
+        out,
+        logSumExp,
+      });
+      // int8: a value that lies between two steps may go either way on the GPU.
+      const limit = tolerance('f32', tokens) * 4 + (type === 'int8' ? 1e-2 : 0);
+      const what = `${JSON.stringify(shape)} ${type}`;
+      expect(relativeError(await h.read(out), expected.out), what).toBeLessThan(limit);
+      const lse = (await h.recorder.readFloats(logSumExp)).subarray(0, rows * heads);
+      expect(relativeError(lse, expected.logSumExp), what).toBeLessThan(limit);
+    }
+    h.dispose();
+  }
+}
+
 describe.skipIf(!hasGpu)(hasGpu ? 'attention' : `attention (${gpuSkipReason})`, () => {
   for (const mode of engineModes) {
-    it(`agrees with f64, over pages, windows and packed documents: ${mode.name}`, async () => {
+    it(`agrees with f64 in shared-memory tiles: ${mode.name}`, async () => {
       const engine = (await testEngine(mode.options)) as EngineDevice;
-      const h = new Harness(engine);
-      for (const shape of shapes) {
-        const { rows, firstToken, heads, kvHeads, headDim } = shape;
-        const tokens = firstToken + rows;
-        const q = randomMatrix(`q${tokens}`, rows, heads * headDim);
-        const k = randomMatrix(`k${tokens}`, tokens, kvHeads * headDim);
-        const v = randomMatrix(`v${tokens}`, tokens, kvHeads * headDim);
-        const segmentStarts = shape.segments
-          ? Array.from({ length: rows }, (_, t) => Math.floor((firstToken + t) / 20) * 20)
-          : undefined;
-        for (const type of shape.types) {
-          const layout: KvLayout = { type, numKeyValueHeads: kvHeads, headDim };
-          const expected = attentionReference({
-            q: q.data,
-            k: kept(type, k, headDim).data,
-            v: kept(type, v, headDim).data,
-            rows,
-            heads,
-            kvHeads,
-            headDim,
-            firstToken,
-            scale: headDim ** -0.5,
-            ...(segmentStarts ? { segmentStarts } : {}),
-            ...(shape.window ? { window: shape.window } : {}),
-          });
-          const pages = makePages(h, layout, shape.pages);
-          fill(h, layout, pages, heads, k, v);
-          const out = h.emptyRows(rows, heads * headDim);
-          const logSumExp = h.empty('lse', rows * heads * 4);
-          attention(h.recorder, {
-            q: h.rows(q),
-            numHeads: heads,
-            kv: layout,
-            pages,
-            firstToken,
-            scale: headDim ** -0.5,
-            segmentStarts: segmentStarts ? h.uints(segmentStarts) : null,
-            window: shape.window ?? 0,
-            out,
-            logSumExp,
-          });
-          // int8: a value that lies between two steps may go either way on the GPU.
-          const limit = tolerance('f32', tokens) * 4 + (type === 'int8' ? 1e-2 : 0);
-          const what = `${JSON.stringify(shape)} ${type}`;
-          expect(relativeError(await h.read(out), expected.out), what).toBeLessThan(limit);
-          const lse = (await h.recorder.readFloats(logSumExp)).subarray(0, rows * heads);
-          expect(relativeError(lse, expected.logSumExp), what).toBeLessThan(limit);
-        }
-        h.dispose();
-      }
+      const { choices } = engine;
+      engine.choices = { ...choices, attention: 'tile' };
+      const small = shapes.filter(({ rows }) => rows > 4);
+      await compare(engine, mode.options.subgroups === false ? small.slice(3) : small.slice(0, 3));
+      engine.choices = choices;
+    });
+
+    it(`agrees with f64, over pages, windows and packed documents: ${mode.name}`, async () => {
+      await compare((await testEngine(mode.options)) as EngineDevice, shapes);
     });
 
     it(`norms and rotates q and k and stores them: ${mode.name}`, async () => {
