@@ -1,4 +1,4 @@
-import { createContext, useContext, useEffect, useMemo, useState, type ReactNode } from 'react';
+import { createContext, useContext, useLayoutEffect, useMemo, useState, type ReactNode } from 'react';
 import { createPortal } from 'react-dom';
 import { useApp } from '../../state/useApp.ts';
 import { IconButton } from '../widgets/Button.tsx';
@@ -50,7 +50,8 @@ export function InspectorPanel({
   children: ReactNode;
 }) {
   const { element, count } = useSlot();
-  useEffect(() => {
+  // Before the first paint: the column takes its width once, and the text beside it is laid out once.
+  useLayoutEffect(() => {
     count(1);
     return () => count(-1);
     // `count` is a state setter in disguise; the panel is counted once for its life.

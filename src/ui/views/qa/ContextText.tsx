@@ -25,6 +25,9 @@ export interface FindState {
   readonly current: number;
 }
 
+/** Columns of the last text shown, in proportional and in monospaced type: a good first guess for the next one. */
+const lastColumns: [number, number] = [96, 96];
+
 /** Pixels kept above what is scrolled to. */
 const topMargin = 8;
 
@@ -163,7 +166,7 @@ export function ContextText({
 }: ContextTextProps) {
   const scroller = useRef<HTMLDivElement>(null);
   const body = useRef<HTMLDivElement>(null);
-  const [columns, setColumns] = useState(96);
+  const [columns, setColumns] = useState(lastColumns[monospace ? 1 : 0]);
 
   useLayoutEffect(() => {
     const element = body.current;
@@ -175,7 +178,10 @@ export function ContextText({
         Math.floor((element.clientWidth - fontSize * 7) / (fontSize * (monospace ? 0.6 : 0.5))),
       );
       // A few columns more or less do not matter for a guess.
-      setColumns((before) => (Math.abs(before - next) > 6 ? next : before));
+      const known = lastColumns[monospace ? 1 : 0];
+      const used = Math.abs(known - next) > 6 ? next : known;
+      lastColumns[monospace ? 1 : 0] = used;
+      setColumns(used);
     });
     observer.observe(element);
     return () => observer.disconnect();

@@ -220,6 +220,8 @@ export function Reader({ detail, onBack }: { detail: ExampleDetail; onBack: () =
 
   const failed = example.verification.filter(({ status }) => status === 'fail').length;
   const warned = example.verification.filter(({ status }) => status === 'warn').length;
+  // The text comes first; what stands under it follows a moment later, in the place kept for it.
+  const isSettled = useDeferredValue(true, false);
   const inspected = useDeferredValue(shownPiece);
   const inspectedPiece = document.pieces[inspected];
   const onPick = (piece: number, offset: number): void => {
@@ -405,27 +407,29 @@ export function Reader({ detail, onBack }: { detail: ExampleDetail; onBack: () =
         ) : null}
       </div>
       <section className="qa-bottom" aria-label="Question and answer">
-        <Tabs<BottomTab>
-          label="About this example"
-          value={tab}
-          onChange={setTab}
-          items={[
-            { id: 'answer', label: 'Question & answer', content: <AnswerPane example={example} /> },
-            {
-              id: 'checks',
-              label: failed > 0 ? `Checks (${failed} failed)` : 'Checks',
-              count: example.verification.length,
-              content: <ChecksList checks={example.verification} />,
-            },
-            {
-              id: 'dropped',
-              label: 'Left out',
-              count: example.dropped.length,
-              content: <DroppedList dropped={example.dropped} />,
-            },
-            { id: 'json', label: 'JSON', content: <JsonView detail={detail} /> },
-          ]}
-        />
+        {isSettled ? (
+          <Tabs<BottomTab>
+            label="About this example"
+            value={tab}
+            onChange={setTab}
+            items={[
+              { id: 'answer', label: 'Question & answer', content: <AnswerPane example={example} /> },
+              {
+                id: 'checks',
+                label: failed > 0 ? `Checks (${failed} failed)` : 'Checks',
+                count: example.verification.length,
+                content: <ChecksList checks={example.verification} />,
+              },
+              {
+                id: 'dropped',
+                label: 'Left out',
+                count: example.dropped.length,
+                content: <DroppedList dropped={example.dropped} />,
+              },
+              { id: 'json', label: 'JSON', content: <JsonView detail={detail} /> },
+            ]}
+          />
+        ) : null}
       </section>
       {inspectedPiece ? (
         <PieceInspector
