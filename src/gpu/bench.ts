@@ -202,4 +202,5 @@ export async function benchKernels(
     recorder.submit();
   }
   engine.choices = choices;
+  recorder.dispose();
 }

@@ -105,9 +105,10 @@ export class Buffers {
     this.dying.length = 0;
   }
 
-  /** Calls `listener` for each destroyed buffer (caches that name it drop their entries). */
-  onDestroy(listener: (buffer: EngineBuffer) => void): void {
+  /** Calls `listener` for each destroyed buffer (caches that name it drop their entries). Returns what stops it. */
+  onDestroy(listener: (buffer: EngineBuffer) => void): () => void {
     this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
   }
 
   get allocatedBytes(): number {

@@ -40,6 +40,7 @@ export class Recorder implements KernelSink {
   private readonly inFlight: Promise<void>[] = [];
   private readonly staging: EngineBuffer[] = [];
   private readonly clock: () => number;
+  private readonly stopListening: () => void;
 
   constructor(engine: EngineDevice, clock: () => number = () => performance.now()) {
     this.engine = engine;
@@ -51,7 +52,7 @@ export class Recorder implements KernelSink {
       layout: engine.pipelines.paramsLayout,
       entries: [{ binding: 0, resource: { buffer: this.arena.gpu, size: paramSlotBytes } }],
     });
-    engine.buffers.onDestroy((buffer) => this.forget(buffer));
+    this.stopListening = engine.buffers.onDestroy((buffer) => this.forget(buffer));
   }
 
   scratch(name: string, sizeBytes: number): BufferRange {
@@ -144,6 +145,16 @@ export class Recorder implements KernelSink {
       this.usedSlots = 0;
       this.pendingUnits = 0;
     }
+    this.engine.buffers.sweep();
+  }
+
+  /** Gives up the recorder's own buffers. What is recorded but not submitted is dropped. */
+  dispose(): void {
+    this.endPass();
+    this.encoder = null;
+    this.stopListening();
+    this.bindGroups.clear();
+    for (const buffer of [this.arena, ...this.staging.splice(0)]) this.engine.buffers.destroy(buffer);
     this.engine.buffers.sweep();
   }
 
