@@ -95,6 +95,8 @@ describe.skipIf(harnessSkipReason)('the QA reader', () => {
     await page.keyboard.press('v');
     const step = page.locator('.qa-step[data-current]');
     await step.getByRole('button', { name: 'p3' }).waitFor();
+    // Both sides come to rest at the piece before another one is chosen.
+    await page.waitForTimeout(1500);
     await page.locator('.qa-run .qa-piece-chip').filter({ hasText: /^p1,/ }).click();
     await expect.poll(() => page.url()).toContain('piece=p1');
     await page.keyboard.press('o');

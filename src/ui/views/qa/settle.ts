@@ -1,6 +1,6 @@
 /** Frames after which a position counts as reached, and the most that are waited for. */
-const calmFrames = 15;
-const maxFrames = 120;
+const calmFrames = 8;
+const maxFrames = 60;
 
 /**
  * Scrolls until the distance to the goal stays zero: blocks that come into view take their real heights, and
