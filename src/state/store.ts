@@ -1,8 +1,10 @@
 import { createStore, type StoreApi } from 'zustand/vanilla';
 import type { DataApi, DataEvent, OpenedProject } from '../workers/dataApi.ts';
+import { startEngineClient, type EngineClient } from '../workers/engineClient.ts';
 import { createCompileSlice, type CompileSlice } from './compileSlice.ts';
 import { createExamplesSlice, type ExamplesSlice } from './examplesSlice.ts';
 import { createJobsSlice, type JobsSlice } from './jobsSlice.ts';
+import { createModelSlice, type ModelSlice } from './modelSlice.ts';
 import { createProjectSlice, type ProjectSlice } from './projectSlice.ts';
 import { createRouteSlice, type RouteSlice } from './routeSlice.ts';
 import type { SliceCreator } from './slice.ts';
@@ -18,6 +20,7 @@ export interface AppState {
   readonly trajectories: TrajectoriesSlice;
   readonly compile: CompileSlice;
   readonly examples: ExamplesSlice;
+  readonly model: ModelSlice;
   /** Opens the last project; called once when the page starts. */
   readonly connect: () => Promise<void>;
   /** Takes over a (re)opened project in every slice. */
@@ -28,10 +31,10 @@ export interface AppState {
 
 export type AppStore = StoreApi<AppState>;
 
-/** Builds the store over a data worker (or a stand-in in tests). */
-export function createAppStore(data: DataApi): AppStore {
+/** Builds the store over a data worker and an engine worker (or stand-ins in tests). */
+export function createAppStore(data: DataApi, engine: EngineClient = startEngineClient()): AppStore {
   return createStore<AppState>()((set, get) => {
-    type SliceKey = 'ui' | 'route' | 'project' | 'jobs' | 'trajectories' | 'compile' | 'examples';
+    type SliceKey = 'ui' | 'route' | 'project' | 'jobs' | 'trajectories' | 'compile' | 'examples' | 'model';
 
     const setter =
       <K extends SliceKey>(key: K) =>
@@ -52,6 +55,7 @@ export function createAppStore(data: DataApi): AppStore {
       trajectories: build('trajectories', createTrajectoriesSlice),
       compile: build('compile', createCompileSlice),
       examples: build('examples', createExamplesSlice),
+      model: build('model', createModelSlice(engine)),
 
       connect: async () => {
         const opened = await data.start((events) => get().receiveEvents(events), document.baseURI);

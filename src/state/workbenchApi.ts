@@ -1,4 +1,6 @@
 import type { CompileOptions, Example } from '../compile/types.ts';
+import type { LoadOptions } from '../model/planner.ts';
+import type { Prompt } from '../model/prompt.ts';
 import type { AgentKind, Issue, Trajectory } from '../trajectories/schema.ts';
 import type {
   CompiledSet,
@@ -16,7 +18,17 @@ import type {
   TrajectoryFilter,
   TrajectoryRow,
 } from '../workers/dataApi.ts';
+import type {
+  GenerateRequest,
+  GenerationReport,
+  GpuProbe,
+  LoadedModel,
+  ModelCard,
+  ModelSource,
+  PlanReport,
+} from '../workers/engineApi.ts';
 import { everyExample, everyTrajectory } from './filters.ts';
+import { initialModelState } from './modelSlice.ts';
 import type { AppState, AppStore } from './store.ts';
 
 /** Events of `workbench.on`. */
@@ -97,6 +109,26 @@ export interface Workbench {
   /** The exported file; nothing is saved to disk. */
   exportSet(setId: string, format: ExportFormat): Promise<ExportResult>;
   cancel(jobId: string): void;
+  /** What computes here; asks for the GPU device. */
+  probeGpu(): Promise<GpuProbe>;
+  /** Opens a checkpoint (an address, files of a folder, or the one that is open) and plans its memory. */
+  planModel(
+    model?: string | URL | readonly File[] | ModelSource,
+    options?: Partial<LoadOptions>,
+  ): Promise<PlanReport & { readonly card: ModelCard }>;
+  /** Like `planModel`, then loads it. */
+  loadModel(
+    model?: string | URL | readonly File[] | ModelSource,
+    options?: Partial<LoadOptions>,
+  ): Promise<LoadedModel>;
+  /** Generates with the loaded model; greedy and up to 256 tokens unless told otherwise. */
+  generate(
+    prompt: string | Prompt,
+    options?: Partial<Omit<GenerateRequest, 'prompt' | 'sampling'>> & {
+      readonly sampling?: Partial<GenerateRequest['sampling']>;
+    },
+  ): Promise<GenerationReport>;
+  unloadModel(): Promise<void>;
   /** Goes to an address of the page, e.g. `#/trajectories/run-1?step=3`. */
   goTo(hash: string): void;
   on<K extends keyof WorkbenchEvents>(event: K, listener: (value: WorkbenchEvents[K]) => void): () => void;
@@ -108,6 +140,19 @@ declare global {
   interface Window {
     workbench: Workbench;
   }
+}
+
+/** Files of a `webkitdirectory` input, or of a list made by hand, as a folder; addresses as they are. */
+function modelSourceOf(model: string | URL | readonly File[] | ModelSource): ModelSource {
+  if (typeof model === 'string' || model instanceof URL) {
+    return { type: 'url', url: new URL(model, document.baseURI).href };
+  }
+  if ('type' in model) return model;
+  return {
+    type: 'folder',
+    name: model[0]?.webkitRelativePath.split('/')[0] || 'files',
+    files: model.map((file) => ({ path: file.webkitRelativePath || file.name, file })),
+  };
 }
 
 function unwrap<T>(result: Result<T>): T {
@@ -165,6 +210,19 @@ export function createWorkbench(store: AppStore, data: DataApi): Workbench {
     file instanceof File
       ? { type: 'file', file, path: file.name }
       : { type: 'url', url: new URL(file, document.baseURI).href };
+
+  const planModel: Workbench['planModel'] = async (model, options = {}) => {
+    await state().model.connect();
+    if (model !== undefined) unwrap(await state().model.open(modelSourceOf(model)));
+    await state().model.setOptions(options);
+    const { plan, planFailure, card } = state().model;
+    if (planFailure) throw new WorkbenchCallError(planFailure);
+    if (!plan || card.status !== 'ready') {
+      const message = card.status === 'ready' ? 'There is no GPU to plan for' : 'No model is open';
+      throw new WorkbenchCallError({ ok: false, code: 'no-plan', message, advice: null });
+    }
+    return { ...plan, card: card.value };
+  };
 
   return {
     version: 1,
@@ -256,6 +314,29 @@ export function createWorkbench(store: AppStore, data: DataApi): Workbench {
     cancel: (jobId) => {
       void data.cancel(jobId);
     },
+    probeGpu: async () => {
+      await state().model.connect();
+      const { probe } = state().model;
+      if (!probe) throw new Error('Internal error: the GPU was not probed');
+      return probe;
+    },
+    planModel,
+    loadModel: async (model, options) => {
+      await planModel(model, options);
+      return unwrap(await state().model.load());
+    },
+    generate: async (prompt, options = {}) => {
+      const { sampling, ...rest } = options;
+      return unwrap(
+        await state().model.generate({
+          prompt: typeof prompt === 'string' ? { kind: 'text', text: prompt } : prompt,
+          maxNewTokens: 256,
+          ...rest,
+          sampling: { ...initialModelState.sampling, topLogprobs: 0, ...sampling },
+        }),
+      );
+    },
+    unloadModel: () => state().model.unload(),
     goTo: (hash) => state().route.receiveHash(hash),
     on: (event, listener) => {
       const read: { [K in keyof WorkbenchEvents]: (app: AppState) => unknown } = {

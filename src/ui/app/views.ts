@@ -84,4 +84,14 @@ export const viewRegistry: readonly ViewDefinition[] = [
     },
     () => import('../views/qa/QaView.tsx'),
   ),
+  view(
+    {
+      id: 'model',
+      group: 'model',
+      label: 'Model',
+      hint: 'Open a checkpoint, see what fits, load it and ask it',
+      key: 'm',
+    },
+    () => import('../views/model/ModelView.tsx'),
+  ),
 ];

@@ -1,0 +1,257 @@
+import type { SamplingOptions } from '../gpu/kernels/sampling.ts';
+import type { LoadOptions } from '../model/planner.ts';
+import type { Prompt } from '../model/prompt.ts';
+import type {
+  EngineFailure,
+  EngineResult,
+  GenerateRequest,
+  GenerationReport,
+  GpuProbe,
+  LoadedModel,
+  ModelCard,
+  ModelList,
+  ModelSource,
+  PlanReport,
+  ReplyToken,
+} from '../workers/engineApi.ts';
+import type { EngineClient } from '../workers/engineClient.ts';
+import { receiveEngineEvents } from './modelEvents.ts';
+import type { Loadable, SliceCreator } from './slice.ts';
+
+/** Long work of the engine; one at a time. */
+export type ModelWork =
+  | { readonly kind: 'opening' }
+  | {
+      readonly kind: 'loading';
+      readonly stage: 'kernels' | 'weights';
+      readonly done: number;
+      readonly total: number;
+    }
+  | { readonly kind: 'keeping'; readonly done: number; readonly total: number }
+  | { readonly kind: 'generating'; readonly done: number; readonly total: number };
+
+/** One exchange: what was asked, and the reply as it comes. */
+export interface ModelTurn {
+  readonly id: number;
+  /** What the reader wrote, for display; null for an example, which names itself. */
+  readonly asked: string;
+  readonly prompt: Prompt;
+  /** The compiled example that was asked, with its expected answer. */
+  readonly example: { readonly id: string; readonly gold: string } | null;
+  readonly tokens: readonly ReplyToken[];
+  readonly report: GenerationReport | null;
+  readonly failure: EngineFailure | null;
+}
+
+/** The device went away; `recovered` once all was rebuilt. */
+export interface DeviceLoss {
+  readonly reason: string;
+  readonly recovered: { readonly replayedTokens: number; readonly tookMs: number } | null;
+}
+
+export interface ModelState {
+  /** Null until asked. */
+  readonly probe: GpuProbe | null;
+  readonly gflops: number | null;
+  readonly list: ModelList | null;
+  readonly card: Loadable<ModelCard>;
+  readonly options: LoadOptions;
+  readonly plan: PlanReport | null;
+  readonly planFailure: EngineFailure | null;
+  readonly work: ModelWork | null;
+  readonly loaded: (LoadedModel & { readonly name: string }) | null;
+  readonly loadFailure: EngineFailure | null;
+  readonly loss: DeviceLoss | null;
+  readonly sampling: SamplingOptions;
+  readonly maxNewTokens: number;
+  readonly ignoreStops: boolean;
+  readonly turns: readonly ModelTurn[];
+}
+
+export interface ModelActions {
+  /** Asks for the device and the list of models; called when the view opens. */
+  readonly connect: () => Promise<void>;
+  readonly open: (source: ModelSource) => Promise<EngineResult<ModelCard>>;
+  readonly setOptions: (changes: Partial<LoadOptions>) => Promise<void>;
+  readonly load: () => Promise<EngineResult<LoadedModel>>;
+  readonly unload: () => Promise<void>;
+  /** Stops loading, keeping or generating. */
+  readonly cancel: () => void;
+  readonly keep: () => Promise<void>;
+  readonly deleteStored: (id: string) => Promise<void>;
+  readonly setSampling: (changes: Partial<SamplingOptions>) => void;
+  readonly setMaxNewTokens: (count: number) => void;
+  readonly setIgnoreStops: (on: boolean) => void;
+  /** Asks the model and shows the reply as it comes. */
+  readonly ask: (asked: string, prompt: Prompt, example?: ModelTurn['example']) => Promise<void>;
+  /** Generates without showing it, for scripts. */
+  readonly generate: (request: GenerateRequest) => Promise<EngineResult<GenerationReport>>;
+  readonly countTokens: (prompt: Prompt) => Promise<number | null>;
+  readonly clearTurns: () => void;
+  readonly dismissLoss: () => void;
+}
+
+export type ModelSlice = ModelState & ModelActions;
+
+/** Top probabilities that every reply brings for its hover. */
+const shownAlternatives = 8;
+
+export const initialModelState: ModelState = {
+  probe: null,
+  gflops: null,
+  list: null,
+  card: { status: 'idle' },
+  options: { weightType: 'f16', kvType: 'f16', contextLength: 4096, chunkTokens: 512 },
+  plan: null,
+  planFailure: null,
+  work: null,
+  loaded: null,
+  loadFailure: null,
+  loss: null,
+  sampling: {
+    temperature: 0,
+    topK: 0,
+    topP: 1,
+    minP: 0,
+    repetitionPenalty: 1,
+    seed: 0,
+    topLogprobs: shownAlternatives,
+  },
+  maxNewTokens: 256,
+  ignoreStops: false,
+  turns: [],
+};
+
+const busy: EngineFailure = {
+  ok: false,
+  code: 'busy',
+  message: 'The engine is busy with other work',
+  advice: 'wait for it, or stop it first',
+  plan: null,
+  suggestion: null,
+};
+
+/** Builds the slice over the engine worker. */
+export function createModelSlice(engine: EngineClient): SliceCreator<ModelSlice> {
+  return ({ set, get, app }) => {
+    engine.listen((events) => receiveEngineEvents(events, set));
+
+    let connecting: Promise<void> | null = null;
+    let planNumber = 0;
+    let turnNumber = 0;
+
+    const replan = async (): Promise<void> => {
+      const number = ++planNumber;
+      if (get().card.status !== 'ready' || get().probe?.tier === 0) return;
+      const result = await engine.plan(get().options);
+      if (number !== planNumber) return;
+      set(result.ok ? { plan: result.value, planFailure: null } : { plan: null, planFailure: result });
+    };
+
+    const changeTurn = (id: number, changes: Partial<ModelTurn>): void =>
+      set(({ turns }) => ({ turns: turns.map((turn) => (turn.id === id ? { ...turn, ...changes } : turn)) }));
+
+    return {
+      ...initialModelState,
+      connect: () => {
+        connecting ??= (async () => {
+          const probe = await engine.probe();
+          set({ probe, list: await engine.listModels() });
+          if (probe.tier !== 1) return;
+          const speed = await engine.measureSpeed();
+          if (speed) set({ gflops: speed.gflops });
+        })();
+        return connecting;
+      },
+      open: async (source) => {
+        if (get().work) return busy;
+        set({ card: { status: 'loading' }, work: { kind: 'opening' }, plan: null, planFailure: null });
+        const result = await engine.openModel(source);
+        set({ work: null, loadFailure: null });
+        if (!result.ok) {
+          const { code, message, advice } = result;
+          set({ card: { status: 'failed', code, message, advice } });
+          return result;
+        }
+        const card = result.value;
+        set(({ options, sampling }) => ({
+          card: { status: 'ready', value: card },
+          options: { ...options, contextLength: Math.min(options.contextLength, card.contextLength) },
+          sampling: { ...sampling, ...card.recommended },
+        }));
+        await get().connect();
+        await replan();
+        return result;
+      },
+      setOptions: async (changes) => {
+        set(({ options }) => ({ options: { ...options, ...changes } }));
+        await replan();
+      },
+      load: async () => {
+        const { card, options, work } = get();
+        if (work) return busy;
+        set({
+          work: { kind: 'loading', stage: 'kernels', done: 0, total: 0 },
+          loadFailure: null,
+          loaded: null,
+          loss: null,
+        });
+        const result = await engine.load(options);
+        set({ work: null });
+        if (result.ok) {
+          const name = card.status === 'ready' ? card.value.name : '';
+          set({ loaded: { ...result.value, name }, turns: [] });
+        } else if (result.code !== 'cancelled') set({ loadFailure: result });
+        return result;
+      },
+      unload: async () => {
+        await engine.unload();
+        set({ loaded: null, turns: [], loss: null });
+      },
+      cancel: () => void engine.cancel(),
+      keep: async () => {
+        if (get().work) return;
+        // Only the page may ask that the copy is not cleared away.
+        void navigator.storage?.persist?.().catch(() => undefined);
+        set({ work: { kind: 'keeping', done: 0, total: 0 } });
+        const result = await engine.keepModel();
+        set({ work: null, list: await engine.listModels() });
+        if (result.ok) app().ui.notify('success', `${result.value.name} is kept on this computer`);
+        else if (result.code === 'cancelled') {
+          app().ui.notify('info', 'Keeping was stopped', 'Keep the model again to go on from there.');
+        } else app().ui.notify('error', result.message, result.advice ?? undefined);
+      },
+      deleteStored: async (id) => {
+        const result = await engine.deleteStored(id);
+        if (!result.ok) app().ui.notify('error', result.message, result.advice ?? undefined);
+        set({ list: await engine.listModels() });
+      },
+      setSampling: (changes) => set(({ sampling }) => ({ sampling: { ...sampling, ...changes } })),
+      setMaxNewTokens: (maxNewTokens) => set({ maxNewTokens }),
+      setIgnoreStops: (ignoreStops) => set({ ignoreStops }),
+      ask: async (asked, prompt, example = null) => {
+        const { work, sampling, maxNewTokens, ignoreStops } = get();
+        if (work) return;
+        const id = ++turnNumber;
+        const turn: ModelTurn = { id, asked, prompt, example, tokens: [], report: null, failure: null };
+        set(({ turns }) => ({ turns: [...turns, turn], work: { kind: 'generating', done: 0, total: 0 } }));
+        const result = await engine.generate({ prompt, sampling, maxNewTokens, ignoreStops });
+        changeTurn(id, result.ok ? { report: result.value } : { failure: result });
+        set({ work: null });
+      },
+      generate: async (request) => {
+        if (get().work) return busy;
+        set({ work: { kind: 'generating', done: 0, total: 0 } });
+        const result = await engine.generate(request);
+        set({ work: null });
+        return result;
+      },
+      countTokens: async (prompt) => {
+        const result = await engine.countTokens(prompt);
+        return result.ok ? result.value : null;
+      },
+      clearTurns: () => set({ turns: [] }),
+      dismissLoss: () => set({ loss: null }),
+    };
+  };
+}

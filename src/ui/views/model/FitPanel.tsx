@@ -1,0 +1,204 @@
+import type { LoadOptions, MemoryPlan } from '../../../model/planner.ts';
+import { useApp } from '../../../state/useApp.ts';
+import type { EngineFailure, ModelCard } from '../../../workers/engineApi.ts';
+import { Button } from '../../widgets/Button.tsx';
+import { Field } from '../../widgets/Field.tsx';
+import { formatBytes, formatCount, formatDuration } from '../../widgets/format.ts';
+import { NumberField } from '../../widgets/NumberField.tsx';
+import { Segmented } from '../../widgets/Segmented.tsx';
+import { Callout, ProgressBar } from '../../widgets/States.tsx';
+
+const weightSegments = (['f32', 'f16', 'int8', 'int4'] as const).map((value) => ({ value, label: value }));
+const kvSegments = (['f32', 'f16', 'int8'] as const).map((value) => ({ value, label: value }));
+
+/** Options in words, the way the controls name them. */
+function optionText(options: LoadOptions): string {
+  return `${options.weightType} weights, ${options.kvType} cache, ${formatCount(options.contextLength)} tokens, ${formatCount(options.chunkTokens)} at a time`;
+}
+
+function MemoryBar({ plan, maxBufferBytes }: { plan: MemoryPlan; maxBufferBytes: number | null }) {
+  const parts = [
+    { id: 'weights', name: 'Weights', bytes: plan.weightBytes },
+    { id: 'kv', name: 'Keys and values', bytes: plan.kvBytes },
+    { id: 'activations', name: 'Activations', bytes: plan.activationBytes },
+    { id: 'scratch', name: 'Scratch and tables', bytes: plan.scratchBytes + plan.ropeBytes },
+  ];
+  return (
+    <div className="mv-fit" data-testid="memory-plan">
+      <p className="mv-fit-total">
+        <strong className="num">{formatBytes(plan.totalBytes)}</strong> of GPU memory
+      </p>
+      <div className="mv-bar" aria-hidden="true">
+        {parts.map((part) => (
+          <span key={part.id} data-part={part.id} style={{ flexGrow: part.bytes }} />
+        ))}
+      </div>
+      <dl className="mv-legend">
+        {parts.map((part) => (
+          <div key={part.id}>
+            <dt data-part={part.id}>{part.name}</dt>
+            <dd className="num">{formatBytes(part.bytes)}</dd>
+          </div>
+        ))}
+      </dl>
+      <p className="faint">
+        One more token of context costs {formatBytes(plan.kvBytesPerToken)}.{' '}
+        {maxBufferBytes === null
+          ? ''
+          : `The largest buffer takes ${formatBytes(plan.largestBufferBytes)} of the ${formatBytes(maxBufferBytes)} this adapter allows. `}
+        WebGPU does not tell how much memory there is in all.
+      </p>
+    </div>
+  );
+}
+
+function Suggestion({ options }: { options: LoadOptions | null }) {
+  const setOptions = useApp((state) => state.model.setOptions);
+  if (!options) return <p>No weight type and context fit this adapter: choose a smaller model.</p>;
+  return (
+    <p>
+      This fits: {optionText(options)}. <Button onClick={() => void setOptions(options)}>Use these</Button>
+    </p>
+  );
+}
+
+function LoadFailure({ failure }: { failure: EngineFailure }) {
+  return (
+    <Callout
+      tone="bad"
+      title={
+        failure.code === 'gpu-out-of-memory' ? 'The GPU has not enough memory' : 'The model was not loaded'
+      }
+    >
+      {failure.message}
+      {failure.plan ? <p>It was planned to take {formatBytes(failure.plan.totalBytes)}.</p> : null}
+      {failure.suggestion ? <Suggestion options={failure.suggestion} /> : null}
+    </Callout>
+  );
+}
+
+function LoadButtons({ card }: { card: ModelCard }) {
+  const work = useApp((state) => state.model.work);
+  const loaded = useApp((state) => state.model.loaded);
+  const plan = useApp((state) => state.model.plan);
+  const load = useApp((state) => state.model.load);
+  const unload = useApp((state) => state.model.unload);
+  const cancel = useApp((state) => state.model.cancel);
+  if (work?.kind === 'loading') {
+    const isKernels = work.stage === 'kernels';
+    const text = isKernels
+      ? `Compiling kernels: ${work.done} of ${work.total}`
+      : `Weights: ${formatBytes(work.done)} of ${formatBytes(work.total)}`;
+    return (
+      <div className="mv-progress">
+        <ProgressBar
+          label="Loading the model"
+          value={work.total > 0 ? work.done / work.total : null}
+          text={text}
+        />
+        <span className="num">{text}</span>
+        <Button onClick={cancel}>Cancel</Button>
+      </div>
+    );
+  }
+  const fits = plan !== null && plan.memory.problems.length === 0;
+  return (
+    <div className="mv-load">
+      <Button
+        variant={loaded ? 'secondary' : 'primary'}
+        icon="play"
+        disabled={!fits || work !== null}
+        onClick={() => void load()}
+      >
+        {loaded ? 'Load again' : `Load ${card.name}`}
+      </Button>
+      {loaded ? (
+        <Button disabled={work !== null} onClick={() => void unload()}>
+          Unload
+        </Button>
+      ) : null}
+      {loaded ? (
+        <p className="faint num" role="status" data-testid="loaded">
+          {loaded.name} is loaded: {formatBytes(loaded.memory.allocatedBytes)} in use, in{' '}
+          {formatDuration(loaded.tookMs)}
+        </p>
+      ) : null}
+    </div>
+  );
+}
+
+/** How the model is to be held: types, context, chunk; what that takes; and loading it. */
+export function FitPanel({ card }: { card: ModelCard }) {
+  const options = useApp((state) => state.model.options);
+  const setOptions = useApp((state) => state.model.setOptions);
+  const plan = useApp((state) => state.model.plan);
+  const planFailure = useApp((state) => state.model.planFailure);
+  const loadFailure = useApp((state) => state.model.loadFailure);
+  const probe = useApp((state) => state.model.probe);
+  if (probe?.tier === 0) {
+    return (
+      <p className="muted">
+        Its files can be read and kept here. Loading it needs WebGPU; the note at the top says how to get it.
+      </p>
+    );
+  }
+  return (
+    <section className="mv-options" aria-label="Memory">
+      <h2>What fits</h2>
+      <Field label="Weights" inline>
+        <Segmented
+          label="Weight type"
+          value={options.weightType}
+          segments={weightSegments}
+          onChange={(weightType) => void setOptions({ weightType })}
+        />
+      </Field>
+      <Field label="Keys and values" inline>
+        <Segmented
+          label="Key and value type"
+          value={options.kvType}
+          segments={kvSegments}
+          onChange={(kvType) => void setOptions({ kvType })}
+        />
+      </Field>
+      <Field label="Context" inline>
+        <NumberField
+          label="Context"
+          unit="tokens"
+          value={options.contextLength}
+          min={16}
+          max={card.contextLength * 4}
+          step={1024}
+          onChange={(value) => value !== null && void setOptions({ contextLength: value })}
+        />
+      </Field>
+      <Field label="Prompt at a time" inline>
+        <NumberField
+          label="Prompt tokens at a time"
+          unit="tokens"
+          value={options.chunkTokens}
+          min={1}
+          max={8192}
+          step={64}
+          onChange={(value) => value !== null && void setOptions({ chunkTokens: value })}
+        />
+      </Field>
+      {plan ? <MemoryBar plan={plan.memory} maxBufferBytes={probe?.limits?.maxBufferBytes ?? null} /> : null}
+      {planFailure ? (
+        <Callout tone="bad" title="This cannot be planned">
+          {planFailure.message}
+        </Callout>
+      ) : null}
+      {plan && plan.memory.problems.length > 0 ? (
+        <Callout tone="bad" title="This does not fit">
+          {plan.memory.problems.map((problem) => (
+            <p key={problem}>{problem}</p>
+          ))}
+          <Suggestion options={plan.suggestion?.options ?? null} />
+        </Callout>
+      ) : null}
+      {loadFailure ? <LoadFailure failure={loadFailure} /> : null}
+      <LoadButtons card={card} />
+    </section>
+  );
+}
