@@ -41,20 +41,27 @@ const { requestEngineDevice } = await import(join(outDir, 'device.mjs'));
 const { benchKernels } = await import(join(outDir, 'bench.mjs'));
 const engine = await requestEngineDevice(create([]));
 console.log(`${engine.adapterKey}, subgroups of ${engine.facts.subgroupMinSize}`);
-console.log('median ms  GFLOP/s     GB/s  compile ms  dispatches  kernel');
+console.log('median ms   cpu ms  GFLOP/s  GFLOP/cpu-s     GB/s  dispatches  kernel');
 await benchKernels(
   engine,
   (t) =>
     console.log(
       [
         t.medianMs.toFixed(3).padStart(9),
+        (t.cpuMs ?? 0).toFixed(2).padStart(8),
         t.gflops.toFixed(2).padStart(8),
+        ((t.gflops * t.medianMs) / (t.cpuMs || NaN)).toFixed(2).padStart(12),
         t.gigabytesPerSecond.toFixed(2).padStart(8),
-        t.compileMs.toFixed(0).padStart(11),
         t.dispatches.toFixed(1).padStart(11),
         ` ${t.name}`,
       ].join(' '),
     ),
-  only ? { only } : {},
+  {
+    ...(only ? { only } : {}),
+    cpuClock: () => {
+      const { user, system } = process.cpuUsage();
+      return (user + system) / 1000;
+    },
+  },
 );
 process.exit(0);

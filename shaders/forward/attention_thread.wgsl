@@ -10,6 +10,14 @@ override WORKGROUP_SIZE: u32 = 32u;
 
 var<workgroup> firstKey: u32;
 
+/// D/4. A constant lets drivers keep the arrays in registers, at the price of unrolled code (see the wrapper).
+fn headVectors() -> u32 {
+  if (FIXED > 0u) {
+    return FIXED;
+  }
+  return params.vectors;
+}
+
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, thread: KeyThread) {
   let group = linearWorkgroup(id, count);
@@ -47,7 +55,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u,
   var m = MASKED;
   var l = 0.0;
   let qAt = params.qStart + t * params.qStride + head * params.vectors;
-  for (var i = 0u; i < params.vectors; i++) {
+  for (var i = 0u; i < headVectors(); i++) {
     query[i] = q[qAt + i] * params.scale;
     if (params.carries != 0u) {
       o[i] = partial[stateAt + i];
@@ -65,7 +73,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u,
   for (var key = start; key < end; key += 8u) {
     var a = vec4f();
     var b = vec4f();
-    for (var i = 0u; i < params.vectors; i++) {
+    for (var i = 0u; i < headVectors(); i++) {
       let k = eightRows(thread, 0u, params.keyScaleSection, key, end - 1u, kvHead, i);
       a += query[i] * k.a;
       b += query[i] * k.b;
@@ -82,7 +90,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u,
     let pB = select(vec4f(), exp(b - peak), seenB);
     l = l * shrink + dot(pA, vec4f(1.0)) + dot(pB, vec4f(1.0));
     m = peak;
-    for (var i = 0u; i < params.vectors; i++) {
+    for (var i = 0u; i < headVectors(); i++) {
       let v = eightRows(thread, params.valueSection, params.valueScaleSection, key, end - 1u, kvHead, i);
       o[i] = o[i] * shrink + v.a * pA + v.b * pB;
     }
@@ -95,14 +103,14 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u,
     // A row that sees no key at all (it cannot, its own is always there) would divide by zero.
     let factor = 1.0 / max(l, 1e-30);
     let outAt = params.outStart + t * params.outStride + head * params.vectors;
-    for (var i = 0u; i < params.vectors; i++) {
+    for (var i = 0u; i < headVectors(); i++) {
       out[outAt + i] = o[i] * factor;
     }
     if (params.hasLse != 0u) {
       logSumExp[t * params.heads + head] = m + log(max(l, 1e-30));
     }
   } else {
-    for (var i = 0u; i < params.vectors; i++) {
+    for (var i = 0u; i < headVectors(); i++) {
       partial[stateAt + i] = o[i];
     }
     partial[stateAt + params.vectors] = vec4f(m, l, 0.0, 0.0);

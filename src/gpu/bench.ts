@@ -21,6 +21,8 @@ export interface KernelTiming {
   readonly medianMs: number;
   readonly minMs: number;
   readonly compileMs: number;
+  /** CPU milliseconds of this process per run, where asked for: on software adapters a figure that neighbours do not spoil. */
+  readonly cpuMs: number | null;
   readonly dispatches: number;
   readonly gflops: number;
   readonly gigabytesPerSecond: number;
@@ -32,6 +34,8 @@ export interface BenchOptions {
   readonly only?: string;
   /** Milliseconds now; injectable for tests. */
   readonly clock?: () => number;
+  /** CPU milliseconds used by this process so far. */
+  readonly cpuClock?: () => number;
 }
 
 interface Case {
@@ -184,9 +188,11 @@ export async function benchKernels(
     };
     await once();
     const before = engine.counters.dispatches;
+    const cpuBefore = options.cpuClock?.() ?? 0;
     const times: number[] = [];
     for (let i = 0; i < (options.runs ?? 5); i++) times.push(await once());
     const dispatches = (engine.counters.dispatches - before) / times.length / test.repeat;
+    const cpuMs = options.cpuClock ? (options.cpuClock() - cpuBefore) / times.length / test.repeat : null;
     times.sort((a, b) => a - b);
     const medianMs = times[times.length >> 1] ?? 0;
     report({
@@ -194,6 +200,7 @@ export async function benchKernels(
       medianMs,
       minMs: times[0] ?? 0,
       compileMs,
+      cpuMs,
       dispatches,
       gflops: test.flops / medianMs / 1e6,
       gigabytesPerSecond: test.bytes / medianMs / 1e6,

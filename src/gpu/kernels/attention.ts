@@ -156,11 +156,12 @@ function planAttention(engine: EngineDevice, { q, numHeads, kv }: Attention): At
     };
   }
   const lanes = sureLanes(engine);
+  // Small heads are worth unrolled loops (twice as fast on llvmpipe); larger ones only take longer to compile.
   return {
     kernel: attentionThreadKernel,
     variant: {
       overrides: { WORKGROUP_SIZE: threads },
-      constants,
+      constants: { ...constants, FIXED: kv.headDim <= 32 ? kv.headDim / 4 : 0 },
       modules: {
         kv: kvModule,
         keys: lanes === 0 ? 'keys_plain.wgsl' : lanes === 4 ? 'keys_lanes4.wgsl' : 'keys_lanes8.wgsl',

@@ -3,7 +3,7 @@ import type { EngineDevice } from '../../../src/gpu/device.ts';
 import { attention } from '../../../src/gpu/kernels/attention.ts';
 import { attentionInput } from '../../../src/gpu/kernels/attentionInput.ts';
 import { kvPageSections, type KvLayout, type KvPage, type KvType } from '../../../src/gpu/tensors.ts';
-import { engineModes, gpuSkipReason, hasGpu, testEngine } from '../../helpers/gpu.ts';
+import { adapterName, engineModes, gpuSkipReason, hasGpu, testEngine } from '../../helpers/gpu.ts';
 import { Harness } from '../harness.ts';
 import { attentionReference, ropeTable } from '../reference/attention.ts';
 import {
@@ -51,7 +51,7 @@ const shapes: readonly Shape[] = [
     kvHeads: 2,
     headDim: 32,
     pages: [1000],
-    types: ['f32', 'f16', 'int8'],
+    types: ['f32'],
   },
   {
     rows: 1,
@@ -181,14 +181,18 @@ async function compare(engine: EngineDevice, cases: readonly Shape[]): Promise<v
 
 describe.skipIf(!hasGpu)(hasGpu ? 'attention' : `attention (${gpuSkipReason})`, () => {
   for (const mode of engineModes) {
-    it(`agrees with f64 in shared-memory tiles: ${mode.name}`, async () => {
-      const engine = (await testEngine(mode.options)) as EngineDevice;
-      const { choices } = engine;
-      engine.choices = { ...choices, attention: 'tile' };
-      const small = shapes.filter(({ rows }) => rows > 4);
-      await compare(engine, mode.options.subgroups === false ? small.slice(3) : small.slice(0, 3));
-      engine.choices = choices;
-    });
+    // llvmpipe compiles this kernel, which is meant for GPUs and never chosen there, for ten seconds and more.
+    it.skipIf(adapterName === 'lavapipe')(
+      `agrees with f64 in shared-memory tiles: ${mode.name}`,
+      async () => {
+        const engine = (await testEngine(mode.options)) as EngineDevice;
+        const { choices } = engine;
+        engine.choices = { ...choices, attention: 'tile' };
+        const small = shapes.filter(({ rows }) => rows > 4);
+        await compare(engine, mode.options.subgroups === false ? small.slice(3) : small.slice(0, 3));
+        engine.choices = choices;
+      },
+    );
 
     it(`agrees with f64, over pages, windows and packed documents: ${mode.name}`, async () => {
       await compare((await testEngine(mode.options)) as EngineDevice, shapes);
