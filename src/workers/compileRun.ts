@@ -332,7 +332,11 @@ export async function runCompile(
     );
     const report = await reducer.finish(issuesOf(session, rows, databaseIssues));
     examples.drain();
-    await finish(inputs, set, rows, { setup, databases, benchmarks }, report, examples);
+    const split = curator.split(setup.options.seed);
+    const output = split
+      ? await holdOut(set, examplesFile, new Set(split.eval))
+      : { sha256: examples.sha256(), bytes: examples.bytes, lines: examples.lines };
+    await finish(inputs, set, rows, { setup, databases, benchmarks }, report, output);
     job.finish(
       `${count(set.info.exampleCount, 'example', 'examples')}, ${count(set.info.rejectionCount, 'rejection', 'rejections')}`,
     );
@@ -380,18 +384,42 @@ function issuesOf(
   return issues.slice(0, listedIssues) as unknown as JsonValue;
 }
 
+/**
+ * Marks the evaluation split, and tells size and hash of the rest: what `examples.jsonl` holds when the split is
+ * written to a file of its own. Here all lines stay in one file, and exports part them.
+ */
+async function holdOut(
+  set: StoredCompiledSet,
+  file: AppendFile,
+  ids: ReadonlySet<string>,
+): Promise<{ readonly sha256: string; readonly bytes: number; readonly lines: number }> {
+  const { table } = set;
+  const hash = sha256.create();
+  let bytes = 0;
+  let lines = 0;
+  for (let row = 0; row < table.length; row++) {
+    if (ids.has(table.id.at(row))) continue;
+    const line = await file.read(table.start.at(row), table.end.at(row) + 1);
+    hash.update(line);
+    bytes += line.length;
+    lines++;
+  }
+  table.heldOut = ids;
+  await set.folder.writeText('held-out.json', JSON.stringify([...ids]));
+  return { sha256: bytesToHex(hash.digest()), bytes, lines };
+}
+
 async function finish(
   inputs: RunInputs,
   set: StoredCompiledSet,
   rows: ReadonlySet<number>,
   parts: Awaited<ReturnType<typeof setupOf>>,
   report: SetReport,
-  examples: LineWriter,
+  output: { readonly sha256: string; readonly bytes: number; readonly lines: number },
 ): Promise<void> {
   const { session, tokenizers } = inputs;
   const { request } = set.info;
   const tokenizer = parts.setup.tokenizer ? await tokenizers.load(request.tokenizerId, session) : null;
-  const sha256Hex = examples.sha256();
   const recipe = makeRecipe({
     toolVersion,
     options: parts.setup.options,
@@ -400,7 +428,7 @@ async function finish(
     databases: parts.databases,
     benchmarks: parts.benchmarks,
     curation: { ...parts.setup.curation },
-    output: { file: 'examples.jsonl', sha256: sha256Hex, bytes: examples.bytes, lines: examples.lines },
+    output: { file: 'examples.jsonl', ...output },
   });
   const document = {
     options: report.options,
@@ -421,8 +449,8 @@ async function finish(
     phase: 'complete',
     exampleCount: report.accepted.length,
     rejectionCount: report.rejections.length,
-    sizeBytes: examples.bytes,
-    sha256: sha256Hex,
+    sizeBytes: output.bytes,
+    sha256: output.sha256,
   };
   await set.save(true);
 }

@@ -80,6 +80,8 @@ export class StoredCompiledSet {
     const rows = await folder.readFile(`rows-${stored.info.exampleCount}.bin`);
     const table = rows ? ExampleTable.load(new Uint8Array(await rows.arrayBuffer())) : null;
     if (table) set.table = table;
+    const heldOut = await folder.readText('held-out.json');
+    if (heldOut !== null) set.table.heldOut = new Set(JSON.parse(heldOut) as string[]);
     await set.#restoreEdits();
     return set;
   }

@@ -40,6 +40,9 @@ const kindLabels: Readonly<Record<string, string>> = {
   other: 'Other',
 };
 
+/** Shown on examples of the evaluation split; it is a fact of the set, not of the example's line. */
+export const heldOutFlag = 'held-out';
+
 /** Rows of a compiled set: what its table shows and where each line lies in examples.jsonl. */
 export class ExampleTable {
   readonly id = new TextColumn();
@@ -62,6 +65,9 @@ export class ExampleTable {
   /** Byte range of the line, without its line break. */
   readonly start = new NumberColumn();
   readonly end = new NumberColumn();
+
+  /** Ids of the evaluation split: they share no document with the rest. */
+  heldOut: ReadonlySet<string> = new Set();
 
   readonly #rowOf = new Map<string, number>();
   #order: { key: string; rows: Uint32Array } | null = null;
@@ -101,7 +107,8 @@ export class ExampleTable {
 
   flagsAt(row: number): readonly string[] {
     const text = this.flags.at(row);
-    return text === '' ? [] : text.split('\n');
+    const flags = text === '' ? [] : text.split('\n');
+    return this.heldOut.size > 0 && this.heldOut.has(this.id.at(row)) ? [...flags, heldOutFlag] : flags;
   }
 
   row(row: number, excluded: ReadonlySet<string>): ExampleRow {

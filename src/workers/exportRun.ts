@@ -18,6 +18,7 @@ import { qwen3Template } from '../tokenizer/qwen3Template.ts';
 import type { Tokenizer } from '../tokenizer/types.ts';
 import type { StoredCompiledSet } from './compiledSet.ts';
 import type { ExportFormat, ExportRequest, ExportResult } from './dataApi.ts';
+import { heldOutFlag } from './exampleTable.ts';
 import { count } from './importJob.ts';
 import type { JobHandle } from './jobs.ts';
 
@@ -106,9 +107,13 @@ export async function runExport(
   const { table } = set;
   const wanted = request.ids ? new Set(request.ids) : null;
   const rows: number[] = [];
+  let heldOut = 0;
   for (let row = 0; row < table.length; row++) {
     const id = table.id.at(row);
-    if (wanted ? wanted.has(id) : !set.excluded.has(id)) rows.push(row);
+    if (wanted ? !wanted.has(id) : set.excluded.has(id)) continue;
+    // The evaluation split never gets into a training file unasked.
+    if (!wanted && table.heldOut.has(id)) heldOut++;
+    else rows.push(row);
   }
   const name = `examples.${request.format}.${request.format === 'parquet' ? 'parquet' : 'jsonl'}`;
   const target = await targetOf(set, request, name);
@@ -159,11 +164,17 @@ export async function runExport(
     exampleCount: rows.length,
     file,
     configSnippet: configs.map(({ name: config, text }) => `# ${config}\n${text}`).join('\n') || null,
-    warnings:
-      withSecrets === 0
+    warnings: [
+      ...(withSecrets === 0
         ? []
         : [
             `${count(withSecrets, 'example holds', 'examples hold')} what looks like a secret or an e-mail address: filter by flag before sharing.`,
-          ],
+          ]),
+      ...(heldOut === 0
+        ? []
+        : [
+            `${count(heldOut, 'example is', 'examples are')} held out for evaluation and not in this file: filter by the flag ${heldOutFlag} and export those.`,
+          ]),
+    ],
   };
 }

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { defaultCompileOptions } from '../../src/compile/options.ts';
+import { defaultCuration } from '../../src/compile/setCurator.ts';
 import type { CompileOptions } from '../../src/compile/types.ts';
 import { CancelledError } from '../../src/core/errors.ts';
 import { MemoryFolder } from '../../src/storage/memoryFolder.ts';
@@ -71,7 +72,12 @@ function inputsOf(session: ProjectSession, size: number, failAfter = Infinity): 
   };
 }
 
-function newSet(session: ProjectSession, id: string, options: Partial<CompileOptions>): StoredCompiledSet {
+function newSet(
+  session: ProjectSession,
+  id: string,
+  options: Partial<CompileOptions>,
+  curation = defaultCuration,
+): StoredCompiledSet {
   const databaseFileIds = [...session.files.values()]
     .filter((file) => file.databases.length > 0)
     .map((file) => file.info.id);
@@ -87,6 +93,7 @@ function newSet(session: ProjectSession, id: string, options: Partial<CompileOpt
       selection: { type: 'all' },
       databaseFileIds,
       benchmarkFileIds: [],
+      curation,
     },
     trajectoryCount: session.index.length,
     exampleCount: 0,
@@ -157,6 +164,29 @@ describe('a compile run', () => {
       ['whole', 'broken'].map((id) => session.folder.folder('sets').folder(id).readText('report.json')),
     );
     expect(digest(reports[1] ?? null)).toBe(digest(reports[0] ?? null));
+  });
+
+  it('holds out an evaluation split, and names the rest as examples.jsonl', async () => {
+    const session = await openSession(names);
+    const set = newSet(session, 'split', {}, { dedup: 'exact', threshold: 0.8, evalShare: 0.4 });
+    await runCompile(inputsOf(session, 1), set, allRows(session), job(), () => undefined);
+    const heldOut = set.table.heldOut.size;
+    expect(heldOut).toBeGreaterThan(0);
+    const recipe = JSON.parse((await set.folder.readText('recipe.json')) ?? '{}') as {
+      output: { lines: number; sha256: string };
+    };
+    expect(recipe.output.lines).toBe(8 - heldOut);
+    const all = (await set.folder.readText('examples.jsonl')) ?? '';
+    const train = all
+      .split('\n')
+      .filter((line) => line !== '' && !set.table.heldOut.has((JSON.parse(line) as { id: string }).id));
+    expect(recipe.output.sha256).toBe(
+      createHash('sha256')
+        .update(train.map((line) => `${line}\n`).join(''))
+        .digest('hex'),
+    );
+    const read = await StoredCompiledSet.restore(set.folder);
+    expect(read?.table.heldOut.size).toBe(heldOut);
   });
 
   it('keeps exclusions with undo and redo', async () => {
