@@ -20,6 +20,18 @@ const commands: Readonly<Record<string, Command>> = {
     summary: "compiled sets in other trainers' formats",
     load: () => import('./commands/export.ts'),
   },
+  generate: {
+    summary: 'MRCR and GraphWalks rows of any length, in the published columns',
+    load: () => import('./commands/generate.ts'),
+  },
+  grade: {
+    summary: 'scores of stored responses to a benchmark',
+    load: () => import('./commands/grade.ts'),
+  },
+  evaluate: {
+    summary: 'a benchmark against the built-in engine or an endpoint, with intervals',
+    load: () => import('./commands/evaluate.ts'),
+  },
   run: {
     summary: 'text generation with a Qwen3 or Qwen3-MoE checkpoint on the WGSL engine',
     load: () => import('./commands/run.ts'),

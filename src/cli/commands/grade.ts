@@ -1,0 +1,187 @@
+import { createWriteStream } from 'node:fs';
+import { once } from 'node:events';
+import { finished } from 'node:stream/promises';
+import { UsageError } from '../../core/errors.ts';
+import { benchmarkIds } from '../../evaluate/benchmark.ts';
+import { benchmarkOf } from '../../evaluate/benchmarks.ts';
+import { gradeResponses, type GradedRow, type GradeReport } from '../../evaluate/gradeResponses.ts';
+import { lastValue, parseArguments, type ParsedArguments } from '../compileArguments.ts';
+import { openBenchmarkFile, openLengthCounter } from '../evaluateFiles.ts';
+import { scoresText } from '../evaluateText.ts';
+import { openPath } from '../nodeSource.ts';
+import { endProgress, EXIT_DONE, EXIT_REJECTED, print, printable, progressLine } from '../output.ts';
+
+const help = `acc grade BENCHMARK --data FILE --responses FILE [options]: scores of stored responses
+
+  BENCHMARK          ${benchmarkIds.join(', ')}
+  --data FILE        the benchmark's own file: Parquet, JSON Lines, JSON or CSV
+  --responses FILE   JSON Lines {"index": n, "response": "…"}, in any order; n counts the data's rows from 0.
+                     Several per index with "sample": k (pass@k, maj@k). - for standard input
+  --mode NAME        graphwalks: repaired (default), official-0, readme-literal, lm-eval, lm-eval-flexible, openbench
+                     mrcr: published (default), lenient-prefix
+                     mmlu-pro: chain (default), L1, L2, expected-random-credit
+                     gpqa: last (default), first      aime: boxed (default), with-fallback
+                     ifeval: prompt-strict (default), prompt-loose
+  --tokenizer X      bins by length: a name (default qwen3), or a folder or file with a tokenizer.json;
+                     the published bins are counted with o200k
+  --no-lengths       do not read the prompts: no bins by length
+  --floor            MRCR: score of the wrong needles, and scores normalised by it
+  --raw              do not take a leading <think>…</think> off the responses
+  --rows FILE        one JSON line per graded response
+  --json             one JSON document: mean, counts, slices, problems, and a row per response
+
+Exit codes: 0 done, 1 done with responses that are missing, double, unreadable or of no row, 2 usage or unreadable input.`;
+
+const shapes = {
+  data: 'one',
+  responses: 'one',
+  mode: 'one',
+  tokenizer: 'one',
+  'no-lengths': 'flag',
+  floor: 'flag',
+  raw: 'flag',
+  rows: 'one',
+  json: 'flag',
+  help: 'flag',
+} as const;
+
+function rowLine(
+  { index, sample, score, correct, extracted, measures }: GradedRow,
+  samples: boolean,
+): string {
+  return JSON.stringify({
+    index,
+    ...(samples || sample > 0 ? { sample } : {}),
+    score,
+    correct,
+    extracted,
+    measures,
+  });
+}
+
+/** A text file that is written line by line without ever holding more than its buffer. */
+function lineWriter(path: string): { line(text: string): Promise<void>; end(): Promise<void> } {
+  const stream = createWriteStream(path);
+  return {
+    async line(text) {
+      if (!stream.write(`${text}\n`)) await once(stream, 'drain');
+    },
+    async end() {
+      stream.end();
+      await finished(stream);
+    },
+  };
+}
+
+/** The chosen mode. Throws `UsageError` for one that the benchmark does not have. */
+export function modeOf(parsed: ParsedArguments, modes: readonly [string, ...string[]]): string {
+  const mode = lastValue(parsed, 'mode') ?? modes[0];
+  if (!modes.includes(mode))
+    throw new UsageError('bad-mode', `There is no mode "${mode}"`, { expected: modes.join(', ') });
+  return mode;
+}
+
+function problemsText(report: GradeReport): string {
+  const counts = [
+    [report.missing, 'missing'],
+    [report.duplicates, 'double'],
+    [report.outOfOrder, 'out of order'],
+    [report.unknown, 'of no row'],
+    [report.unreadable, 'unreadable'],
+    [report.rowProblems, 'data rows with problems'],
+  ] as const;
+  const found = counts.filter(([count]) => count > 0).map(([count, name]) => `${count} ${name}`);
+  if (found.length === 0) return '';
+  const lines = report.problems
+    .slice(0, 10)
+    .map(
+      ({ line, index, problem }) =>
+        `  ${line === null ? '' : `line ${line}: `}${index === null ? '' : `index ${index}: `}${printable(problem)}`,
+    );
+  return [`\nProblems: ${found.join(', ')}`, ...lines].join('\n');
+}
+
+/** `acc grade`. */
+export async function run(argv: string[]): Promise<number> {
+  const parsed = parseArguments(argv, shapes);
+  if (parsed.flags.has('help')) {
+    await print(help);
+    return EXIT_DONE;
+  }
+  const [name, ...rest] = parsed.words;
+  const data = lastValue(parsed, 'data');
+  const responses = lastValue(parsed, 'responses');
+  if (name === undefined || rest.length > 0 || !benchmarkIds.some((id) => id === name)) {
+    throw new UsageError('bad-benchmark', 'acc grade needs a benchmark', {
+      expected: benchmarkIds.join(', '),
+      actual: parsed.words.join(' '),
+    });
+  }
+  if (data === null || responses === null)
+    throw new UsageError('missing-option', 'acc grade needs --data FILE and --responses FILE');
+  const benchmark = benchmarkOf(name);
+  const mode = modeOf(parsed, benchmark.modes);
+  const withLengths = !parsed.flags.has('no-lengths');
+  const file = await openBenchmarkFile(data);
+  const responseFile = await openPath(responses);
+  const length = withLengths ? await openLengthCounter(lastValue(parsed, 'tokenizer') ?? 'qwen3') : null;
+  const asJson = parsed.flags.has('json');
+  const rowsPath = lastValue(parsed, 'rows');
+  const rowsFile = rowsPath === null ? null : lineWriter(rowsPath);
+  // The document is written while rows are graded: a million rows never lie in memory.
+  let hasRow = false;
+  let pending: string[] = [];
+  let pendingLength = 0;
+  const flush = async (): Promise<void> => {
+    if (pending.length > 0) await print(pending.join('\n'));
+    pending = [];
+    pendingLength = 0;
+  };
+  if (asJson)
+    await print(
+      `{\n  "benchmark": ${JSON.stringify(benchmark.id)},\n  "mode": ${JSON.stringify(mode)},\n  "rows": [`,
+    );
+  const report = await gradeResponses(benchmark, file.rows, responseFile, {
+    mode,
+    length,
+    floor: parsed.flags.has('floor'),
+    stripThinking: !parsed.flags.has('raw'),
+    onProgress: (stage, done, total) =>
+      progressLine(`${stage} ${total ? `${Math.floor((100 * done) / total)} %` : done}`),
+    onRow: async (row) => {
+      if (rowsFile) await rowsFile.line(rowLine(row, false));
+      if (!asJson) return;
+      const line = `${hasRow ? '    ,' : '     '}${rowLine(row, false)}`;
+      hasRow = true;
+      pending.push(line);
+      pendingLength += line.length;
+      if (pendingLength > 65_536) await flush();
+    },
+  });
+  await rowsFile?.end();
+  endProgress();
+  await file.source.close();
+  await responseFile.close();
+  if (asJson) {
+    await flush();
+    const { scores, rows, ...counts } = report;
+    const mean = report.graded > 0 ? scores.overall.mean : null;
+    const facts = { mean, dataRows: rows, ...counts, scores, benchmark: undefined, mode: undefined };
+    const summary = JSON.stringify(facts, null, 2);
+    await print(`  ],\n${summary.slice(2)}`);
+  } else {
+    await print(
+      `${benchmark.label}, mode ${mode}: ${report.graded} of ${report.rows} rows graded${report.samples > 1 ? `, ${report.samples} samples each` : ''}\n\n` +
+        (report.graded > 0
+          ? scoresText(report.scores, benchmark.scoreLabel, report.lengthTokenizer)
+          : 'No response could be graded.') +
+        (report.missing > 0
+          ? `\n\nWith missing responses as 0: ${report.meanWithMissingAsZero.toFixed(4)}`
+          : '') +
+        problemsText(report),
+    );
+  }
+  const isClean =
+    report.missing + report.duplicates + report.unknown + report.unreadable === 0 && report.graded > 0;
+  return isClean ? EXIT_DONE : EXIT_REJECTED;
+}

@@ -1,0 +1,146 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { parseTask, solveTask } from '../../src/evaluate/graphwalks.ts';
+import { startChatServer, type ChatServer } from '../evaluate/chatServer.ts';
+import { runAcc, temporaryFolder } from './benchmarkRun.ts';
+
+const folder = temporaryFolder('evaluate');
+afterAll(folder.remove);
+let server: ChatServer | null = null;
+afterEach(async () => {
+  await server?.close();
+  server = null;
+});
+
+const solve = (content: string): { text: string } => ({
+  text: `Final Answer: [${[...solveTask(parseTask(content)!)].join(', ')}]`,
+});
+
+describe('acc evaluate', () => {
+  it('asks an endpoint, keeps the answers, and compares two runs over the same items', async () => {
+    await runAcc(
+      'generate',
+      'graphwalks',
+      '--count',
+      '6',
+      '--tokens',
+      '1100',
+      '--seed',
+      '1',
+      '--out',
+      folder.path('g.parquet'),
+    );
+    server = await startChatServer((content) =>
+      parseTask(content)!.operation.kind === 'parents' ? solve(content) : { text: 'no idea' },
+    );
+    const base = [
+      'evaluate',
+      'graphwalks',
+      '--data',
+      folder.path('g.parquet'),
+      '--endpoint',
+      server.url,
+      '--seeds',
+      '2',
+      '--temperature',
+      '0.7',
+    ];
+    const before = await runAcc(...base, '--model-name', 'before', '--out', folder.path('before'), '--json');
+    expect(before.code).toBe(0);
+    const result = JSON.parse(before.out) as {
+      scores: {
+        overall: { mean: number; overSeeds: { n: number } };
+        slices: { dimension: string; groups: { label: string; mean: number }[] }[];
+      };
+    };
+    expect(result.scores.overall).toMatchObject({ mean: 0.5, overSeeds: { n: 2 } });
+    const type = result.scores.slices.find(({ dimension }) => dimension === 'type')!;
+    expect(type.groups.map(({ label, mean }) => [label, mean])).toEqual([['bfs', 0], ['parents', 1]]); // prettier-ignore
+    const asked = server.asked.length;
+    // The same command again asks nothing and gives the same.
+    expect(
+      (await runAcc(...base, '--model-name', 'before', '--out', folder.path('before'), '--json')).out,
+    ).toBe(before.out);
+    expect(server.asked.length).toBe(asked);
+    await server.close();
+    server = await startChatServer(solve);
+    const after = await runAcc('evaluate', 'graphwalks', '--data', folder.path('g.parquet'), '--endpoint', server.url, '--seeds', '2', '--temperature', '0.7', '--model-name', 'after', '--out', folder.path('after'), '--against', folder.path('before')); // prettier-ignore
+    expect(after.code).toBe(0);
+    expect(after.out).toMatch(/all +6 +1\.0000 ± 0\.0000/);
+    expect(after.out).toMatch(/after against before; 6 items, 2 seeds/);
+    expect(after.out).toMatch(
+      /right with both 3, only before 0, only after 3, with neither 0; McNemar \(exact\) p = 0\.25/,
+    );
+    const compared = await runAcc(
+      'evaluate',
+      'compare',
+      '--before',
+      folder.path('before'),
+      '--after',
+      folder.path('after'),
+      '--json',
+    );
+    expect(JSON.parse(compared.out)).toMatchObject({
+      comparisons: [{ items: 6, holmP: null, overall: { mean: 0.5 } }],
+    });
+    expect(readFileSync(folder.path('after/responses.jsonl'), 'utf8').split('\n')).toHaveLength(1 + 12 + 1);
+  });
+
+  it('states no spread for one seed, asks only the rows asked for, and never stores the key', async () => {
+    await runAcc(
+      'generate',
+      'graphwalks',
+      '--count',
+      '8',
+      '--tokens',
+      '1100',
+      '--seed',
+      '3',
+      '--out',
+      folder.path('h.jsonl'),
+    );
+    server = await startChatServer(solve);
+    process.env['ACC_TEST_KEY'] = 'sk-very-secret';
+    const { code, out } = await runAcc('evaluate', 'graphwalks', '--data', folder.path('h.jsonl'), '--endpoint', server.url, '--model-name', 'm', '--key-env', 'ACC_TEST_KEY', '--only', 'type=bfs', '--limit', '3', '--out', folder.path('h')); // prettier-ignore
+    expect(code).toBe(0);
+    expect(server.asked).toHaveLength(3);
+    expect(server.asked.every(({ content }) => parseTask(content)!.operation.kind === 'bfs')).toBe(true);
+    expect(out).not.toContain('±');
+    expect(out).toContain('One seed: no spread over seeds can be stated.');
+    for (const file of ['responses.jsonl', 'result.json', 'items.jsonl']) {
+      expect(readFileSync(folder.path(`h/${file}`), 'utf8')).not.toContain('sk-very-secret');
+    }
+  });
+
+  it('refuses what cannot be run', async () => {
+    writeFileSync(folder.path('x.jsonl'), '{"a":1}\n');
+    for (const [argv, message] of [
+      [['evaluate', 'mrcr', '--data', 'x'], /--model DIR or --endpoint URL/],
+      [
+        ['evaluate', 'sudoku', '--data', 'x', '--endpoint', 'http://localhost:1', '--model-name', 'm'],
+        /needs a benchmark/,
+      ],
+      [
+        [
+          'evaluate',
+          'mrcr',
+          '--data',
+          folder.path('x.jsonl'),
+          '--endpoint',
+          'file:///etc',
+          '--model-name',
+          'm',
+        ],
+        /http or https/,
+      ],
+      [
+        ['evaluate', 'mrcr', '--data', folder.path('x.jsonl'), '--endpoint', 'http://localhost:1'],
+        /--model-name/,
+      ],
+    ] as const) {
+      const { code, err } = await runAcc(...argv);
+      expect(code).toBe(2);
+      expect(err).toMatch(message);
+    }
+  });
+});

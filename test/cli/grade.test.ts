@@ -1,0 +1,165 @@
+import { spawnSync } from 'node:child_process';
+import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { build } from 'vite';
+import { afterAll, describe, expect, it } from 'vitest';
+import { runAcc, temporaryFolder } from './benchmarkRun.ts';
+
+const folder = temporaryFolder('grade');
+afterAll(folder.remove);
+
+interface GradeOutput {
+  readonly mean: number;
+  readonly graded: number;
+  readonly missing: number;
+  readonly rows: { index: number; score: number }[];
+  readonly scores: {
+    slices: { dimension: string; groups: { label: string; items: number }[] }[];
+    measures: { name: string; mean: number }[];
+  };
+}
+
+describe('acc grade', () => {
+  it('grades generated rows: the answers score 1, another needle its floor', async () => {
+    await runAcc(
+      'generate',
+      'mrcr',
+      '--count',
+      '4',
+      '--tokens',
+      '900',
+      '--seed',
+      '2',
+      '--out',
+      folder.path('m.jsonl'),
+    );
+    const rows = readFileSync(folder.path('m.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { answer: string });
+    const lines = rows.map(({ answer }, index) =>
+      JSON.stringify({ index, response: index === 3 ? answer.slice(1) : `<think>…</think>\n${answer}` }),
+    );
+    writeFileSync(folder.path('r.jsonl'), lines.reverse().join('\n'));
+    const { code, out } = await runAcc(
+      'grade',
+      'mrcr',
+      '--data',
+      folder.path('m.jsonl'),
+      '--responses',
+      folder.path('r.jsonl'),
+      '--floor',
+      '--json',
+    );
+    expect(code).toBe(0);
+    const report = JSON.parse(out) as GradeOutput;
+    expect(report.mean).toBe(0.75);
+    expect(report.rows.map(({ index, score }) => [index, score])).toEqual([[0, 1], [1, 1], [2, 1], [3, 0]]); // prettier-ignore
+    expect(report.scores.measures.find(({ name }) => name === 'wrong-needle floor')!.mean).toBeLessThan(0.6);
+    expect(report.scores.slices.map(({ dimension }) => dimension)).toEqual(['length', 'needles', 'depth']);
+    const raw = await runAcc(
+      'grade',
+      'mrcr',
+      '--data',
+      folder.path('m.jsonl'),
+      '--responses',
+      folder.path('r.jsonl'),
+      '--raw',
+    );
+    expect(raw.out).toMatch(/all +4 +0\.0000/);
+  });
+
+  it('ends with 1 and says what is missing or double, in the mode asked for', async () => {
+    writeFileSync(
+      folder.path('g.jsonl'),
+      [['a'], [], ['b']]
+        .map((nodes) => JSON.stringify({ prompt: 'p', answer_nodes: nodes, problem_type: 'BFS' }))
+        .join('\n'),
+    );
+    writeFileSync(
+      folder.path('gr.jsonl'),
+      '{"index":1,"response":"Final Answer: []"}\n{"index":0,"response":"Final Answer: [a]"}\n{"index":0,"response":""}\n',
+    );
+    const grade = (...more: string[]) =>
+      runAcc(
+        'grade',
+        'graphwalks',
+        '--data',
+        folder.path('g.jsonl'),
+        '--responses',
+        folder.path('gr.jsonl'),
+        ...more,
+      );
+    const repaired = await grade();
+    expect(repaired.code).toBe(1);
+    expect(repaired.out).toMatch(/all +2 +1\.0000/);
+    expect(repaired.out).toMatch(/1 missing, 1 double, 1 out of order/);
+    expect(repaired.out).toContain('line 3: index 0');
+    expect((await grade('--mode', 'official-0')).out).toMatch(/all +2 +0\.5000/);
+    expect((await grade('--mode', 'nonsense')).code).toBe(2);
+    expect(
+      (
+        await runAcc(
+          'grade',
+          'mrcr',
+          '--data',
+          folder.path('none.jsonl'),
+          '--responses',
+          folder.path('gr.jsonl'),
+        )
+      ).code,
+    ).toBe(2);
+  });
+
+  it('grades many responses in memory that does not follow their number', async () => {
+    const count = Number(process.env['ACC_GRADE_ROWS'] ?? 60_000);
+    const [data, responses] = [
+      openSync(folder.path('many.jsonl'), 'w'),
+      openSync(folder.path('manyr.jsonl'), 'w'),
+    ];
+    const padding = 'The reasoning goes on and on. '.repeat(30);
+    for (let from = 0; from < count; from += 1000) {
+      const indices = Array.from({ length: Math.min(1000, count - from) }, (_, i) => from + i);
+      writeSync(data, indices.map((i) => `{"problem":"p","answer":"${i % 1000}","id":"${i}"}\n`).join(''));
+      writeSync(
+        responses,
+        indices
+          .map((i) => `{"index":${count - 1 - i},"response":"${padding}\\\\boxed{${i % 2}}"}\n`)
+          .join(''),
+      );
+    }
+    closeSync(data);
+    closeSync(responses);
+    // In a process of its own, with a heap that could not hold the file (60,000 responses are 56 MB).
+    const outDir = resolve(import.meta.dirname, '../../.cache/test-grade');
+    await build({
+      root: resolve(import.meta.dirname, '../..'),
+      configFile: false,
+      logLevel: 'error',
+      publicDir: false,
+      build: {
+        ssr: resolve(import.meta.dirname, '../../src/cli/acc.ts'),
+        outDir,
+        target: 'node20',
+        emptyOutDir: true,
+        rolldownOptions: { output: { entryFileNames: 'acc.mjs' } },
+      },
+    });
+    const script = `import(${JSON.stringify(pathToFileURL(join(outDir, 'acc.mjs')).href)}).then(async ({ main }) => {
+      const code = await main(process.argv.slice(1));
+      process.stderr.write('peak KiB ' + process.resourceUsage().maxRSS + '\\n');
+      process.exit(code);
+    })`;
+    const argv = ['grade', 'aime', '--data', folder.path('many.jsonl'), '--responses', folder.path('manyr.jsonl'), '--no-lengths']; // prettier-ignore
+    const started = performance.now();
+    const run = spawnSync(process.execPath, ['--max-old-space-size=40', '-e', script, ...argv], {
+      encoding: 'utf8',
+    });
+    expect(run.stderr).toMatch(/^peak KiB \d+\n$/);
+    expect(run.stdout).toContain(`${count} of ${count} rows graded`);
+    expect(run.stdout).toMatch(new RegExp(`${count - 1} out of order`));
+    if (process.env['ACC_GRADE_ROWS'])
+      console.log(run.stderr.trim(), `${Math.round(performance.now() - started)} ms`);
+  }, 600_000);
+});

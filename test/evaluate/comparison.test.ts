@@ -1,0 +1,75 @@
+import { describe, expect, it } from 'vitest';
+import { compareScores, correctTogether, type ItemScore } from '../../src/evaluate/comparison.ts';
+
+const names = { benchmark: 'aime', before: 'base', after: 'tuned' };
+
+function scores(right: (index: number, seed: number) => boolean, seeds = 3, items = 40): ItemScore[] {
+  return Array.from({ length: seeds * items }, (_, at) => {
+    const [index, seed] = [Math.floor(at / seeds), at % seeds];
+    const correct = right(index, seed);
+    return { index, seed, score: correct ? 1 : 0, correct, slices: { year: index < 20 ? '2024' : '2025' } };
+  });
+}
+
+describe('two subjects on the same items', () => {
+  it('are compared pair by pair, overall and per slice', () => {
+    const comparison = compareScores(
+      scores((index) => index % 4 === 0),
+      scores((index) => index % 4 === 0 || index < 20),
+      names,
+      { resamples: 500 },
+    )!;
+    expect(comparison).toMatchObject({
+      items: 40,
+      seeds: [0, 1, 2],
+      leftOut: 0,
+      matrix: { bothRight: 10, onlyBefore: 0, onlyAfter: 15, bothWrong: 15 },
+    });
+    expect(comparison.overall.mean).toBeCloseTo(15 / 40, 12);
+    expect(comparison.overall.interval[0]).toBeGreaterThan(0.2);
+    expect(comparison.mcNemar).toBeCloseTo(2 ** -14, 12);
+    expect(comparison.slices.map(({ label, mean }) => [label, mean])).toEqual([
+      ['2024', 0.75],
+      ['2025', 0],
+    ]);
+  });
+
+  it('leave out what only one of them answered, and seeds that only one had', () => {
+    const after = scores(() => true, 2).filter(({ index, seed }) => !(index === 5 && seed === 1));
+    expect(
+      compareScores(
+        scores(() => false),
+        after,
+        names,
+        { resamples: 50 },
+      ),
+    ).toMatchObject({ items: 39, seeds: [0, 1], leftOut: 1 });
+    expect(
+      compareScores(
+        scores(() => true),
+        [],
+        names,
+      ),
+    ).toBeNull();
+  });
+
+  it('are corrected over the benchmarks compared together', () => {
+    const one = compareScores(
+      scores(() => false),
+      scores((index) => index < 8),
+      names,
+      { resamples: 200 },
+    )!;
+    const none = compareScores(
+      scores(() => false),
+      scores(() => false),
+      { ...names, benchmark: 'gpqa' },
+      { resamples: 200 },
+    )!;
+    expect(one.holmP).toBeNull();
+    const [first, second] = correctTogether([one, none]);
+    expect(first!.holmP).toBeCloseTo(2 * one.mcNemar!, 12);
+    expect(second!.holmP).toBe(1);
+    expect(correctTogether([one])[0]!.holmP).toBeNull();
+  });
+});
