@@ -6,35 +6,37 @@
  * those loaded on demand, which are kept when first used.
  */
 declare const __PRECACHE__: { version: string; files: string[]; policy: string };
-declare const self: ServiceWorkerGlobalScope;
+
+// The library types every worker's global alike.
+const worker = self as unknown as ServiceWorkerGlobalScope;
 
 const cachePrefix = 'acc-workbench-';
 const cacheName = cachePrefix + __PRECACHE__.version;
 
-self.addEventListener('install', (event) => {
+worker.addEventListener('install', (event) => {
   event.waitUntil(
     (async () => {
       const cache = await caches.open(cacheName);
       await cache.addAll(__PRECACHE__.files.map((file) => new Request(file, { cache: 'reload' })));
       // A first installation takes over at once; an update waits until no tab runs the old version.
-      if (!self.registration.active) await self.skipWaiting();
+      if (!worker.registration.active) await worker.skipWaiting();
     })(),
   );
 });
 
-self.addEventListener('activate', (event) => {
+worker.addEventListener('activate', (event) => {
   event.waitUntil(
     (async () => {
       for (const name of await caches.keys()) {
         if (name.startsWith(cachePrefix) && name !== cacheName) await caches.delete(name);
       }
-      await self.clients.claim();
+      await worker.clients.claim();
     })(),
   );
 });
 
-self.addEventListener('message', (event) => {
-  if (event.data === 'use-new-version') void self.skipWaiting();
+worker.addEventListener('message', (event) => {
+  if (event.data === 'use-new-version') void worker.skipWaiting();
 });
 
 function withHeaders(response: Response, path: string): Response {
@@ -49,10 +51,11 @@ function withHeaders(response: Response, path: string): Response {
   return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
 }
 
-self.addEventListener('fetch', (event) => {
+worker.addEventListener('fetch', (event) => {
   const { request } = event;
   const url = new URL(request.url);
-  if (request.method !== 'GET' || url.origin !== self.location.origin || request.headers.has('range')) return;
+  if (request.method !== 'GET' || url.origin !== worker.location.origin || request.headers.has('range'))
+    return;
   event.respondWith(
     (async () => {
       const cache = await caches.open(cacheName);
