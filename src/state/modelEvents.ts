@@ -1,7 +1,7 @@
 import type { EngineEvent } from '../workers/engineApi.ts';
 import type { ModelSlice, ModelState } from './modelSlice.ts';
 
-/** What one event changes. Tokens go to the last turn while it is not finished (a script's own reply has none). */
+/** What one event changes. Tokens go to the turn that their reply belongs to. */
 export function changesOfEvent(state: ModelState, event: EngineEvent): Partial<ModelState> {
   const { work, turns } = state;
   switch (event.type) {
@@ -17,11 +17,13 @@ export function changesOfEvent(state: ModelState, event: EngineEvent): Partial<M
       return work?.kind === 'generating'
         ? { work: { kind: 'generating', done: event.done, total: event.total } }
         : {};
-    case 'tokens': {
-      const last = turns.at(-1);
-      if (work?.kind !== 'generating' || !last || last.report || last.failure) return {};
-      return { turns: [...turns.slice(0, -1), { ...last, tokens: [...last.tokens, ...event.tokens] }] };
-    }
+    case 'tokens':
+      // The last tokens may come after the report: events and answers travel over different ports.
+      return {
+        turns: turns.map((turn) =>
+          turn.id === event.replyId ? { ...turn, tokens: [...turn.tokens, ...event.tokens] } : turn,
+        ),
+      };
     case 'device-lost':
       return { loss: { reason: event.reason, recovered: null } };
     case 'device-recovered': {

@@ -235,7 +235,7 @@ export function createModelSlice(engine: EngineClient): SliceCreator<ModelSlice>
         const id = ++turnNumber;
         const turn: ModelTurn = { id, asked, prompt, example, tokens: [], report: null, failure: null };
         set(({ turns }) => ({ turns: [...turns, turn], work: { kind: 'generating', done: 0, total: 0 } }));
-        const result = await engine.generate({ prompt, sampling, maxNewTokens, ignoreStops });
+        const result = await engine.generate({ prompt, sampling, maxNewTokens, ignoreStops, replyId: id });
         changeTurn(id, result.ok ? { report: result.value } : { failure: result });
         set({ work: null });
       },

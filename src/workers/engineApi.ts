@@ -131,6 +131,8 @@ export interface GenerateRequest {
   readonly maxNewTokens: number;
   /** Goes on past the model's stop tokens. */
   readonly ignoreStops?: boolean;
+  /** Names the reply in token events; without it none are sent. */
+  readonly replyId?: number;
 }
 
 /** A token of the reply. `text` is empty until the bytes of a character are complete. */
@@ -169,7 +171,7 @@ export type EngineEvent =
     }
   | { readonly type: 'copy'; readonly doneBytes: number; readonly totalBytes: number }
   | { readonly type: 'prefill'; readonly done: number; readonly total: number }
-  | { readonly type: 'tokens'; readonly tokens: readonly ReplyToken[] }
+  | { readonly type: 'tokens'; readonly replyId: number; readonly tokens: readonly ReplyToken[] }
   | { readonly type: 'device-lost'; readonly reason: string }
   | { readonly type: 'device-recovered'; readonly replayedTokens: number; readonly tookMs: number };
 

@@ -15,8 +15,8 @@ export class EngineEvents {
 
   emit(event: EngineEvent): void {
     const last = this.pending.at(-1);
-    if (last?.type === 'tokens' && event.type === 'tokens') {
-      this.pending[this.pending.length - 1] = { type: 'tokens', tokens: [...last.tokens, ...event.tokens] };
+    if (last?.type === 'tokens' && event.type === 'tokens' && last.replyId === event.replyId) {
+      this.pending[this.pending.length - 1] = { ...event, tokens: [...last.tokens, ...event.tokens] };
     } else if (last?.type === event.type && event.type !== 'tokens') {
       this.pending[this.pending.length - 1] = event;
     } else this.pending.push(event);

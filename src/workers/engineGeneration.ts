@@ -26,7 +26,7 @@ export async function runGeneration(
   signal: AbortSignal,
   emit: (event: EngineEvent) => void,
 ): Promise<HostResult<Outcome>> {
-  const { sampling, maxNewTokens, ignoreStops = false } = request;
+  const { sampling, maxNewTokens, ignoreStops = false, replyId } = request;
   const reused = reusedTokens(host.session?.cachedTokens ?? [], ids);
   const nameOf = (id: number): string => tokenizer?.decode([id]) ?? '';
   const stream = tokenizer && new TextStream(tokenizer);
@@ -59,8 +59,9 @@ export async function runGeneration(
     const piece = stream?.push(id) ?? '';
     if (isStop) stoppedBy = 'stop-token';
     else text += piece;
+    if (replyId === undefined) continue;
     const named = top.map((each) => ({ id: each.token, text: nameOf(each.token), logprob: each.logprob }));
-    emit({ type: 'tokens', tokens: [{ id, text: piece, logprob, top: named, isStop }] });
+    emit({ type: 'tokens', replyId, tokens: [{ id, text: piece, logprob, top: named, isStop }] });
   }
   const endMs = performance.now();
   const contextLength = host.session?.plan.memory.options.contextLength ?? 0;

@@ -75,7 +75,7 @@ export function ModelFacts({ card }: { card: ModelCard }) {
         </Fact>
         <Fact name="Experts">
           {experts
-            ? `${formatCount(experts.count)}, of which ${experts.perToken} per token (${experts.layout})`
+            ? `${formatCount(experts.count)}, of which ${experts.perToken} per token; files hold them ${experts.layout === 'fused' ? 'together' : 'one by one'}`
             : 'none'}
         </Fact>
         <Fact name="Context">

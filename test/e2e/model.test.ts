@@ -1,0 +1,139 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { axeViolations } from '../ui/harness/startHarness.ts';
+import { browserSkipReason, startBuiltPage, type BuiltPage } from './browser.ts';
+
+const fixture = resolve(import.meta.dirname, '../fixtures/models/tiny-moe');
+const reference = JSON.parse(
+  readFileSync(resolve(import.meta.dirname, '../fixtures/reference/moe.json'), 'utf8'),
+) as { greedyPrompt: number[]; greedyTokens: number[] };
+
+async function openFixture(page: Page): Promise<void> {
+  await page.getByTestId('model-folder-input').setInputFiles(fixture);
+  await page.getByTestId('model-card').waitFor();
+}
+
+/** Sets a number field by typing. */
+async function setNumber(page: Page, label: string, value: number): Promise<void> {
+  const field = page.getByRole('textbox', { name: label, exact: true });
+  await field.fill(String(value));
+  await field.press('Tab');
+}
+
+/** How far the page is wider than the window. */
+function overflow(page: Page): Promise<number> {
+  return page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+}
+
+describe.skipIf(browserSkipReason)('the Model view without WebGPU', () => {
+  let built: BuiltPage;
+  beforeAll(async () => {
+    built = await startBuiltPage('none');
+  });
+  afterAll(async () => built?.close());
+
+  it('says what is missing and what works, and still opens and keeps a checkpoint', async () => {
+    const { page, problems } = await built.newPage();
+    await page.goto(`${built.url}#/model`);
+    const alert = page.getByRole('alert');
+    await alert.getByText('This browser gives the page no WebGPU').waitFor();
+    expect(await alert.textContent()).toMatch(/chrome:\/\/gpu.*work without it/);
+    await openFixture(page);
+    const card = page.getByTestId('model-card');
+    await card.getByText('Qwen3-MoE').waitFor();
+    await card.getByText('8, of which 2 per token; files hold them one by one').waitFor();
+    await page.getByRole('button', { name: /Keep on this computer/ }).click();
+    await page.getByText('tiny-moe is kept on this computer').waitFor();
+    await page.reload();
+    await page.getByRole('button', { name: 'Open tiny-moe' }).click();
+    await card.getByText('Qwen3-MoE').waitFor();
+    expect(await page.getByRole('button', { name: /Keep on this computer/ }).count()).toBe(0);
+    await page.getByRole('button', { name: 'Open another model' }).click();
+    await page.getByRole('button', { name: 'Delete the copy of tiny-moe' }).click();
+    await page.getByText('Kept on this computer').waitFor({ state: 'detached' });
+    expect(await axeViolations(page)).toEqual([]);
+    expect(problems).toEqual([]);
+  });
+});
+
+describe.skipIf(browserSkipReason)('the Model view on a software adapter', () => {
+  let built: BuiltPage;
+  let page: Page;
+  let problems: string[];
+  beforeAll(async () => {
+    built = await startBuiltPage('swiftshader');
+    ({ page, problems } = await built.newPage());
+  });
+  afterAll(async () => built?.close());
+
+  it('opens a folder, plans it, advises what fits, and loads it', async () => {
+    await page.goto(`${built.url}#/model`);
+    await page.getByText('WebGPU runs in software here').waitFor();
+    await page.getByText(/Measured here: \d.* GFLOP\/s/).waitFor({ timeout: 60_000 });
+    await openFixture(page);
+    await page.getByTestId('memory-plan').waitFor();
+    await setNumber(page, 'Context', 100_000);
+    await page.getByText(/longer than the 40960 positions/).waitFor();
+    await page.getByRole('button', { name: 'Use these' }).click();
+    await page.getByText('This does not fit').waitFor({ state: 'detached' });
+    await setNumber(page, 'Context', 256);
+    await setNumber(page, 'Prompt tokens at a time', 64);
+    for (const label of ['Weight type', 'Key and value type']) {
+      await page.getByRole('group', { name: label, exact: true }).getByText('f32').click();
+    }
+    await page.getByRole('button', { name: 'Load tiny-moe' }).click();
+    await page.getByTestId('loaded').waitFor({ timeout: 120_000 });
+    expect(problems).toEqual([]);
+  });
+
+  it('generates the reference’s greedy tokens from ids, and shows what they cost', async () => {
+    await page.getByRole('group', { name: 'What to ask with' }).getByText('Token ids').click();
+    await page.getByRole('textbox', { name: 'Prompt', exact: true }).fill(reference.greedyPrompt.join(' '));
+    await page.getByText('Sampling').click();
+    await setNumber(page, 'Longest reply', 40);
+    await page.getByRole('switch', { name: 'Go on past stop tokens' }).click();
+    await page.getByRole('button', { name: 'Generate' }).click();
+    await page.getByTestId('measures').waitFor({ timeout: 60_000 });
+    await expect.poll(() => page.locator('[data-testid=reply] [data-token]').count()).toBe(40);
+    expect(await page.getByTestId('measures').textContent()).toMatch(/1\.0 submits, 1\.0 readbacks/);
+    const scripted = await page.evaluate(
+      ({ prompt }) =>
+        window.workbench.generate({ kind: 'ids', ids: prompt }, { maxNewTokens: 40, ignoreStops: true }),
+      { prompt: reference.greedyPrompt },
+    );
+    expect(scripted.ids).toEqual(reference.greedyTokens.slice(0, 40));
+    expect(scripted.reusedTokens).toBe(reference.greedyPrompt.length - 1);
+    expect(problems).toEqual([]);
+  });
+
+  it('shows the probability of each token by keyboard and keeps it pinned', async () => {
+    const reply = page.getByTestId('reply');
+    await reply.focus();
+    await reply.press('ArrowRight');
+    await reply.press('ArrowRight');
+    const panel = page.getByRole('region', { name: 'Selection' });
+    await panel.getByText('Token 2', { exact: true }).waitFor();
+    await panel.getByText(`id ${reference.greedyTokens[1]}`).waitFor();
+    await reply.press('Enter');
+    await page.getByRole('textbox', { name: 'Prompt', exact: true }).focus();
+    await panel.getByText('Token 2, pinned').waitFor();
+    expect(await panel.getByRole('row').count()).toBe(9);
+    expect(await axeViolations(page)).toEqual([]);
+  });
+
+  it('stops a reply, chats through the template, and unloads', async () => {
+    await page.getByRole('group', { name: 'What to ask with' }).getByText('Chat').click();
+    await setNumber(page, 'Longest reply', 200);
+    await page.getByRole('textbox', { name: 'Prompt', exact: true }).fill('Who holds the key?');
+    await page.getByText(/\d+ of 256 tokens/).waitFor();
+    await page.getByRole('textbox', { name: 'Prompt', exact: true }).press('Control+Enter');
+    await page.getByRole('button', { name: 'Stop' }).click();
+    await page.getByText(/, stopped/).waitFor();
+    await page.getByRole('button', { name: 'Unload' }).click();
+    await page.getByText('Load the model to ask it').waitFor();
+    expect(await overflow(page)).toBeLessThanOrEqual(0);
+    expect(problems).toEqual([]);
+  });
+});
