@@ -8,7 +8,7 @@ import { layoutEvidencePositions } from '../../src/charts/evidencePositions/layo
 import { layoutFunnel } from '../../src/charts/funnel/layout.ts';
 import { funnelStages } from '../../src/charts/funnel/stages.ts';
 import { layoutRejectionReasons } from '../../src/charts/rejectionReasons/layout.ts';
-import { binnedQuantile, layoutTokenLength } from '../../src/charts/tokenLength/layout.ts';
+import { binnedQuantile, layoutTokenLength, toLogBins } from '../../src/charts/tokenLength/layout.ts';
 
 const size = { width: 600, height: 200, fontSize: 12 };
 
@@ -69,6 +69,20 @@ describe('token lengths by kind', () => {
     expect(geometry.title).toBe('No lengths to show yet');
     expect(geometry.brush).toBeUndefined();
   });
+});
+
+it('gathers fine bins for a log scale without losing an item', () => {
+  const counts = [0, 0, 5, 0, 1, 0, 0, 2];
+  const log = toLogBins({
+    edges: [0, 16, 32, 48, 64, 80, 96, 112, 128],
+    scale: 'linear',
+    series: [{ kind: 'sql', counts }],
+  });
+  expect(log.scale).toBe('log');
+  expect(log.edges[0]).toBe(32);
+  expect(log.series[0]!.counts.reduce((sum, count) => sum + count, 0)).toBe(8);
+  const geometry = layoutTokenLength({ ...lengthSpec, budget: 256 }, log, size);
+  expect(sketch(geometry).filter((line) => /^text [\d.,]+ (32|64|128|256)$/.test(line))).toHaveLength(4);
 });
 
 it('reads quantiles out of bins', () => {

@@ -63,6 +63,42 @@ function takeaway(
     : middle;
 }
 
+function powersOfTwo(from: number, to: number): number[] {
+  const powers: number[] = [];
+  for (let power = 2 ** Math.ceil(Math.log2(from)); power <= to; power *= 2) powers.push(power);
+  return powers;
+}
+
+/**
+ * Gathers fine equal bins into bins whose edges grow by the square root of two, for lengths of very different
+ * size. A fine bin goes where its middle lies.
+ */
+export function toLogBins(data: TokenLengthData): TokenLengthData {
+  const lastFine = data.edges[data.edges.length - 1] ?? 1;
+  const middle = (bin: number): number => ((data.edges[bin] ?? 0) + (data.edges[bin + 1] ?? 0)) / 2;
+  const firstFilled = data.edges.findIndex((_, bin) =>
+    data.series.some((series) => (series.counts[bin] ?? 0) > 0),
+  );
+  const edges: number[] = [];
+  let half = Math.max(0, Math.floor(2 * Math.log2(Math.max(1, middle(Math.max(0, firstFilled))))));
+  edges.push(2 ** (half / 2));
+  while ((edges[edges.length - 1] ?? lastFine) < lastFine) edges.push(2 ** (++half / 2));
+  const gather = (counts: readonly number[]): number[] => {
+    const gathered = new Array<number>(edges.length - 1).fill(0);
+    let target = 0;
+    counts.forEach((count, bin) => {
+      while (target < gathered.length - 1 && middle(bin) >= (edges[target + 1] ?? Infinity)) target++;
+      if (gathered[target] !== undefined) gathered[target]! += count;
+    });
+    return gathered;
+  };
+  return {
+    edges,
+    scale: 'log',
+    series: data.series.map(({ kind, counts }) => ({ kind, counts: gather(counts) })),
+  };
+}
+
 /**
  * Token lengths by agent kind: one row per kind with the same axes, ticks at the median and the 95th
  * percentile, the budget as a line, rejected items as an outline (ACC Fig. 3).
@@ -117,12 +153,8 @@ export function layoutTokenLength(
   const rowHeight = rows.length === 0 ? 0 : (plotBottom - top - rowGap * (rows.length - 1)) / rows.length;
   const highest = max([...rows.flatMap((row) => [...row.counts, ...(row.ghost ?? [])]), 1]) ?? 1;
 
-  const tickValues =
-    data.scale === 'log'
-      ? edges.filter((edge) => edge >= 1 && Math.abs(Math.log2(edge) - Math.round(Math.log2(edge))) < 1e-9)
-      : undefined;
-  const everyOther =
-    tickValues && tickValues.length > 9 ? tickValues.filter((_, index) => index % 2 === 0) : tickValues;
+  const powers = data.scale === 'log' ? powersOfTwo(Math.max(1, first), domainEnd) : undefined;
+  const everyOther = powers && powers.length > 9 ? powers.filter((_, index) => index % 2 === 0) : powers;
   marks.push(
     ...bottomAxis({
       scale: x,
@@ -190,12 +222,14 @@ export function layoutTokenLength(
         });
       }
       if (count === 0) return;
+      // One item is to be seen beside five hundred: no bar is lower than two pixels.
+      const barHeight = Math.max(2, base - y(count));
       marks.push({
         type: 'rect',
         x: px(x0 + 0.5),
-        y: px(y(count)),
+        y: px(base - barHeight),
         width: px(Math.max(1, x1 - x0 - 1)),
-        height: px(base - y(count)),
+        height: px(barHeight),
         fill: kindPaint[row.kind],
       });
       cells.push({
@@ -206,7 +240,7 @@ export function layoutTokenLength(
         y: px(base - rowHeight),
         width: px(x1 - x0),
         height: px(rowHeight),
-        label: `${kindNames[row.kind]}, ${whole(edges[bin] ?? 0)} to ${whole(edges[bin + 1] ?? 0)} tokens: ${whole(count)}`,
+        label: `${kindNames[row.kind]}, ${whole(Math.round(edges[bin] ?? 0))} to ${whole(Math.round(edges[bin + 1] ?? 0))} tokens: ${whole(count)}`,
       });
     });
     for (const [name, value] of [
@@ -254,7 +288,7 @@ export function layoutTokenLength(
     title: p50 === null || p95 === null ? 'No lengths to show yet' : takeaway(rows, p50, p95),
     subtitle:
       `${whole(total)} ${spec.what} by prompt length, one row per agent kind, same axes; ` +
-      `${binWidth === null ? 'bins double in width' : `bins of ${whole(binWidth)} tokens`}; ` +
+      `${binWidth === null ? 'bins on a log scale' : `bins of ${whole(binWidth)} tokens`}; ` +
       `solid tick: median, dashed tick: 95th percentile (from the bins)` +
       (budgetFits ? '' : `; the budget of ${whole(spec.budget)} lies beyond the axis`),
     size,
@@ -264,7 +298,11 @@ export function layoutTokenLength(
       columns: ['from tokens', 'to tokens', ...rows.map((row) => kindNames[row.kind])],
       rows: edges
         .slice(1)
-        .map((end, bin) => [edges[bin] ?? 0, end, ...rows.map((row) => row.counts[bin] ?? 0)])
+        .map((end, bin) => [
+          Math.round(edges[bin] ?? 0),
+          Math.round(end),
+          ...rows.map((row) => row.counts[bin] ?? 0),
+        ])
         .filter((row) => row.slice(2).some((count) => count !== 0)),
     },
     ...(rows.length === 0

@@ -40,5 +40,6 @@ export function formatDuration(ms: number): string {
 /** `41%`; one decimal under ten percent. */
 export function formatShare(share: number): string {
   const percent = share * 100;
+  if (percent > 0 && percent < 0.1) return '<0.1%';
   return `${percent > 0 && percent < 10 ? percent.toFixed(1) : percent.toFixed(0)}%`;
 }

@@ -11,7 +11,7 @@ export function sortedChecks(checks: readonly CheckResult[]): readonly CheckResu
 
 /** `evidence-coverage` → `Evidence coverage`. */
 export function checkName(check: string): string {
-  const words = check.replaceAll(/[-_]+/g, ' ');
+  const words = check.replaceAll(/[-_]+/g, ' ').replaceAll(/\b(sql|swe)\b/gi, (name) => name.toUpperCase());
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 

@@ -1,20 +1,25 @@
-import { useEffect, useMemo } from 'react';
+import { useEffect, useMemo, useState } from 'react';
 import { Chart } from '../../../charts/common/Chart.tsx';
 import { useChartSize } from '../../../charts/common/useChartSize.ts';
 import { layoutEvidencePositions } from '../../../charts/evidencePositions/layout.ts';
-import { layoutTokenLength } from '../../../charts/tokenLength/layout.ts';
+import { layoutTokenLength, toLogBins } from '../../../charts/tokenLength/layout.ts';
 import type { CompiledSet } from '../../../workers/dataApi.ts';
 import { useApp } from '../../../state/useApp.ts';
 import { shortHash } from '../../app/ContextBar.tsx';
 import { Button } from '../../widgets/Button.tsx';
 import { Field } from '../../widgets/Field.tsx';
 import { NumberField } from '../../widgets/NumberField.tsx';
+import { Segmented } from '../../widgets/Segmented.tsx';
 import { Skeleton } from '../../widgets/States.tsx';
 
 /** What a chart of a set was made from, for its footer and files. */
 export function setOrigin(set: CompiledSet): string {
   return `set ${set.name} ${shortHash(set)} · seed ${set.request.options.seed} · tokenizer ${set.request.tokenizerId}`;
 }
+
+type Bins = 'paper' | 'auto' | 'log';
+/** Width asked for; null lets the worker choose. Fine bins are gathered for the log scale. */
+const binWidths: Readonly<Record<Bins, number | null>> = { paper: 2000, auto: null, log: 16 };
 
 interface SetChartProps {
   readonly set: CompiledSet;
@@ -30,9 +35,16 @@ export function TokenLengthChart({ set, level }: SetChartProps) {
   const setFilter = useApp((state) => state.examples.setFilter);
   const shownSet = useApp((state) => state.examples.setId);
   const { ref, size } = useChartSize(5 + 3.3 * Math.max(1, histogram?.series.length ?? 1));
+  const [bins, setBins] = useState<Bins | null>(null);
+  // Lengths of very different size are read better on a log scale, until the reader chooses.
+  const isSkewed =
+    histogram !== null &&
+    histogram.p95 !== null &&
+    histogram.p95 * 6 < (histogram.edges[histogram.edges.length - 1] ?? 0);
+  const shownBins = bins ?? (isSkewed ? 'log' : 'auto');
   useEffect(() => {
-    if (shownSet === set.id) void load();
-  }, [load, shownSet, set.id]);
+    if (shownSet === set.id) void load('promptTokens', binWidths[shownBins]);
+  }, [load, shownSet, set.id, shownBins]);
   const range = filter.ranges.find(({ column }) => column === 'promptTokens');
   const setRange = (next: readonly [number, number] | null): void => {
     const others = filter.ranges.filter(({ column }) => column !== 'promptTokens');
@@ -47,14 +59,24 @@ export function TokenLengthChart({ set, level }: SetChartProps) {
       histogram && size
         ? layoutTokenLength(
             { budget: set.request.options.budget, tokenizer: set.request.tokenizerId, what: 'examples' },
-            histogram,
+            shownBins === 'log' && histogram.scale === 'linear' ? toLogBins(histogram) : histogram,
             size,
           )
         : null,
-    [histogram, size, set],
+    [histogram, size, set, shownBins],
   );
   const controls = (
     <div className="set-chart-range">
+      <Segmented
+        label="Bins of the lengths"
+        value={shownBins}
+        segments={[
+          { value: 'paper', label: 'Bins of 2,000' },
+          { value: 'auto', label: 'Auto' },
+          { value: 'log', label: 'Log' },
+        ]}
+        onChange={setBins}
+      />
       <Field label="Only lengths from" inline>
         <NumberField
           label="Shortest length in tokens"
