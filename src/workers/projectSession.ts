@@ -75,6 +75,7 @@ export class ProjectSession {
   #changedAt: number;
   #saveTimer: ReturnType<typeof setTimeout> | null = null;
   #saving: Promise<void> = Promise.resolve();
+  #filesTimer: ReturnType<typeof setTimeout> | null = null;
   #indexDirty = false;
   #lastIndexEvent = 0;
 
@@ -286,7 +287,14 @@ export class ProjectSession {
   }
 
   #filesChanged(): void {
-    this.#hub.emit({ type: 'files', files: this.listFiles() });
+    // The whole list is sent: the longer it is, the less often.
+    this.#filesTimer ??= setTimeout(
+      () => {
+        this.#filesTimer = null;
+        this.#hub.emit({ type: 'files', files: this.listFiles() });
+      },
+      Math.min(1000, this.files.size / 4),
+    );
     this.changed();
   }
 
@@ -306,6 +314,9 @@ export class ProjectSession {
 
   /** Writes what has changed and waits for it. */
   async settle(): Promise<void> {
+    if (this.#filesTimer !== null) clearTimeout(this.#filesTimer);
+    this.#filesTimer = null;
+    this.#hub.emit({ type: 'files', files: this.listFiles() });
     if (this.#saveTimer !== null) clearTimeout(this.#saveTimer);
     this.#saveTimer = null;
     this.#saving = this.#saving.then(() => this.#save());
