@@ -109,10 +109,10 @@ function endsWithAnswer(steps: readonly Step[]): boolean {
 
 function taggedAnswer(step: Step): AnswerText | null {
   const { text } = step;
-  if (text.includes('<answer>')) {
-    const span = findLastTag(text, 'answer');
+  for (const tag of ['answer', 'finish']) {
+    const span = text.includes(`<${tag}>`) ? findLastTag(text, tag) : null;
     const inner = span ? text.slice(span.innerStart, span.innerEnd).trim() : '';
-    if (inner !== '') return { text: inner, at: step.at, via: '<answer> tag' };
+    if (inner !== '') return { text: inner, at: step.at, via: `<${tag}> tag` };
   }
   const boxed = lastBoxed(text);
   return boxed === null ? null : { text: boxed, at: step.at, via: '\\boxed{}' };

@@ -164,8 +164,11 @@ export function readToolCalls(builder: StepBuilder, value: JsonValue | undefined
     return;
   }
   if (!Array.isArray(value)) return;
-  for (const [index, call] of value.entries()) {
-    if (isObject(call)) readToolCall(builder, call, joinPath(path, index));
+  for (const [index, item] of value.entries()) {
+    // Data sets keep calls of many shapes in one column by writing each as JSON text.
+    const call = typeof item === 'string' ? parseJson(item) : item;
+    const at = joinPath(path, index);
+    if (isObject(call)) readToolCall(builder, call, typeof item === 'string' ? joinPath(at, '!json') : at);
   }
 }
 

@@ -9,6 +9,7 @@ import {
   jsonText,
   parseObject,
   textIfGiven,
+  textSlice,
   wholeText,
   type StepBuilder,
   type TextSlice,
@@ -149,8 +150,19 @@ export function readShellResult(
       return;
     }
   }
+  const frame = execFrame.exec(text.slice(0, 600));
+  if (frame) {
+    const code = /exit(?:ed with)? code:? (-?\d+)/i.exec(frame[0])?.[1] ?? '0';
+    const output = textSlice(text, path, frame[0].length, text.length);
+    builder.toolResult(output, { ...fields, isError: code !== '0' });
+    return;
+  }
   builder.toolResult(wholeText(text, path), fields);
 }
+
+/** Lines that newer Codex versions put before what a command printed. */
+const execFrame =
+  /^(?:(?:Chunk ID: [^\n]*|Exit code: -?\d+|Wall time: [^\n]*|Process (?:exited with code -?\d+|running with session ID \d+)|Original token count: \d+|Total output lines: \d+)\n){2,6}Output:\n/;
 
 /** Call and output are one item. */
 function readMcpCall(builder: StepBuilder, item: JsonObject, path: string): void {

@@ -2,6 +2,7 @@ import { isObject, type JsonObject, type JsonValue } from '../../core/json.ts';
 import type { ResultFields } from './contentParts.ts';
 import { stringField } from './fields.ts';
 import { isInjectedText } from './injected.ts';
+import { parsePythonLiteral } from './pythonLiteral.ts';
 import { readXmlFunction } from './tagXml.ts';
 import { parseJson, textSlice, trimmedSlice, type StepBuilder } from './stepBuilder.ts';
 
@@ -118,7 +119,9 @@ function readCallTag(builder: StepBuilder, text: string, path: string, start: nu
     if (readXmlFunction(builder, text, path, from, () => undefined, end) > 0) return;
   }
   const code = findTag(body, 'code');
-  const value = parseJson(code && body.startsWith('{') ? body.slice(0, code.outerStart) : body);
+  const json = code && body.startsWith('{') ? body.slice(0, code.outerStart) : body;
+  // Hermes data sets print the call as a Python dictionary.
+  const value = parseJson(json) ?? (json.startsWith("{'") ? parsePythonLiteral(json) : undefined);
   const calls = Array.isArray(value) ? value : value === undefined ? [] : [value];
   if (calls.length > 0 && calls.every(isObject)) {
     let cursor = from;

@@ -77,7 +77,7 @@ export function sections(text: string): { path: string; start: number; end: numb
       const last = parts[parts.length - 1];
       if (last) last.end = start;
       if (path !== undefined) parts.push({ path, start, end: text.length });
-    } else if (isGit && !isDiffLine(text, start, end)) {
+    } else if ((isGit && !isDiffLine(text, start, end)) || text.startsWith('*** End Patch', start)) {
       const last = parts[parts.length - 1];
       if (last?.end === text.length) last.end = start;
     }

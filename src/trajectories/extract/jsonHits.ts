@@ -124,7 +124,8 @@ function addHits(walk: Walk, entries: readonly JsonValue[], place: Place): void 
     const title = firstString(entry, TITLE_FIELDS) ?? url ?? id ?? '';
     let span: TextRef | null = null;
     let text = found?.text ?? '';
-    if (found && found.text.length >= SHORT_TEXT) {
+    // A result that is no text but an object has no range of its own: only its strings can be pointed at.
+    if (found && (found.text.length >= SHORT_TEXT || walk.step.range === null)) {
       const pointer = joinPath(joinPath(place.inner, i), found.key);
       span = jsonStringSpan(walk.step, `${place.holder}${pointer}`, found.text);
     }

@@ -23,7 +23,7 @@ const linkHead =
 /** `* 【0†Title†site】` as browsers that number their links write it. */
 const daggerHead = /^\s*(?:[-*•]\s+)?【\d+†([^†】]+)(?:†[^】]*)?】/;
 const docHead =
-  /^\s*(?:\*\*|#+\s*)?(?:Doc(?:ument)?|Result|Passage|Source|SOURCE|Page)\s*[[(#]?\s*(\d{1,3})[\])]?\s*(?:\(\s*Title:\s*"?(.*?)"?\s*\)|[:.)-])\s*/;
+  /^\s*(?:\*\*|#+\s*)?(?:Doc(?:ument)?|Result|Passage|Source|SOURCE|Page)\s*[[(#]?\s*(\d{1,3})[\])]?\s*(?:\(\s*Title:\s*(?:"(.*?)"|(.*?))\s*\)|[:.)-])\s*/;
 const bracketHead = /^\s*(?:\[(\d{1,3})\]|\(?(\d{1,3})[.)])[:\s]+\*{0,2}(\S.*?)\*{0,2}\s*$/;
 const titleLabel =
   /^\s*(?:[-*]\s+|\d{1,3}[.)]\s+)?\*{0,2}(?:Title|TITLE|title|Page title)\*{0,2}\s*[:：]\s*\*{0,2}\s*(.+?)\s*$/;
@@ -109,7 +109,7 @@ function readLine(line: string, start: number, lineNumber: number, heads: Head[]
   }
   const doc = docHead.exec(line);
   if (doc) {
-    const titled = doc[2] ?? line.slice(doc[0].length).replace(/[-\s*]+$/, '');
+    const titled = doc[2] ?? doc[3] ?? line.slice(doc[0].length).replace(/[-\s*]+$/, '');
     heads.push({ start, title: titled.trim(), url: null, confirmed: true, lineNumber });
     return;
   }

@@ -2,6 +2,7 @@ import type { DocumentSeen, TextRef, ToolCallStep, ToolResultStep } from '../sch
 import {
   diffDocuments,
   searchedLines,
+  sections,
   seen,
   trimEnd,
   wrappedText,
@@ -18,7 +19,7 @@ import {
   type FileReading,
   type SimpleCommand,
 } from './shell.ts';
-import { lineEnd, spanIn } from './spans.ts';
+import { argumentSpan, jsonStringSpan, lineEnd, spanIn } from './spans.ts';
 import { argumentText, COMMAND_KEYS } from './toolClass.ts';
 import { writtenFiles } from './shellWrites.ts';
 
@@ -46,6 +47,7 @@ export function shellDocuments(
 ): DocumentSeen[] {
   const source = commandText(call);
   if (source === null || source.trim() === '') return [];
+  if (source.includes('*** Begin Patch')) return patchDocuments(call, source, result, state);
   const text = unwrapShell(call, source);
   const commands = parseCommandLine(text);
   const documents: DocumentSeen[] = [];
@@ -61,6 +63,42 @@ export function shellDocuments(
   }
   if (result && !result.isError) documents.push(...shownFiles(call, result, pieces, state));
   return documents;
+}
+
+/** Files that an `apply_patch` given to the shell changes: as a word of its own, or as a here-document. */
+function patchDocuments(
+  call: ToolCallStep,
+  source: string,
+  result: ToolResultStep | null,
+  state: SweState,
+): DocumentSeen[] {
+  if (result?.isError) return [];
+  const key = COMMAND_KEYS.find((name) => call.arguments?.[name] !== undefined);
+  const list = key === undefined ? undefined : call.arguments?.[key];
+  const index = Array.isArray(list)
+    ? list.findIndex((word) => typeof word === 'string' && word.includes('*** Begin Patch'))
+    : -1;
+  const word = Array.isArray(list) ? list[index] : undefined;
+  const pointer = `/${String(key)}/${index}`;
+  const place =
+    call.arguments === null
+      ? { text: source, span: spanIn(call, 0, call.text.length) }
+      : typeof word === 'string'
+        ? { text: word, span: jsonStringSpan(call, pointer, word) }
+        : key !== undefined
+          ? argumentSpan(call, key)
+          : null;
+  if (!place?.span) return [];
+  const { text, span } = place;
+  return sections(text).map((part) =>
+    seen(
+      call,
+      state.paths.normalise(part.path),
+      'edited',
+      { ...span, start: span.start + part.start, end: span.start + part.end },
+      null,
+    ),
+  );
 }
 
 /** `bash -lc '…'` given as a list of words, or as one text. */

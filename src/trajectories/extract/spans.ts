@@ -35,9 +35,13 @@ export interface FoundText {
 
 /** A string inside the JSON that a step's text is. `pointer` leads from the JSON's root to the string. */
 export function jsonStringSpan(step: Step, pointer: string, text: string): TextRef | null {
+  const { file, record, path } = step.at;
+  // Arguments or a result that the record holds as an object or list: the string lies below it.
+  if (step.range === null && (step.type === 'toolResult' || step.type === 'toolCall') && text !== '') {
+    return { file, record, path: `${path}${pointer}`, start: 0, end: text.length };
+  }
   // Only a text that starts at the string's beginning can be all of it, and only then `!json` finds it again.
   if (step.range?.start !== 0 || text === '') return null;
-  const { file, record, path } = step.at;
   return { file, record, path: `${path}/${JSON_TEXT_SEGMENT}${pointer}`, start: 0, end: text.length };
 }
 

@@ -55,7 +55,10 @@ function pathOf(call: ToolCallStep, state: SweState): string | null {
 }
 
 function editorDocuments(call: ToolCallStep, result: ToolResultStep | null, state: SweState): DocumentSeen[] {
-  const command = argumentText(call, 'command') ?? '';
+  // SWE-agent writes the call as a command line: `str_replace_editor view /path`.
+  const written =
+    call.arguments === null ? parseCommandLine(call.text.slice(0, 2000))[0]?.words[1] : undefined;
+  const command = argumentText(call, 'command') ?? written ?? '';
   if (command === 'view') return result ? readDocuments(call, result, state) : [];
   if (command === 'undo_edit') return [];
   return editDocuments(call, result, state);

@@ -205,7 +205,7 @@ function classify(call: ToolCallStep): ToolClass {
   if (hasAny(words, PYTHON)) return 'python';
   if (joined === 'code_interpreter' || joined === 'code_execution' || joined === 'run_code') return 'python';
 
-  const searches = words.some((word) => word === 'search' || word === 'websearch' || word === 'retrieve');
+  const searches = words.some((word) => /^(?:web)?search$|^retriev(?:e|er|al)$/.test(word));
   const web = hasAny(words, WEB);
   if (searches && !web && (pattern !== null || path !== null || isCodeWord(words))) return 'codeSearch';
   if (words.includes('grep') || words.includes('ripgrep') || words.includes('rg')) return 'codeSearch';

@@ -101,7 +101,7 @@ function readRecord(record: RawRecord): DraftTrajectory {
   readPrompt(builder, record.value, transcripts);
   for (const { text, path } of transcripts) readTags(builder, text, path, promptEnd(text));
   const user = builder.steps.find((step) => step.type === 'message' && step.role === 'user');
-  const range = user ? questionRange(user.text) : null;
+  const range = user ? taggedQuestion(user.text) : null;
   return draftOf(record, searchR1.id, builder, {
     id: idField(value, 'id') ?? `${record.file}#${String(record.record)}`,
     instanceId: idField(value, 'id') ?? idField(value, 'qid'),
@@ -114,6 +114,15 @@ function readRecord(record: RawRecord): DraftTrajectory {
     outcome: outcomeOf(value),
     metadata: smallFieldsExcept(value, [...TEXT_KEYS, ...PROMPT_KEYS, 'messages', 'conversations']),
   });
+}
+
+/** Search-R1 writes the question on the last line of its instructions, after their example answer. */
+function taggedQuestion(text: string): ReturnType<typeof questionRange> {
+  const found = questionRange(text);
+  if (found.start > 0 || !text.startsWith('Answer the given question.')) return found;
+  const mark = text.indexOf(' Question: ');
+  const start = mark < 0 ? found.start : mark + ' Question: '.length;
+  return start < found.end && mark >= 0 ? { start, end: found.end, via: 'text after "Question:"' } : found;
 }
 
 /** The prompt beside the transcript, or the part of the transcript before the model's first turn. */

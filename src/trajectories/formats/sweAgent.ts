@@ -38,7 +38,9 @@ function detect(sample: FormatSample): Detection | null {
     isObject(first) &&
     'action' in first &&
     'observation' in first &&
-    ('response' in first || 'thought' in first)
+    ('response' in first || 'thought' in first) &&
+    // Spider-Agent writes the same steps beside its `Task`.
+    !('Task' in value)
   ) {
     return { certainty: 0.95, evidence: 'trajectory[] of action, observation and response' };
   }
