@@ -171,7 +171,10 @@ describe.skipIf(browserSkipReason)(
           ]);
           if (!started.ok) throw new Error(started.message);
           const { jobId } = started.value;
-          await new Promise((next) => setTimeout(next, 1200));
+          // Well into the file, however slow the machine is.
+          while ((await window.workbench.listTrajectories({ limit: 1 })).total < before + 500) {
+            await new Promise((next) => setTimeout(next, 20));
+          }
           const ended = new Promise<number>((resolve) => {
             window.workbench.on('job', (job) => {
               if (job.id === jobId && job.phase !== 'running') resolve(performance.now());
