@@ -23,7 +23,7 @@ export type ModelWork =
   | { readonly kind: 'opening' }
   | {
       readonly kind: 'loading';
-      readonly stage: 'kernels' | 'weights';
+      readonly stage: 'tuning' | 'kernels' | 'weights';
       readonly done: number;
       readonly total: number;
     }

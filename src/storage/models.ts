@@ -9,7 +9,7 @@ import { OpfsFolder } from './opfsFolder.ts';
  *
  *   acc-workbench/models/<id>/model.json   the record below
  *                            /0, 1, …      the files, in the record's order
- *                 /kernels.json            kernel choices by adapter
+ *                 /kernels.json            kernel choices by adapter, texts
  */
 const modelsVersion = 1;
 
@@ -157,18 +157,16 @@ export class ModelStore {
     return this.root.remove(id);
   }
 
-  /** The kernel choices measured on an adapter, as they were written; null when there are none. */
-  async readKernels(adapterKey: string): Promise<JsonValue> {
+  /** The kernel choices kept under a key (which names adapter and driver), as they were written. */
+  async loadKernels(key: string): Promise<string | null> {
     const all = await this.readAllKernels();
-    return Object.hasOwn(all, adapterKey) ? (all[adapterKey] ?? null) : null;
+    const kept = Object.hasOwn(all, key) ? all[key] : null;
+    return typeof kept === 'string' ? kept : null;
   }
 
-  async writeKernels(adapterKey: string, choices: JsonValue): Promise<void> {
-    const all = Object.entries(await this.readAllKernels()).filter(([key]) => key !== adapterKey);
-    await this.root.writeText(
-      'kernels.json',
-      JSON.stringify(Object.fromEntries([...all, [adapterKey, choices]])),
-    );
+  async saveKernels(key: string, choices: string): Promise<void> {
+    const all = Object.entries(await this.readAllKernels()).filter(([other]) => other !== key);
+    await this.root.writeText('kernels.json', JSON.stringify(Object.fromEntries([...all, [key, choices]])));
   }
 
   private async readAllKernels(): Promise<{ readonly [key: string]: JsonValue }> {

@@ -165,7 +165,7 @@ export interface GenerationReport {
 export type EngineEvent =
   | {
       readonly type: 'load';
-      readonly stage: 'kernels' | 'weights';
+      readonly stage: 'tuning' | 'kernels' | 'weights';
       readonly done: number;
       readonly total: number;
     }

@@ -34,7 +34,7 @@ import { modelCard, modelFiles, withTemplateFile } from './engineCard.ts';
 import { EngineEvents } from './engineEvents.ts';
 import { runGeneration } from './engineGeneration.ts';
 import { probeOf, probeWithoutGpu } from './engineProbe.ts';
-import { applyKernelChoices } from './engineTuning.ts';
+import { KernelTuning } from './engineTuning.ts';
 
 interface Opened {
   readonly files: CheckpointFiles;
@@ -72,6 +72,9 @@ export class EngineService implements EngineApi {
   private readonly events = new EngineEvents();
   private readonly gpu: GPU | undefined;
   private readonly host: ModelHost;
+  private readonly tuning = new KernelTuning();
+  /** A speed measurement under way; it changes the device's choices while it runs. */
+  private measuring: Promise<unknown> = Promise.resolve();
   private storePromise: Promise<ModelStore | null> | null = null;
   private baseUrl = '';
   private opened: Opened | null = null;
@@ -109,19 +112,22 @@ export class EngineService implements EngineApi {
     }
   }
 
-  async measureSpeed(): Promise<{ readonly gflops: number } | null> {
-    let engine: EngineDevice;
+  measureSpeed(): Promise<{ readonly gflops: number } | null> {
+    const measured = this.measureNow();
+    this.measuring = measured.catch(() => undefined);
+    return measured;
+  }
+
+  private async measureNow(): Promise<{ readonly gflops: number } | null> {
+    let gflops: number | null = null;
     try {
-      engine = await this.host.engine();
+      const engine = await this.host.engine();
+      const options = { only: 'matmul f32 128×', runs: 3 };
+      await benchKernels(engine, (timing) => (gflops = timing.gflops), options);
     } catch (error) {
-      if (error instanceof GpuUnavailableError) return null;
+      if (error instanceof WorkbenchError) return null;
       throw error;
     }
-    let gflops: number | null = null;
-    await benchKernels(engine, (timing) => (gflops = timing.gflops), {
-      only: 'matmul f32 128×',
-      runs: 3,
-    });
     return gflops === null ? null : { gflops };
   }
 
@@ -165,8 +171,12 @@ export class EngineService implements EngineApi {
     if (!opened) return failureOf(noModel());
     const startMs = performance.now();
     let kernelCount = 0;
-    const loaded = await this.cancellable((signal) =>
-      this.host.load(opened.checkpoint, options, {
+    const loaded = await this.cancellable(async (signal) => {
+      await this.measuring;
+      await this.tuning.tune(await this.host.engine(), await this.store(), (done, total) =>
+        this.emit({ type: 'load', stage: 'tuning', done, total }),
+      );
+      return this.host.load(opened.checkpoint, options, {
         signal,
         onKernels: (done, total) => {
           kernelCount = total;
@@ -174,8 +184,8 @@ export class EngineService implements EngineApi {
         },
         onProgress: ({ doneBytes, totalBytes }) =>
           this.emit({ type: 'load', stage: 'weights', done: doneBytes, total: totalBytes }),
-      }),
-    );
+      });
+    });
     this.running = loaded.ok ? opened : null;
     this.events.flush();
     if (!loaded.ok) return hostFailure(loaded);
@@ -316,7 +326,7 @@ export class EngineService implements EngineApi {
   private async openDevice(): Promise<EngineDevice> {
     if (!this.gpu) throw new GpuUnavailableError('this browser has no WebGPU');
     const engine = await requestEngineDevice(this.gpu);
-    await applyKernelChoices(engine, await this.store());
+    this.tuning.apply(engine);
     return engine;
   }
 

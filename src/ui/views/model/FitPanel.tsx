@@ -85,10 +85,11 @@ function LoadButtons({ card }: { card: ModelCard }) {
   const unload = useApp((state) => state.model.unload);
   const cancel = useApp((state) => state.model.cancel);
   if (work?.kind === 'loading') {
-    const isKernels = work.stage === 'kernels';
-    const text = isKernels
-      ? `Compiling kernels: ${work.done} of ${work.total}`
-      : `Weights: ${formatBytes(work.done)} of ${formatBytes(work.total)}`;
+    const text = {
+      tuning: `Measuring kernels on this adapter: ${work.done} of ${work.total}`,
+      kernels: `Compiling kernels: ${work.done} of ${work.total}`,
+      weights: `Weights: ${formatBytes(work.done)} of ${formatBytes(work.total)}`,
+    }[work.stage];
     return (
       <div className="mv-progress">
         <ProgressBar
@@ -127,13 +128,23 @@ function LoadButtons({ card }: { card: ModelCard }) {
   );
 }
 
-/** How the model is to be held: types, context, chunk; what that takes; and loading it. */
+/** Loading, always in sight below what scrolls. */
+export function LoadFoot({ card }: { card: ModelCard }) {
+  const loadFailure = useApp((state) => state.model.loadFailure);
+  return (
+    <div className="mv-side-foot">
+      {loadFailure ? <LoadFailure failure={loadFailure} /> : null}
+      <LoadButtons card={card} />
+    </div>
+  );
+}
+
+/** How the model is to be held: types, context, chunk; and what that takes. */
 export function FitPanel({ card }: { card: ModelCard }) {
   const options = useApp((state) => state.model.options);
   const setOptions = useApp((state) => state.model.setOptions);
   const plan = useApp((state) => state.model.plan);
   const planFailure = useApp((state) => state.model.planFailure);
-  const loadFailure = useApp((state) => state.model.loadFailure);
   const probe = useApp((state) => state.model.probe);
   if (probe?.tier === 0) {
     return (
@@ -197,8 +208,6 @@ export function FitPanel({ card }: { card: ModelCard }) {
           <Suggestion options={plan.suggestion?.options ?? null} />
         </Callout>
       ) : null}
-      {loadFailure ? <LoadFailure failure={loadFailure} /> : null}
-      <LoadButtons card={card} />
     </section>
   );
 }

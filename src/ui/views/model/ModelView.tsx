@@ -3,7 +3,7 @@ import { useApp } from '../../../state/useApp.ts';
 import { Callout, Skeleton } from '../../widgets/States.tsx';
 import { Capability } from './Capability.tsx';
 import { Conversation } from './Conversation.tsx';
-import { FitPanel } from './FitPanel.tsx';
+import { FitPanel, LoadFoot } from './FitPanel.tsx';
 import { LayerPicture } from './LayerPicture.tsx';
 import { ModelFacts } from './ModelFacts.tsx';
 import { ModelDropZone } from './ModelDropZone.tsx';
@@ -50,25 +50,27 @@ export default function ModelView() {
   return (
     <div className="mv-view" data-probe={probe ? `tier-${probe.tier}` : 'asking'}>
       <ModelDropZone />
-      {/* Focusable, so that it scrolls by keyboard. */}
-      {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
-      <section className="mv-side" aria-label="Checkpoint" tabIndex={0}>
-        <h1>Model</h1>
-        <Capability />
-        <SourcePanel />
-        {card.status === 'loading' ? <Skeleton lines={6} label="Reading the checkpoint" /> : null}
-        {card.status === 'failed' ? (
-          <Callout tone="bad" title="This cannot be opened">
-            {card.message}
-            {card.advice ? <p>{card.advice}</p> : null}
-          </Callout>
-        ) : null}
-        {model ? (
-          <>
-            <ModelFacts card={model} />
-            <FitPanel card={model} />
-          </>
-        ) : null}
+      <section className="mv-side" aria-label="Checkpoint">
+        {/* Focusable, so that it scrolls by keyboard. */}
+        {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
+        <div className="mv-side-body" role="region" aria-label="What it is and what fits" tabIndex={0}>
+          <h1>Model</h1>
+          <Capability />
+          <SourcePanel />
+          {card.status === 'loading' ? <Skeleton lines={6} label="Reading the checkpoint" /> : null}
+          {card.status === 'failed' ? (
+            <Callout tone="bad" title="This cannot be opened">
+              {card.message}
+            </Callout>
+          ) : null}
+          {model ? (
+            <>
+              <ModelFacts card={model} />
+              <FitPanel card={model} />
+            </>
+          ) : null}
+        </div>
+        {model && probe?.tier !== 0 ? <LoadFoot card={model} /> : null}
       </section>
       {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
       <section className="mv-main" aria-label="Conversation with the model" tabIndex={0}>
