@@ -97,7 +97,9 @@ describe('imports', () => {
     const outside = sourceFiles(src).filter(
       (file) =>
         !relative(src, file).startsWith('model/ort') &&
-        /['"]onnxruntime-web/.test(readFileSync(file, 'utf8')),
+        importsOf(readFileSync(file, 'utf8')).some(({ specifier }) =>
+          specifier.startsWith('onnxruntime-web'),
+        ),
     );
     expect(outside).toEqual([]);
   });
