@@ -129,10 +129,10 @@ export class ModelStore {
     options: CopyOptions = {},
   ): Promise<string> {
     const id = storedModelId(name, origin);
-    const folder = this.root.folder(id);
     const files = sources.map((each): StoredModelFile => ({ name: each.name, sizeBytes: each.sizeBytes }));
     const known = await this.read(id);
     if (known && JSON.stringify(known.files) !== JSON.stringify(files)) await this.root.remove(id);
+    const folder = this.root.folder(id);
     await folder.writeText('model.json', JSON.stringify({ version: modelsVersion, name, origin, files }));
     const totalBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
     let before = 0;
