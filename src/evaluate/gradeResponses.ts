@@ -88,7 +88,7 @@ class LineReader {
   constructor(private readonly source: ByteSource) {}
 
   async at(offset: number): Promise<string> {
-    for (let size = 256 * 1024; ; size *= 4) {
+    for (let size = 64 * 1024; ; size *= 4) {
       const from = offset - this.windowStart;
       if (from >= 0 && from < this.window.length) {
         const end = this.window.indexOf(10, from);
@@ -97,8 +97,11 @@ class LineReader {
           this.source.sizeBytes !== null && this.windowStart + this.window.length >= this.source.sizeBytes;
         if (isLast) return new TextDecoder().decode(this.window.subarray(from));
       }
-      this.window = await this.source.read(offset, offset + size);
-      this.windowStart = offset;
+      // A file in falling order is read backwards: the window then ends behind the line.
+      const isBackwards = offset < this.windowStart && size === 64 * 1024;
+      const start = isBackwards ? Math.max(0, offset - (size * 3) / 4) : offset;
+      this.window = await this.source.read(start, start + size);
+      this.windowStart = start;
       if (this.window.length === 0) return '';
     }
   }

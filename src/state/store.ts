@@ -2,6 +2,8 @@ import { createStore, type StoreApi } from 'zustand/vanilla';
 import type { DataApi, DataEvent, OpenedProject } from '../workers/dataApi.ts';
 import { startEngineClient, type EngineClient } from '../workers/engineClient.ts';
 import { createCompileSlice, type CompileSlice } from './compileSlice.ts';
+import { startEvaluateClient, type EvaluateClient } from '../workers/evaluateClient.ts';
+import { createEvaluateSlice, type EvaluateSlice } from './evaluateSlice.ts';
 import { createExamplesSlice, type ExamplesSlice } from './examplesSlice.ts';
 import { createJobsSlice, type JobsSlice } from './jobsSlice.ts';
 import { createModelSlice, type ModelSlice } from './modelSlice.ts';
@@ -21,6 +23,7 @@ export interface AppState {
   readonly compile: CompileSlice;
   readonly examples: ExamplesSlice;
   readonly model: ModelSlice;
+  readonly evaluate: EvaluateSlice;
   /** Opens the last project; called once when the page starts. */
   readonly connect: () => Promise<void>;
   /** Takes over a (re)opened project in every slice. */
@@ -32,9 +35,14 @@ export interface AppState {
 export type AppStore = StoreApi<AppState>;
 
 /** Builds the store over a data worker and an engine worker (or stand-ins in tests). */
-export function createAppStore(data: DataApi, engine: EngineClient = startEngineClient()): AppStore {
+export function createAppStore(
+  data: DataApi,
+  engine: EngineClient = startEngineClient(),
+  evaluation: EvaluateClient = startEvaluateClient(),
+): AppStore {
   return createStore<AppState>()((set, get) => {
-    type SliceKey = 'ui' | 'route' | 'project' | 'jobs' | 'trajectories' | 'compile' | 'examples' | 'model';
+    type SliceKey =
+      'ui' | 'route' | 'project' | 'jobs' | 'trajectories' | 'compile' | 'examples' | 'model' | 'evaluate';
 
     const setter =
       <K extends SliceKey>(key: K) =>
@@ -56,6 +64,7 @@ export function createAppStore(data: DataApi, engine: EngineClient = startEngine
       compile: build('compile', createCompileSlice),
       examples: build('examples', createExamplesSlice),
       model: build('model', createModelSlice(engine)),
+      evaluate: build('evaluate', createEvaluateSlice(evaluation)),
 
       connect: async () => {
         const opened = await data.start((events) => get().receiveEvents(events), document.baseURI);

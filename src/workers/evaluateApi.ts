@@ -123,14 +123,14 @@ export type EngineCall = (
   | { readonly ok: false; readonly message: string; readonly isFatal: boolean }
 >;
 
-/** What a start needs besides the request: things that must not be stored. */
+/** What a start needs besides the request and must not be stored. */
 export interface RunMeans {
   readonly key: string | null;
-  /** Opens a port to the relay document, one a request; null when the endpoint is of this origin. */
-  readonly openPort: (() => Promise<MessagePort>) | null;
-  readonly engine: EngineCall | null;
   readonly responses: File | null;
 }
+
+/** Opens a port to the relay document, one a request. */
+export type OpenPort = () => Promise<MessagePort>;
 
 export interface EvaluateEvents {
   readonly runs: readonly RunSummary[];
@@ -143,7 +143,12 @@ export interface EvaluateApi {
   addFile(file: File): Promise<EvaluateResult<BenchmarkData>>;
   generate(options: GenerateOptions): Promise<EvaluateResult<BenchmarkData>>;
   /** Begins a run, or goes on with the one of the same identity; resolves to its id at once. */
-  startRun(request: RunRequest, means: RunMeans): Promise<EvaluateResult<string>>;
+  startRun(
+    request: RunRequest,
+    means: RunMeans,
+    engine: EngineCall | null,
+    openPort: OpenPort | null,
+  ): Promise<EvaluateResult<string>>;
   cancel(runId: string): Promise<void>;
   deleteRun(runId: string): Promise<void>;
   result(runId: string): Promise<EvaluationResult | null>;

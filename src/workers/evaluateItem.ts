@@ -28,8 +28,14 @@ function diffOf(response: string, answer: string): { response: DiffPart[]; answe
   };
   const byAnswer = [...blocks].sort((x, y) => x.bStart - y.bStart);
   return {
-    response: cut(response, blocks.map(({ aStart, size }) => ({ at: aStart, size }))),
-    answer: cut(answer, byAnswer.map(({ bStart, size }) => ({ at: bStart, size }))),
+    response: cut(
+      response,
+      blocks.map(({ aStart, size }) => ({ at: aStart, size })),
+    ),
+    answer: cut(
+      answer,
+      byAnswer.map(({ bStart, size }) => ({ at: bStart, size })),
+    ),
   };
 }
 

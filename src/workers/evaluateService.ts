@@ -18,7 +18,7 @@ import { sha256OfSource } from '../trajectories/io/sha256.ts';
 import { blobSource } from '../trajectories/io/sources.ts';
 import { Yielder } from '../trajectories/io/yielder.ts';
 import type { Failure } from './dataApi.ts';
-import type { BenchmarkData, EngineCall, EvaluateApi, EvaluateEvents, EvaluateResult, ItemView, RunMeans, RunRequest, RunSummary } from './evaluateApi.ts'; // prettier-ignore
+import type { BenchmarkData, EngineCall, EvaluateApi, EvaluateEvents, EvaluateResult, ItemView, OpenPort, RunMeans, RunRequest, RunSummary } from './evaluateApi.ts'; // prettier-ignore
 import { itemView } from './evaluateItem.ts';
 import { relayTransport } from './evaluateTransport.ts';
 
@@ -73,7 +73,8 @@ class StoredJournal implements JournalFile {
       seekable: true,
       read: (start: number, end: number) => file.read(start, end),
       async *stream(start = 0) {
-        for (let at = start; at < sizeBytes; at += 1 << 20) yield await file.read(at, Math.min(sizeBytes, at + (1 << 20)));
+        for (let at = start; at < sizeBytes; at += 1 << 20)
+          yield await file.read(at, Math.min(sizeBytes, at + (1 << 20)));
       },
     };
   }
@@ -92,7 +93,8 @@ class StoredJournal implements JournalFile {
 
 /** Evaluation in the page: files, runs, journals in the browser's storage. */
 export class EvaluateService implements EvaluateApi {
-  readonly #root: Folder;
+  readonly #openRoot: () => Promise<Folder>;
+  #opened: Folder | null = null;
   #listener: (state: EvaluateEvents) => void = () => undefined;
   #baseUrl = '';
   #counter: Promise<LengthCounter> | null = null;
@@ -100,14 +102,20 @@ export class EvaluateService implements EvaluateApi {
   readonly #runs = new Map<string, HeldRun>();
   #scheduled = false;
 
-  /** @param root the browser's storage, or memory where there is none */
-  constructor(root: Folder) {
-    this.#root = root.folder('acc-workbench').folder('evaluations');
+  /** @param openRoot the browser's storage, or memory where there is none; asked once, by `start` */
+  constructor(openRoot: () => Promise<Folder>) {
+    this.#openRoot = openRoot;
+  }
+
+  get #root(): Folder {
+    if (!this.#opened) throw new Error('Internal error: the evaluation worker was asked before its start');
+    return this.#opened;
   }
 
   async start(onChange: (state: EvaluateEvents) => void, baseUrl: string): Promise<void> {
     this.#listener = onChange;
     this.#baseUrl = baseUrl;
+    this.#opened = (await this.#openRoot()).folder('acc-workbench').folder('evaluations');
     const dataFolder = this.#root.folder('data');
     for (const name of await dataFolder.list()) {
       const file = await dataFolder.readFile(name).catch(() => null);
@@ -117,7 +125,10 @@ export class EvaluateService implements EvaluateApi {
     }
     const runsFolder = this.#root.folder('runs');
     for (const id of await runsFolder.list()) {
-      const text = await runsFolder.folder(id).readText('run.json').catch(() => null);
+      const text = await runsFolder
+        .folder(id)
+        .readText('run.json')
+        .catch(() => null);
       try {
         const summary = JSON.parse(text ?? 'null') as RunSummary | null;
         if (!summary) continue;
@@ -164,7 +175,9 @@ export class EvaluateService implements EvaluateApi {
       problemCount++;
       if (problems.length < 20) problems.push(`row ${index}: ${problem}`);
     };
-    for await (const { index, value, problem } of rows.rows(rows.rowCount === null ? {} : { indices: firstIndices(rows.rowCount) })) {
+    for await (const { index, value, problem } of rows.rows(
+      rows.rowCount === null ? {} : { indices: firstIndices(rows.rowCount) },
+    )) {
       count++;
       if (problem !== null) {
         note(index, problem);
@@ -211,7 +224,10 @@ export class EvaluateService implements EvaluateApi {
       this.#data.set(sha256, opened);
       if (!opened.info.isPrivate && file.size <= keptBytes) {
         // Without storage the file is simply not there after a reload.
-        await this.#root.folder('data').writeFile(`${sha256} ${file.name}`, file).catch(() => undefined);
+        await this.#root
+          .folder('data')
+          .writeFile(`${sha256} ${file.name}`, file)
+          .catch(() => undefined);
       }
       this.#emit();
       return { ok: true, value: opened.info };
@@ -226,21 +242,29 @@ export class EvaluateService implements EvaluateApi {
       for (const row of generateRows(options, await this.#length())) parts.push(`${JSON.stringify(row)}\n`);
       const { benchmark, count, tokens, seed } = options;
       const kind = benchmark === 'mrcr' ? `${options.needles} needles` : options.problems.join(' and ');
-      return await this.addFile(new File(parts, `${benchmark} ${kind}, ${count} × ${tokens} tokens, seed ${seed}.jsonl`));
+      return await this.addFile(
+        new File(parts, `${benchmark} ${kind}, ${count} × ${tokens} tokens, seed ${seed}.jsonl`),
+      );
     } catch (error) {
       return failure(error);
     }
   }
 
-  #subject(request: RunRequest, means: RunMeans): Subject {
+  #subject(
+    request: RunRequest,
+    key: string | null,
+    engine: EngineCall | null,
+    openPort: OpenPort | null,
+  ): Subject {
     const { subject } = request;
     if (subject.type === 'endpoint') {
-      const transport = means.openPort ? relayTransport(means.openPort) : fetchTransport;
-      return endpointSubject({ ...defaultEndpointOptions, ...subject, key: means.key }, transport);
+      const transport = openPort ? relayTransport(openPort) : fetchTransport;
+      return endpointSubject({ ...defaultEndpointOptions, ...subject, key }, transport);
     }
     if (subject.type === 'engine') {
-      if (!means.engine) throw new InputError('no-model', 'No model is loaded', { advice: 'load one in the Model view' });
-      return pageEngineSubject(subject.name, subject.identity, means.engine);
+      if (!engine)
+        throw new InputError('no-model', 'No model is loaded', { advice: 'load one in the Model view' });
+      return pageEngineSubject(subject.name, subject.identity, engine);
     }
     return {
       name: subject.name,
@@ -250,11 +274,24 @@ export class EvaluateService implements EvaluateApi {
     };
   }
 
-  async startRun(request: RunRequest, means: RunMeans): Promise<EvaluateResult<string>> {
+  async startRun(
+    request: RunRequest,
+    means: RunMeans,
+    engine: EngineCall | null,
+    openPort: OpenPort | null,
+  ): Promise<EvaluateResult<string>> {
     try {
       const data = this.#data.get(request.dataId);
-      if (!data) throw new InputError('no-data', 'The benchmark file is not here any more', { advice: 'open it again' });
-      const subject = this.#subject(request, means);
+      if (!data)
+        throw new InputError('no-data', 'The benchmark file is not here any more', {
+          advice: 'open it again',
+        });
+      if (data.info.isPrivate && request.subject.type === 'responses') {
+        throw new InputError('private-responses', 'Responses to this benchmark are not kept in the page', {
+          advice: 'grade the file with: acc grade gpqa',
+        });
+      }
+      const subject = this.#subject(request, means.key, engine, openPort);
       const plan: EvaluationPlan = {
         benchmark: benchmarkOf(data.info.benchmark),
         rows: data.rows,
@@ -264,7 +301,11 @@ export class EvaluateService implements EvaluateApi {
         seeds: Array.from({ length: request.seeds }, (_, seed) => seed),
         mode: request.mode,
         selection: { limit: request.limit, slices: {}, maxTokens: null },
-        generation: { maxNewTokens: request.maxNewTokens, temperature: request.temperature, topP: request.topP },
+        generation: {
+          maxNewTokens: request.maxNewTokens,
+          temperature: request.temperature,
+          topP: request.topP,
+        },
         varyPresentation: request.varyPresentation,
         length: await this.#length(),
       };
@@ -314,7 +355,8 @@ export class EvaluateService implements EvaluateApi {
       await folder.writeText('result.json', JSON.stringify(result));
       change({ phase: 'done', mean: result.answered > 0 ? result.scores.overall.mean : null });
     } catch (error) {
-      if (error instanceof CancelledError) change({ phase: 'stopped', message: 'stopped; what was answered is kept' });
+      if (error instanceof CancelledError)
+        change({ phase: 'stopped', message: 'stopped; what was answered is kept' });
       else change({ phase: 'failed', message: messageOf(error) });
     } finally {
       file.close();
@@ -366,7 +408,10 @@ export class EvaluateService implements EvaluateApi {
         const position = run.summary.request.varyPresentation ? seed % bench.variants : 0;
         if (data) {
           for await (const { value } of data.rows.rows({ indices: [index] })) {
-            return { ok: true, value: itemView(bench, bench.read(value, `row ${index}`), entry, result.mode, position) };
+            return {
+              ok: true,
+              value: itemView(bench, bench.read(value, `row ${index}`), entry, result.mode, position),
+            };
           }
         }
         const { response, thinking, finish, error, promptTokens, completionTokens, attempts } = entry;
@@ -438,7 +483,10 @@ function pageEngineSubject(name: string, identity: string, call: EngineCall): Su
     concurrency: 1,
     async generate(messages, options, signal) {
       if (signal.aborted) throw new CancelledError('the evaluation');
-      const reply = await call(messages.map(({ role, content }) => ({ role, content })), options);
+      const reply = await call(
+        messages.map(({ role, content }) => ({ role, content })),
+        options,
+      );
       if (signal.aborted) throw new CancelledError('the evaluation');
       if (!reply.ok) {
         if (reply.isFatal) throw new InputError('engine', reply.message);

@@ -1,5 +1,6 @@
 import { EnvironmentError } from '../core/errors.ts';
 import type { HttpAnswer, HttpRequest, Transport } from '../evaluate/endpointSubject.ts';
+import type { OpenPort } from './evaluateApi.ts';
 
 interface RelayMessage {
   readonly ready?: boolean;
@@ -8,9 +9,6 @@ interface RelayMessage {
   readonly done?: boolean;
   readonly error?: string;
 }
-
-/** A port of one request's own, to the relay document. */
-export type OpenPort = () => Promise<MessagePort>;
 
 /**
  * Requests through the relay document, the only one that may reach other origins: one port a request, over which

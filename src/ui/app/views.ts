@@ -94,4 +94,14 @@ export const viewRegistry: readonly ViewDefinition[] = [
     },
     () => import('../views/model/ModelView.tsx'),
   ),
+  view(
+    {
+      id: 'evaluate',
+      group: 'findings',
+      label: 'Evaluate',
+      hint: 'Score a model on benchmarks, compare two with intervals, read every answer',
+      key: 'e',
+    },
+    () => import('../views/evaluate/EvaluateView.tsx'),
+  ),
 ];

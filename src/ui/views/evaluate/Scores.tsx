@@ -1,0 +1,234 @@
+import { useMemo } from 'react';
+import { Chart } from '../../../charts/common/Chart.tsx';
+import { useChartSize } from '../../../charts/common/useChartSize.ts';
+import { forestHeightEm, layoutForest, type ForestRow } from '../../../charts/forest/layout.ts';
+import { layoutScoreByLength, type LengthSeries } from '../../../charts/scoreByLength/layout.ts';
+import type { Comparison } from '../../../evaluate/comparison.ts';
+import type { EvaluationResult } from '../../../evaluate/runEvaluation.ts';
+import type { GroupScore } from '../../../evaluate/scoreTable.ts';
+
+const three = (value: number): string => value.toFixed(3);
+
+/** The interval to draw: over seeds where there are several, else over items. */
+function intervalOf(group: GroupScore, overSeeds: boolean): readonly [number, number] | null {
+  return (overSeeds ? group.overSeeds?.interval : group.overItems.interval) ?? null;
+}
+
+export function originOf(result: EvaluationResult): string {
+  return `run ${result.identityHash.slice(0, 8)} · ${result.data.name} ${result.data.sha256.slice(0, 8)} · ${result.seeds.length} ${result.seeds.length === 1 ? 'seed' : 'seeds'} · mode ${result.mode}`;
+}
+
+/** Score against length, one line a run. */
+export function LengthChart({ results }: { readonly results: readonly EvaluationResult[] }) {
+  const { ref, size } = useChartSize(17);
+  const overSeeds = results.every(({ seeds }) => seeds.length > 1);
+  const last = results.at(-1);
+  const geometry = useMemo(() => {
+    if (!last || !size) return null;
+    const series = results.map((result): LengthSeries => ({
+      name: result.subject,
+      scores: (result.scores.slices.find(({ dimension }) => dimension === 'length')?.groups ?? []).map(
+        (group) => ({
+          label: group.label,
+          n: group.items,
+          mean: group.mean,
+          interval: intervalOf(group, overSeeds),
+        }),
+      ),
+    }));
+    const spec = {
+      benchmark: last.benchmark,
+      scoreLabel: last.scoreLabel,
+      tokenizer: last.lengthTokenizer ?? '',
+      intervals: overSeeds ? ('seeds' as const) : ('items' as const),
+    };
+    return layoutScoreByLength(spec, series, size);
+  }, [results, last, size, overSeeds]);
+  return (
+    <div ref={ref}>{geometry && last ? <Chart geometry={geometry} footer={originOf(last)} /> : null}</div>
+  );
+}
+
+/** Paired differences with their intervals. */
+export function ForestChart({
+  comparison,
+  result,
+}: {
+  readonly comparison: Comparison;
+  readonly result: EvaluationResult;
+}) {
+  const rows = useMemo(
+    (): ForestRow[] => [
+      {
+        dimension: '',
+        label: '',
+        n: comparison.items,
+        mean: comparison.overall.mean,
+        interval: comparison.overall.interval,
+        p: comparison.overall.p,
+      },
+      ...comparison.slices
+        .slice(0, 24)
+        .map(({ dimension, label, items, mean, interval, p }) => ({
+          dimension,
+          label,
+          n: items,
+          mean,
+          interval,
+          p,
+        })),
+    ],
+    [comparison],
+  );
+  const { ref, size } = useChartSize(forestHeightEm(rows.length));
+  const geometry = useMemo(
+    () =>
+      size
+        ? layoutForest(
+            {
+              benchmark: comparison.benchmark,
+              scoreLabel: result.scoreLabel,
+              before: comparison.before,
+              after: comparison.after,
+              seeds: comparison.seeds.length,
+            },
+            rows,
+            size,
+          )
+        : null,
+    [size, rows, comparison, result],
+  );
+  return <div ref={ref}>{geometry ? <Chart geometry={geometry} footer={originOf(result)} /> : null}</div>;
+}
+
+function ScoreRow({ name, group, severalSeeds }: { name: string; group: GroupScore; severalSeeds: boolean }) {
+  const { overSeeds, overItems } = group;
+  return (
+    <tr>
+      <th scope="row">{name}</th>
+      <td className="num">{group.items.toLocaleString('en-US')}</td>
+      <td className="num">
+        {three(group.mean)}
+        {/* One seed says nothing of a spread, so none is written. */}
+        {overSeeds?.standardDeviation != null ? ` ± ${three(overSeeds.standardDeviation)}` : ''}
+      </td>
+      {severalSeeds ? (
+        <td className="num">
+          {overSeeds?.interval ? `${three(overSeeds.interval[0])} – ${three(overSeeds.interval[1])}` : '–'}
+        </td>
+      ) : null}
+      <td className="num">
+        {overItems.interval ? `${three(overItems.interval[0])} – ${three(overItems.interval[1])}` : '–'}
+      </td>
+    </tr>
+  );
+}
+
+/** Overall and slice scores as a table, with what else was measured. */
+export function ScoreTables({ result }: { readonly result: EvaluationResult }) {
+  const { scores } = result;
+  const severalSeeds = scores.overall.overSeeds !== null;
+  return (
+    // Scrolls by keyboard.
+    // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
+    <div className="evaluate-tables" role="region" aria-label="Scores" tabIndex={0}>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">slice</th>
+            <th scope="col">n</th>
+            <th scope="col">
+              {result.scoreLabel}
+              {severalSeeds ? ' ± sd over seeds' : ''}
+            </th>
+            {severalSeeds ? <th scope="col">95 % t, seeds</th> : null}
+            <th scope="col">95 % t, items</th>
+          </tr>
+        </thead>
+        <tbody>
+          <ScoreRow name="all" group={scores.overall} severalSeeds={severalSeeds} />
+          {scores.slices.flatMap(({ dimension, groups }) =>
+            groups.map((group) => (
+              <ScoreRow
+                key={`${dimension} ${group.label}`}
+                name={`${dimension} ${group.label}`}
+                group={group}
+                severalSeeds={severalSeeds}
+              />
+            )),
+          )}
+        </tbody>
+      </table>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">also measured</th>
+            <th scope="col">n</th>
+            <th scope="col">mean</th>
+          </tr>
+        </thead>
+        <tbody>
+          {scores.measures.map(({ name, count, mean }) => (
+            <tr key={name}>
+              <th scope="row">{name}</th>
+              <td className="num">{count.toLocaleString('en-US')}</td>
+              <td className="num">{three(mean)}</td>
+            </tr>
+          ))}
+          {scores.repeated ? (
+            <>
+              {scores.repeated.passAtK.map(({ k, mean }) => (
+                <tr key={k}>
+                  <th scope="row">pass@{k}</th>
+                  <td className="num">{scores.repeated?.items}</td>
+                  <td className="num">{three(mean)}</td>
+                </tr>
+              ))}
+              <tr>
+                <th scope="row">maj@{scores.repeated.samples}</th>
+                <td className="num">{scores.repeated.items}</td>
+                <td className="num">{three(scores.repeated.majorityAtK)}</td>
+              </tr>
+            </>
+          ) : null}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+/** How many items each of two subjects got right, with McNemar's test. */
+export function MatrixTable({ comparison }: { readonly comparison: Comparison }) {
+  const { matrix, mcNemar } = comparison;
+  if (!matrix) return null;
+  return (
+    <div className="evaluate-matrix">
+      <table>
+        <caption>Items right on more than half of the seeds</caption>
+        <thead>
+          <tr>
+            <td />
+            <th scope="col">{comparison.after} right</th>
+            <th scope="col">wrong</th>
+          </tr>
+        </thead>
+        <tbody>
+          <tr>
+            <th scope="row">{comparison.before} right</th>
+            <td className="num">{matrix.bothRight}</td>
+            <td className="num">{matrix.onlyBefore}</td>
+          </tr>
+          <tr>
+            <th scope="row">wrong</th>
+            <td className="num">{matrix.onlyAfter}</td>
+            <td className="num">{matrix.bothWrong}</td>
+          </tr>
+        </tbody>
+      </table>
+      <p className="w-hint">
+        McNemar, exact, two-sided: p = {(mcNemar ?? 1).toPrecision(2)} from{' '}
+        {matrix.onlyBefore + matrix.onlyAfter} items on which they differ.
+      </p>
+    </div>
+  );
+}
