@@ -5,6 +5,12 @@ fn loadScale(row: u32, vectors: u32, block: u32) -> f32 {
   return 1.0;
 }
 
-fn loadWeight(row: u32, vectors: u32, k: u32, scale: f32) -> vec4f {
-  return weight[row * vectors + k];
+/// First element of a row, worked out once: not every driver moves it out of a loop.
+fn weightStart(row: u32, vectors: u32) -> u32 {
+  return row * vectors;
+}
+
+/// Columns 4·k … 4·k + 3 of the row that starts at `start`.
+fn loadWeight(start: u32, k: u32, scale: f32) -> vec4f {
+  return weight[start + k];
 }

@@ -8,8 +8,14 @@ fn loadScale(row: u32, vectors: u32, block: u32) -> f32 {
   return select(pair.x, pair.y, (index & 1u) == 1u);
 }
 
-fn loadWeight(row: u32, vectors: u32, k: u32, scale: f32) -> vec4f {
-  let nibbles = (weight[row * (vectors / 2u) + k / 2u] >> ((k & 1u) * 16u)) & 0xffffu;
+/// First element of a row, worked out once: not every driver moves it out of a loop.
+fn weightStart(row: u32, vectors: u32) -> u32 {
+  return row * (vectors / 2u);
+}
+
+/// Columns 4·k … 4·k + 3 of the row that starts at `start`.
+fn loadWeight(start: u32, k: u32, scale: f32) -> vec4f {
+  let nibbles = (weight[start + k / 2u] >> ((k & 1u) * 16u)) & 0xffffu;
   let q = (vec4u(nibbles) >> vec4u(0u, 4u, 8u, 12u)) & vec4u(15u);
   return (vec4f(q) - 8.0) * scale;
 }

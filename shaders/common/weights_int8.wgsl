@@ -8,8 +8,14 @@ fn loadScale(row: u32, vectors: u32, block: u32) -> f32 {
   return select(pair.x, pair.y, (index & 1u) == 1u);
 }
 
-fn loadWeight(row: u32, vectors: u32, k: u32, scale: f32) -> vec4f {
-  let word = bitcast<i32>(weight[row * vectors + k]);
+/// First element of a row, worked out once: not every driver moves it out of a loop.
+fn weightStart(row: u32, vectors: u32) -> u32 {
+  return row * vectors;
+}
+
+/// Columns 4·k … 4·k + 3 of the row that starts at `start`.
+fn loadWeight(start: u32, k: u32, scale: f32) -> vec4f {
+  let word = bitcast<i32>(weight[start + k]);
   let q = vec4i(
     extractBits(word, 0u, 8u),
     extractBits(word, 8u, 8u),

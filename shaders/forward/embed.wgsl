@@ -46,5 +46,5 @@ fn main(
     return;
   }
   let tableRow = token - params.firstRow;
-  out[at] = loadWeight(tableRow, params.weightVectors, k, loadScale(tableRow, params.weightVectors, k / 8u));
+  out[at] = loadWeight(weightStart(tableRow, params.weightVectors), k, loadScale(tableRow, params.weightVectors, k / 8u));
 }

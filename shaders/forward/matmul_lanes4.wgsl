@@ -19,6 +19,7 @@ fn main(
     return;
   }
   let tile = locate(group, 16u);
+  let vectors = tileVectors(tile);
   let row = tile.row;
   let col = (tile.colTile * WORKGROUP_SIZE + thread) * 4u;
   let lastCol = params.cols - 1u;
@@ -30,6 +31,10 @@ fn main(
   let w1 = tile.weightRow + min(col + 1u, lastCol);
   let w2 = tile.weightRow + min(col + 2u, lastCol);
   let w3 = tile.weightRow + min(col + 3u, lastCol);
+  let start0 = weightStart(w0, params.weightVectors);
+  let start1 = weightStart(w1, params.weightVectors);
+  let start2 = weightStart(w2, params.weightVectors);
+  let start3 = weightStart(w3, params.weightVectors);
   var y0 = vec4f();
   var y1 = vec4f();
   var y2 = vec4f();
@@ -47,18 +52,18 @@ fn main(
   var y14 = vec4f();
   var y15 = vec4f();
 
-  for (var block = 0u; block * 8u < params.kVectors; block++) {
+  for (var block = 0u; block * 8u < vectors; block++) {
     let s0 = loadScale(w0, params.weightVectors, block);
     let s1 = loadScale(w1, params.weightVectors, block);
     let s2 = loadScale(w2, params.weightVectors, block);
     let s3 = loadScale(w3, params.weightVectors, block);
-    let end = min(block * 8u + 8u, params.kVectors);
+    let end = min(block * 8u + 8u, vectors);
     for (var k = block * 8u; k < end; k++) {
       let w = mat4x4f(
-        loadWeight(w0, params.weightVectors, k, s0),
-        loadWeight(w1, params.weightVectors, k, s1),
-        loadWeight(w2, params.weightVectors, k, s2),
-        loadWeight(w3, params.weightVectors, k, s3),
+        loadWeight(start0, k, s0),
+        loadWeight(start1, k, s1),
+        loadWeight(start2, k, s2),
+        loadWeight(start3, k, s3),
       );
       let r0 = x[x0 + k];
       let r1 = x[x1 + k];
@@ -83,20 +88,12 @@ fn main(
     }
   }
 
-  store(tile, row, col, y0);
-  store(tile, row + 1u, col, y1);
-  store(tile, row + 2u, col, y2);
-  store(tile, row + 3u, col, y3);
-  store(tile, row + 4u, col, y4);
-  store(tile, row + 5u, col, y5);
-  store(tile, row + 6u, col, y6);
-  store(tile, row + 7u, col, y7);
-  store(tile, row + 8u, col, y8);
-  store(tile, row + 9u, col, y9);
-  store(tile, row + 10u, col, y10);
-  store(tile, row + 11u, col, y11);
-  store(tile, row + 12u, col, y12);
-  store(tile, row + 13u, col, y13);
-  store(tile, row + 14u, col, y14);
-  store(tile, row + 15u, col, y15);
+  // A loop whose bound is not constant: sixteen copies of the store would double the time to compile.
+  var results = array<vec4f, 16>(
+    y0, y1, y2, y3, y4, y5, y6, y7, y8, y9, y10, y11, y12, y13, y14, y15,
+  );
+  let rows = min(max(tile.end, row) - row, 16u);
+  for (var i = 0u; i < rows; i++) {
+    store(tile, row + i, col, results[i]);
+  }
 }

@@ -14,6 +14,7 @@ fn main(
     return;
   }
   let tile = locate(group, 32u);
+  let vectors = tileVectors(tile);
   let row = tile.row + thread.y * 4u;
   let col = (tile.colTile * 8u + thread.x) * 4u;
   let lastCol = params.cols - 1u;
@@ -25,23 +26,27 @@ fn main(
   let w1 = tile.weightRow + min(col + 1u, lastCol);
   let w2 = tile.weightRow + min(col + 2u, lastCol);
   let w3 = tile.weightRow + min(col + 3u, lastCol);
+  let start0 = weightStart(w0, params.weightVectors);
+  let start1 = weightStart(w1, params.weightVectors);
+  let start2 = weightStart(w2, params.weightVectors);
+  let start3 = weightStart(w3, params.weightVectors);
   var y0 = vec4f();
   var y1 = vec4f();
   var y2 = vec4f();
   var y3 = vec4f();
 
-  for (var block = 0u; block * 8u < params.kVectors; block++) {
+  for (var block = 0u; block * 8u < vectors; block++) {
     let s0 = loadScale(w0, params.weightVectors, block);
     let s1 = loadScale(w1, params.weightVectors, block);
     let s2 = loadScale(w2, params.weightVectors, block);
     let s3 = loadScale(w3, params.weightVectors, block);
-    let end = min(block * 8u + 8u, params.kVectors);
+    let end = min(block * 8u + 8u, vectors);
     for (var k = block * 8u; k < end; k++) {
       let w = mat4x4f(
-        loadWeight(w0, params.weightVectors, k, s0),
-        loadWeight(w1, params.weightVectors, k, s1),
-        loadWeight(w2, params.weightVectors, k, s2),
-        loadWeight(w3, params.weightVectors, k, s3),
+        loadWeight(start0, k, s0),
+        loadWeight(start1, k, s1),
+        loadWeight(start2, k, s2),
+        loadWeight(start3, k, s3),
       );
       y0 += x[x0 + k] * w;
       y1 += x[x1 + k] * w;
@@ -50,8 +55,10 @@ fn main(
     }
   }
 
-  store(tile, row, col, y0);
-  store(tile, row + 1u, col, y1);
-  store(tile, row + 2u, col, y2);
-  store(tile, row + 3u, col, y3);
+  // A loop whose bound is not constant: copies of the store would take long to compile.
+  var results = array<vec4f, 4>(y0, y1, y2, y3);
+  let rows = min(max(tile.end, row) - row, 4u);
+  for (var i = 0u; i < rows; i++) {
+    store(tile, row + i, col, results[i]);
+  }
 }

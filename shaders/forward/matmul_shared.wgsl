@@ -29,6 +29,8 @@ fn main(
   let xB = xAt(tile, tile.row + stageRow + 32u);
   let wA = tile.weightRow + min(tileCol + stageRow, lastCol);
   let wB = tile.weightRow + min(tileCol + stageRow + 32u, lastCol);
+  let startA = weightStart(wA, params.weightVectors);
+  let startB = weightStart(wB, params.weightVectors);
   let placeX = (stageRow % 8u) * 8u + stageRow / 8u;
   let placeW = (stageRow % 4u) * 16u + stageRow / 4u;
   // Computing: rows 8·(thread / 16) …, columns 4·(thread % 16) … of the tile.
@@ -52,8 +54,8 @@ fn main(
     if (k < params.kVectors) {
       a = x[xA + k];
       b = x[xB + k];
-      c = loadWeight(wA, params.weightVectors, k, loadScale(wA, params.weightVectors, k / 8u));
-      d = loadWeight(wB, params.weightVectors, k, loadScale(wB, params.weightVectors, k / 8u));
+      c = loadWeight(startA, k, loadScale(wA, params.weightVectors, k / 8u));
+      d = loadWeight(startB, k, loadScale(wB, params.weightVectors, k / 8u));
     }
     workgroupBarrier();
     xTile[stageK][placeX] = a;
@@ -76,12 +78,10 @@ fn main(
 
   let row = tile.row + ty * 8u;
   let col = tileCol + tx * 4u;
-  store(tile, row, col, y0);
-  store(tile, row + 1u, col, y1);
-  store(tile, row + 2u, col, y2);
-  store(tile, row + 3u, col, y3);
-  store(tile, row + 4u, col, y4);
-  store(tile, row + 5u, col, y5);
-  store(tile, row + 6u, col, y6);
-  store(tile, row + 7u, col, y7);
+  // A loop whose bound is not constant: copies of the store would take long to compile.
+  var results = array<vec4f, 8>(y0, y1, y2, y3, y4, y5, y6, y7);
+  let rows = min(max(tile.end, row) - row, 8u);
+  for (var i = 0u; i < rows; i++) {
+    store(tile, row + i, col, results[i]);
+  }
 }

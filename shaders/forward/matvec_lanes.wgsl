@@ -22,14 +22,18 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u,
   let w1 = tile.weightRow + min(col + 1u, lastCol);
   let w2 = tile.weightRow + min(col + 2u, lastCol);
   let w3 = tile.weightRow + min(col + 3u, lastCol);
+  let start0 = weightStart(w0, params.weightVectors);
+  let start1 = weightStart(w1, params.weightVectors);
+  let start2 = weightStart(w2, params.weightVectors);
+  let start3 = weightStart(w3, params.weightVectors);
   var sums: array<vec4f, ROWS>;
   for (var k = thread.index; k < vectors; k += WORKGROUP_SIZE) {
     let block = k / 8u;
     let w = mat4x4f(
-      loadWeight(w0, params.weightVectors, k, loadScale(w0, params.weightVectors, block)),
-      loadWeight(w1, params.weightVectors, k, loadScale(w1, params.weightVectors, block)),
-      loadWeight(w2, params.weightVectors, k, loadScale(w2, params.weightVectors, block)),
-      loadWeight(w3, params.weightVectors, k, loadScale(w3, params.weightVectors, block)),
+      loadWeight(start0, k, loadScale(w0, params.weightVectors, block)),
+      loadWeight(start1, k, loadScale(w1, params.weightVectors, block)),
+      loadWeight(start2, k, loadScale(w2, params.weightVectors, block)),
+      loadWeight(start3, k, loadScale(w3, params.weightVectors, block)),
     );
     for (var r = 0u; r < ROWS; r++) {
       sums[r] += x[xAt(tile, tile.row + r) + k] * w;

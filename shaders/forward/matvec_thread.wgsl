@@ -25,6 +25,10 @@ fn main(
   let w1 = tile.weightRow + min(col + 1u, lastCol);
   let w2 = tile.weightRow + min(col + 2u, lastCol);
   let w3 = tile.weightRow + min(col + 3u, lastCol);
+  let start0 = weightStart(w0, params.weightVectors);
+  let start1 = weightStart(w1, params.weightVectors);
+  let start2 = weightStart(w2, params.weightVectors);
+  let start3 = weightStart(w3, params.weightVectors);
   var sum = vec4f();
   for (var block = 0u; block * 8u < vectors; block++) {
     let s0 = loadScale(w0, params.weightVectors, block);
@@ -34,10 +38,10 @@ fn main(
     let end = min(block * 8u + 8u, vectors);
     for (var k = block * 8u; k < end; k++) {
       sum += x[x0 + k] * mat4x4f(
-        loadWeight(w0, params.weightVectors, k, s0),
-        loadWeight(w1, params.weightVectors, k, s1),
-        loadWeight(w2, params.weightVectors, k, s2),
-        loadWeight(w3, params.weightVectors, k, s3),
+        loadWeight(start0, k, s0),
+        loadWeight(start1, k, s1),
+        loadWeight(start2, k, s2),
+        loadWeight(start3, k, s3),
       );
     }
   }

@@ -179,7 +179,7 @@ async function compare(engine: EngineDevice, cases: readonly Shape[]): Promise<v
   }
 }
 
-describe.skipIf(!hasGpu)(hasGpu ? 'attention' : `attention (${gpuSkipReason})`, () => {
+describe.skipIf(!hasGpu)(hasGpu ? 'attention' : `attention (${gpuSkipReason})`, { timeout: 300_000 }, () => {
   for (const mode of engineModes) {
     // llvmpipe compiles this kernel, which is meant for GPUs and never chosen there, for ten seconds and more.
     it.skipIf(adapterName === 'lavapipe')(

@@ -22,7 +22,7 @@ const shapes = [
 
 const silu = (x: number): number => x / (1 + Math.exp(-x));
 
-describe.skipIf(!hasGpu)(hasGpu ? 'matmul' : `matmul (${gpuSkipReason})`, () => {
+describe.skipIf(!hasGpu)(hasGpu ? 'matmul' : `matmul (${gpuSkipReason})`, { timeout: 300_000 }, () => {
   for (const mode of engineModes) {
     const variants: Partial<KernelChoices>[] = [
       { matmul: 'register', matvec: 'thread' },
