@@ -200,7 +200,6 @@ function entry(block: Block, document: ContextDocument, index: number, at: numbe
     ...(block.masked
       ? { masked: block.masked.map((range) => ({ start: at + range.start, end: at + range.end })) }
       : {}),
-    tokens: block.tokens,
   };
 }
 

@@ -72,7 +72,6 @@ export interface ExampleEvidence {
   readonly masked?: readonly { readonly start: number; readonly end: number }[];
   /** Other places that showed (nearly) the same text and were merged into this piece. */
   readonly alsoAt?: readonly EvidenceSource[];
-  readonly tokens?: number;
 }
 
 export interface CheckResult {

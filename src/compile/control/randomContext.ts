@@ -79,7 +79,6 @@ export class RandomContext {
     const own = example.instanceId ?? example.question;
     const donors = this.pool.filter((item) => item.key !== own).flatMap((item) => item.donors);
     if (donors.length === 0) return null;
-    const wanted = example.evidence.reduce((sum, piece) => sum + (piece.tokens ?? 0), 0);
     const content = example.messages[0]!.content;
     const opening = openingBlock(example.kind);
     const lastEnd = example.evidence.reduce(
@@ -87,6 +86,8 @@ export class RandomContext {
       opening.length - pieceEnd.length,
     );
     const closing = content.slice(lastEnd + pieceEnd.length);
+    // The foreign context is as long as the one it stands in for, headers included.
+    const wanted = counter.count(content.slice(opening.length, lastEnd + pieceEnd.length));
     const rng = new Rng(`random-context/${this.seed}/${example.id}`);
     const evidence: ExampleEvidence[] = [];
     const blocks = [opening];
@@ -97,7 +98,7 @@ export class RandomContext {
       const text = cutToTokens(donor.text, left, counter);
       if (text.trim() === '') continue;
       const header = headerLine('Document', donor.title);
-      const [, tokens = 0, end = 0] = countBlocks(counter, [header, text, pieceEnd]);
+      const used = countBlocks(counter, [header, text, pieceEnd]).reduce((sum, count) => sum + count, 0);
       const start = at + header.length;
       evidence.push({
         id: `e${evidence.length + 1}`,
@@ -107,11 +108,10 @@ export class RandomContext {
         end: start + text.length,
         source: cutSource(donor, text.length),
         tier: 2,
-        tokens: tokens + end,
       });
       blocks.push(header, text, pieceEnd);
       at = start + text.length + pieceEnd.length;
-      left -= tokens + end;
+      left -= used;
     }
     blocks.push(closing);
     const text = blocks.join('');

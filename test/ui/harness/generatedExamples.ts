@@ -131,7 +131,6 @@ export function generatedExample(index: number, characters?: number): Generated 
         start: 0,
         end: text.length,
       },
-      tokens: Math.round(text.length / 5),
     });
     content += `${text}\n\n`;
   });
