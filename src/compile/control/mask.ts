@@ -33,7 +33,7 @@ export function maskBlocks(
   const dropped = [...chosen].map((block) => ({
     title: block.document!.title,
     role: block.document!.role,
-    tokens: block.tokens,
+    tokens: counter.count(block.text),
     reason: 'deleted by the evidence mask',
   }));
   return { blocks: recount(withoutPieces(blocks, chosen), counter), dropped };
