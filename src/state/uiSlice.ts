@@ -67,6 +67,8 @@ export interface UiActions {
   readonly locate: (trajectoryId: string, source: EvidenceSource) => Promise<SourceLocation | null>;
   /** `recipe.json` of a set; null after a shown failure. */
   readonly readRecipe: (setId: string) => Promise<string | null>;
+  /** The dataset card (`README.md`) of a set; null after a shown failure. */
+  readonly readCard: (setId: string) => Promise<string | null>;
   readonly queryRejections: (
     query: RejectionQuery,
   ) => Promise<{ readonly total: number; readonly rejections: readonly Rejection[] }>;
@@ -187,6 +189,12 @@ export function createUiSlice(
     },
     readRecipe: async (setId) => {
       const result = await data.readRecipe(setId);
+      if (result.ok) return result.value;
+      get().notify('error', result.message, result.advice ?? undefined);
+      return null;
+    },
+    readCard: async (setId) => {
+      const result = await data.readCard(setId);
       if (result.ok) return result.value;
       get().notify('error', result.message, result.advice ?? undefined);
       return null;

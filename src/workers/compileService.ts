@@ -268,6 +268,18 @@ export class CompileService {
     return text ?? prettyJson(this.#set(setId).info.request);
   }
 
+  async card(setId: string): Promise<string> {
+    const set = this.#set(setId);
+    const text = await set.folder.readText('README.md');
+    if (text !== null) return text;
+    throw new InputError('no-card', 'This set has no dataset card yet', {
+      advice:
+        set.info.phase === 'complete'
+          ? 'Compile again: it was made before cards were kept.'
+          : 'The card is written when the run is complete.',
+    });
+  }
+
   async queryExamples({ setId, filter, sort, offset, limit }: ExampleQuery): Promise<ExamplePage> {
     const set = this.#sets.get(setId);
     if (!set) return { revision: 0, total: 0, offset, rows: [] };

@@ -590,6 +590,8 @@ export interface DataApi {
   renameSet(setId: string, name: string): Promise<Result<null>>;
   readReport(setId: string): Promise<Result<CompileReport>>;
   readRecipe(setId: string): Promise<Result<string>>;
+  /** The dataset card (`README.md`, Markdown) of a complete set. */
+  readCard(setId: string): Promise<Result<string>>;
 
   queryExamples(query: ExampleQuery): Promise<ExamplePage>;
   exampleFacets(setId: string, filter: ExampleFilter): Promise<ExampleFacets>;

@@ -392,6 +392,7 @@ export class DataService implements DataApi {
   renameSet: DataApi['renameSet'] = (setId, name) => attempt(() => this.#open.compile.rename(setId, name));
   readReport: DataApi['readReport'] = (setId) => attempt(() => this.#open.compile.report(setId));
   readRecipe: DataApi['readRecipe'] = (setId) => attempt(() => this.#open.compile.recipe(setId));
+  readCard: DataApi['readCard'] = (setId) => attempt(() => this.#open.compile.card(setId));
   queryExamples: DataApi['queryExamples'] = (query) => this.#open.compile.queryExamples(query);
   exampleFacets: DataApi['exampleFacets'] = (setId, filter) => this.#open.compile.facets(setId, filter);
   exampleHistogram: DataApi['exampleHistogram'] = (setId, filter, column, binWidth) =>

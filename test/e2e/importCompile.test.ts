@@ -85,6 +85,14 @@ describe.skipIf(browserSkipReason)(
       rmSync(out, { recursive: true });
       expect(set.sha256).toBe(createHash('sha256').update(bytes).digest('hex'));
 
+      // The dataset card of the set, as text.
+      await page.goto(`${built.url}#/qa`);
+      await page.getByRole('button', { name: 'Dataset card' }).click();
+      const card = page.getByRole('dialog', { name: 'Dataset card' }).getByRole('region');
+      await expect.poll(() => card.textContent(), patient).toContain('8 long-context examples compiled from 11');
+      expect(await card.textContent()).toContain(set.sha256 ?? '');
+      await page.keyboard.press('Escape');
+
       // Every piece is found in the user message at its offsets.
       const wrong = await page.evaluate(async (setId) => {
         const { rows } = await window.workbench.listExamples(setId);

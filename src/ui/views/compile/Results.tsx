@@ -13,7 +13,7 @@ import { Dialog } from '../../widgets/Dialog.tsx';
 import { formatCount, plural } from '../../widgets/format.ts';
 import { Badge } from '../../widgets/Marks.tsx';
 import { Callout, Skeleton } from '../../widgets/States.tsx';
-import { RecipeDialog } from '../qa/RecipeDialog.tsx';
+import { SetFileDialog } from '../qa/SetFileDialog.tsx';
 import { EvidencePositionChart, setOrigin, TokenLengthChart } from '../qa/SetCharts.tsx';
 import { useRecipeOf } from './useCompileOptions.ts';
 import { Rejections } from './Rejections.tsx';
@@ -190,7 +190,9 @@ export function Results({ set, changed }: { set: CompiledSet; changed: string })
       >
         {null}
       </Dialog>
-      {recipeOpen ? <RecipeDialog setId={set.id} onClose={() => setRecipeOpen(false)} /> : null}
+      {recipeOpen ? (
+        <SetFileDialog setId={set.id} file="recipe" onClose={() => setRecipeOpen(false)} />
+      ) : null}
     </>
   );
 }

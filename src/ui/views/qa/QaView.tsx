@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'react';
+import { useCallback, useEffect, useRef, useState } from 'react';
 import { useApp } from '../../../state/useApp.ts';
 import { useCommands } from '../../app/commands.ts';
 import { Button, IconButton } from '../../widgets/Button.tsx';
@@ -9,8 +9,8 @@ import { ExampleTable } from './ExampleTable.tsx';
 import { ExampleToolbar } from './ExampleToolbar.tsx';
 import { ExportMenu } from './ExportMenu.tsx';
 import { Reader } from './Reader.tsx';
-import { RecipeDialog } from './RecipeDialog.tsx';
 import { EvidencePositionChart, TokenLengthChart } from './SetCharts.tsx';
+import { SetFileDialog, type SetFile } from './SetFileDialog.tsx';
 import './qa.css';
 
 function NoSet() {
@@ -63,7 +63,8 @@ export default function QaView() {
   const edits = useApp((state) => state.examples.edits);
   const phase = useApp((state) => state.project.phase);
   const searchRef = useRef<HTMLInputElement>(null);
-  const [recipeOpen, setRecipeOpen] = useState(false);
+  const [shownFile, setShownFile] = useState<SetFile | null>(null);
+  const closeFile = useCallback(() => setShownFile(null), []);
   const [listOpen, setListOpen] = useState(true);
 
   const [routeSet, exampleId = null] = path;
@@ -119,8 +120,15 @@ export default function QaView() {
       id: 'qa.recipe',
       title: 'Show the recipe of the set',
       group: 'QA',
-      run: () => setRecipeOpen(true),
+      run: () => setShownFile('recipe'),
       enabled: set !== null,
+    },
+    {
+      id: 'qa.card',
+      title: 'Show the dataset card of the set',
+      group: 'QA',
+      run: () => setShownFile('card'),
+      enabled: set?.phase === 'complete',
     },
   ]);
 
@@ -129,8 +137,16 @@ export default function QaView() {
 
   const tools = (
     <>
-      <Button variant="ghost" icon="document" onClick={() => setRecipeOpen(true)}>
+      <Button variant="ghost" icon="document" onClick={() => setShownFile('recipe')}>
         Recipe
+      </Button>
+      <Button
+        variant="ghost"
+        icon="info"
+        disabled={set.phase !== 'complete'}
+        onClick={() => setShownFile('card')}
+      >
+        Dataset card
       </Button>
       <ExportMenu />
     </>
@@ -218,7 +234,7 @@ export default function QaView() {
           )}
         </>
       )}
-      {recipeOpen ? <RecipeDialog setId={set.id} onClose={() => setRecipeOpen(false)} /> : null}
+      {shownFile ? <SetFileDialog setId={set.id} file={shownFile} onClose={closeFile} /> : null}
     </div>
   );
 }
