@@ -189,7 +189,8 @@ function findingOf(series: readonly LengthSeries[], spec: ScoreByLengthSpec): st
   if (!shown || !first || !last) return 'No score by length yet';
   if (first === last)
     return `${shown.name} scores ${two(first.mean)} at ${first.label} ${spec.tokenizer} tokens, the only length`;
-  const change = last.mean - first.mean;
-  const words = Math.abs(change) < 0.02 ? 'holds' : change < 0 ? 'falls' : 'rises';
+  const [a, b] = [first.interval, last.interval];
+  const isClear = a !== null && b !== null && (a[1] < b[0] || b[1] < a[0]);
+  const words = !isClear ? 'shows no clear change' : last.mean < first.mean ? 'falls' : 'rises';
   return `${shown.name} ${words} from ${two(first.mean)} at ${first.label} tokens to ${two(last.mean)} at ${last.label}`;
 }

@@ -75,7 +75,7 @@ function Outcome() {
         </Callout>
       ) : null}
       <LengthChart results={shown} />
-      <ScoreTables result={result} />
+      <ScoreTables result={result} against={isComparable ? against : null} />
       <ItemReader names={isComparable ? [result.subject, against.subject] : [result.subject]} />
       <ItemList runId={run.id} againstId={isComparable ? againstId : null} />
     </div>

@@ -67,16 +67,14 @@ export function ForestChart({
         interval: comparison.overall.interval,
         p: comparison.overall.p,
       },
-      ...comparison.slices
-        .slice(0, 24)
-        .map(({ dimension, label, items, mean, interval, p }) => ({
-          dimension,
-          label,
-          n: items,
-          mean,
-          interval,
-          p,
-        })),
+      ...comparison.slices.slice(0, 24).map(({ dimension, label, items, mean, interval, p }) => ({
+        dimension,
+        label,
+        n: items,
+        mean,
+        interval,
+        p,
+      })),
     ],
     [comparison],
   );
@@ -101,7 +99,18 @@ export function ForestChart({
   return <div ref={ref}>{geometry ? <Chart geometry={geometry} footer={originOf(result)} /> : null}</div>;
 }
 
-function ScoreRow({ name, group, severalSeeds }: { name: string; group: GroupScore; severalSeeds: boolean }) {
+function ScoreRow({
+  name,
+  group,
+  severalSeeds,
+  baseline,
+}: {
+  name: string;
+  group: GroupScore;
+  severalSeeds: boolean;
+  /** Score of the run compared with; undefined without one, null where it has none here. */
+  baseline: number | null | undefined;
+}) {
   const { overSeeds, overItems } = group;
   return (
     <tr>
@@ -112,6 +121,7 @@ function ScoreRow({ name, group, severalSeeds }: { name: string; group: GroupSco
         {/* One seed says nothing of a spread, so none is written. */}
         {overSeeds?.standardDeviation != null ? ` ± ${three(overSeeds.standardDeviation)}` : ''}
       </td>
+      {baseline === undefined ? null : <td className="num">{baseline === null ? '–' : three(baseline)}</td>}
       {severalSeeds ? (
         <td className="num">
           {overSeeds?.interval ? `${three(overSeeds.interval[0])} – ${three(overSeeds.interval[1])}` : '–'}
@@ -125,8 +135,19 @@ function ScoreRow({ name, group, severalSeeds }: { name: string; group: GroupSco
 }
 
 /** Overall and slice scores as a table, with what else was measured. */
-export function ScoreTables({ result }: { readonly result: EvaluationResult }) {
+export function ScoreTables({
+  result,
+  against,
+}: {
+  readonly result: EvaluationResult;
+  readonly against: EvaluationResult | null;
+}) {
   const { scores } = result;
+  const baselineOf = (dimension: string, label: string): number | null | undefined => {
+    if (!against) return undefined;
+    const groups = against.scores.slices.find((slice) => slice.dimension === dimension)?.groups;
+    return groups?.find((group) => group.label === label)?.mean ?? null;
+  };
   const severalSeeds = scores.overall.overSeeds !== null;
   return (
     // Scrolls by keyboard.
@@ -141,12 +162,18 @@ export function ScoreTables({ result }: { readonly result: EvaluationResult }) {
               {result.scoreLabel}
               {severalSeeds ? ' ± sd over seeds' : ''}
             </th>
+            {against ? <th scope="col">{against.subject}</th> : null}
             {severalSeeds ? <th scope="col">95 % t, seeds</th> : null}
             <th scope="col">95 % t, items</th>
           </tr>
         </thead>
         <tbody>
-          <ScoreRow name="all" group={scores.overall} severalSeeds={severalSeeds} />
+          <ScoreRow
+            name="all"
+            group={scores.overall}
+            severalSeeds={severalSeeds}
+            baseline={against ? against.scores.overall.mean : undefined}
+          />
           {scores.slices.flatMap(({ dimension, groups }) =>
             groups.map((group) => (
               <ScoreRow
@@ -154,6 +181,7 @@ export function ScoreTables({ result }: { readonly result: EvaluationResult }) {
                 name={`${dimension} ${group.label}`}
                 group={group}
                 severalSeeds={severalSeeds}
+                baseline={baselineOf(dimension, group.label)}
               />
             )),
           )}

@@ -1,0 +1,135 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { generateGraphWalks } from '../../src/evaluate/graphwalksGenerator.ts';
+import { parseTask, solveTask } from '../../src/evaluate/graphwalks.ts';
+import { browserSkipReason, startBuiltPage, type BuiltPage } from './browser.ts';
+
+const rows = Array.from({ length: 12 }, (_, seed) =>
+  generateGraphWalks({
+    problem: seed % 2 ? 'bfs' : 'parents',
+    nodes: 10 + 12 * (seed % 3),
+    outDegree: 2,
+    depth: 2,
+    seed,
+  }),
+);
+const data = { name: 'graphs.jsonl', mimeType: 'application/json', buffer: Buffer.from(rows.map((row) => `${JSON.stringify(row)}\n`).join('')) }; // prettier-ignore
+const responses = (right: (index: number) => boolean) => ({
+  name: `right-${rows.filter((_, index) => right(index)).length}.jsonl`,
+  mimeType: 'application/json',
+  buffer: Buffer.from(rows.map((row, index) => `${JSON.stringify({ index, response: `<think>hm</think>\nFinal Answer: [${right(index) ? row.answer_nodes.join(', ') : 'nothing'}]` })}\n`).join('')), // prettier-ignore
+});
+
+/** A chat endpoint of another origin that allows this page, and answers slowly. */
+async function startEndpoint(): Promise<{ url: string; asked: () => number; server: Server }> {
+  let asked = 0;
+  const server = createServer((request, response) => {
+    response.setHeader('access-control-allow-origin', '*');
+    response.setHeader('access-control-allow-headers', '*');
+    if (request.method === 'OPTIONS') {
+      response.end();
+      return;
+    }
+    const parts: Buffer[] = [];
+    request.on('data', (part: Buffer) => parts.push(part));
+    request.on('end', () => {
+      asked++;
+      const body = JSON.parse(Buffer.concat(parts).toString()) as { messages: { content: string }[] };
+      const nodes = [...solveTask(parseTask(body.messages.at(-1)!.content)!)];
+      response.setHeader('content-type', 'text/event-stream');
+      const send = (value: unknown): void => void response.write(`data: ${JSON.stringify(value)}\n\n`);
+      send({ choices: [{ delta: { reasoning_content: 'thinking' } }] });
+      setTimeout(() => {
+        send({
+          choices: [{ delta: { content: `Final Answer: [${nodes.join(', ')}]` }, finish_reason: 'stop' }],
+        });
+        response.end('data: [DONE]\n\n');
+      }, 400);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, asked: () => asked, server };
+}
+
+describe.skipIf(browserSkipReason)('the Evaluate view', () => {
+  let built: BuiltPage;
+  beforeAll(async () => {
+    built = await startBuiltPage();
+  });
+  afterAll(() => built?.close());
+
+  it('grades two files of responses, compares them, and shows an item beside its gold nodes', async () => {
+    const { page, context, problems } = await built.newPage();
+    await page.goto(`${built.url}#/evaluate`);
+    await page.locator('.evaluate[data-state=ready]').waitFor();
+    await page.getByTestId('benchmark-file').setInputFiles(data);
+    await page.getByText('GraphWalks, 12 rows').waitFor();
+    await page.getByRole('button', { name: 'Responses', exact: true }).click();
+    for (const file of [responses((index) => index % 4 === 0), responses((index) => index !== 5)]) {
+      await page.getByTestId('responses-file').setInputFiles(file);
+      await page.getByRole('button', { name: 'Grade', exact: true }).click();
+      await page.getByRole('heading', { level: 1, name: new RegExp(file.name) }).waitFor();
+    }
+    await page.getByRole('button', { name: 'Set as baseline' }).click();
+    await page
+      .getByText(/is better than right-3.jsonl by 0\.\d+/)
+      .first()
+      .waitFor();
+    await page.getByText(/McNemar, exact, two-sided/).waitFor();
+    await page.getByRole('heading', { name: /no clear change|falls|rises|only length/ }).waitFor();
+    await page.getByRole('region', { name: 'Scores' }).getByText('type bfs').waitFor();
+    expect(await page.locator('.evaluate-tables').textContent()).not.toContain('±');
+    await page.locator('.evaluate-item-list button').nth(5).click();
+    await page
+      .getByRole('heading', { name: /missing \(/ })
+      .first()
+      .waitFor();
+    await page
+      .getByRole('button', { name: /Reasoning/ })
+      .first()
+      .click();
+    await page.getByText('hm', { exact: true }).first().waitFor();
+    if (process.env['ACC_SHOTS']) {
+      await page.screenshot({ path: `${process.env['ACC_SHOTS']}/light.png` });
+      await page.locator('.evaluate').evaluate((element) => element.scrollTo(0, 700));
+      await page.screenshot({ path: `${process.env['ACC_SHOTS']}/light2.png` });
+      await page.keyboard.press('Shift+T');
+      await page.screenshot({ path: `${process.env['ACC_SHOTS']}/dark2.png` });
+      await page.locator('.evaluate').evaluate((element) => element.scrollTo(0, 0));
+      await page.screenshot({ path: `${process.env['ACC_SHOTS']}/dark.png` });
+    }
+    expect(problems).toEqual([]);
+    await context.close();
+  });
+
+  it('asks an endpoint of another origin, is stopped, reloaded, and goes on without asking twice', async () => {
+    const endpoint = await startEndpoint();
+    const { page, context, problems } = await built.newPage();
+    await page.goto(`${built.url}#/evaluate`);
+    await page.getByTestId('benchmark-file').setInputFiles(data);
+    await page.getByText('GraphWalks, 12 rows').waitFor();
+    await page.getByRole('button', { name: 'Endpoint', exact: true }).click();
+    await page.getByLabel('Address of the endpoint').fill(endpoint.url);
+    await page.getByRole('textbox', { name: 'Model name' }).fill('solver');
+    await page.getByRole('textbox', { name: 'Questions at a time' }).fill('2');
+    await page.getByRole('button', { name: 'Evaluate', exact: true }).click();
+    await page
+      .getByText(/[2-8] of 12 questions, mean so far/)
+      .first()
+      .waitFor();
+    await page.getByRole('button', { name: 'Stop', exact: true }).click();
+    await page
+      .getByText(/what was answered is kept/)
+      .first()
+      .waitFor();
+    await page.reload();
+    await page.getByRole('button', { name: 'Resume' }).click();
+    await page.getByRole('heading', { name: 'solver: 1.000 mean F1' }).waitFor();
+    // Two questions at most were open when it was stopped; nothing else was asked again.
+    expect(endpoint.asked()).toBeLessThanOrEqual(12 + 2);
+    expect(problems.filter((problem) => !problem.includes(endpoint.url))).toEqual([]);
+    await context.close();
+    endpoint.server.close();
+  });
+});
