@@ -9,7 +9,7 @@ import type {
   RejectionSummary,
   TokenizerChoice,
 } from '../workers/dataApi.ts';
-import { readForm } from './settings.ts';
+import { readCuration, readForm } from './settings.ts';
 import type { Loadable, SliceCreator } from './slice.ts';
 
 /** The compile form, its preview, and the compiled sets of the project. */
@@ -93,6 +93,7 @@ export const createCompileSlice: SliceCreator<CompileSlice> = ({ set, get, app, 
     ...initialCompileState,
     receiveDefaults: (options, settings) => {
       const form = readForm(settings);
+      app().ui.setCuration(readCuration(settings));
       known.clear();
       set({
         options: { ...options, ...form?.options },

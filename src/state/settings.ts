@@ -1,7 +1,8 @@
+import type { CurationOptions } from '../compile/setCurator.ts';
 import type { CompileOptions } from '../compile/types.ts';
 import { isObject, type JsonValue } from '../core/json.ts';
 import type { AppStore } from './store.ts';
-import { persistedUi, projectorScales, type PersistedUi } from './uiSlice.ts';
+import { initialUiState, persistedUi, projectorScales, type PersistedUi } from './uiSlice.ts';
 
 /** Settings of the page for all projects, in localStorage; version 1. */
 const storageKey = 'acc-workbench/ui/1';
@@ -10,6 +11,8 @@ interface StoredForm {
   readonly version: 1;
   readonly options: CompileOptions;
   readonly tokenizerId: string;
+  /** Absent where it was stored before there was one. */
+  readonly curation?: CurationOptions;
 }
 const saveDelayMs = 300;
 
@@ -67,16 +70,37 @@ export function readForm(settings: JsonValue | null): StoredForm | null {
   return settings as unknown as StoredForm;
 }
 
+const dedupRules: readonly CurationOptions['dedup'][] = ['none', 'exact', 'near', 'question'];
+
+/** The rules over the whole set as a project remembers them; what is missing or odd has its default. */
+export function readCuration(settings: JsonValue | null): CurationOptions {
+  const defaults = initialUiState.curation;
+  const stored: unknown = readForm(settings)?.curation;
+  if (!isObject(stored)) return defaults;
+  const { dedup, threshold, evalShare } = stored;
+  const share = (value: unknown, otherwise: number): number =>
+    typeof value === 'number' && value >= 0 && value <= 1 ? value : otherwise;
+  return {
+    dedup: dedupRules.find((rule) => rule === dedup) ?? defaults.dedup,
+    threshold: share(threshold, defaults.threshold),
+    evalShare: share(evalShare, defaults.evalShare),
+  };
+}
+
 /** Keeps the compile form with the project, shortly after each change. */
 export function syncForm(store: AppStore, save: (settings: JsonValue) => Promise<void>): () => void {
   let timer: ReturnType<typeof setTimeout> | null = null;
   return store.subscribe((state, before) => {
     const { options, tokenizerId } = state.compile;
-    const isSame = options === before.compile.options && tokenizerId === before.compile.tokenizerId;
+    const { curation } = state.ui;
+    const isSame =
+      options === before.compile.options &&
+      tokenizerId === before.compile.tokenizerId &&
+      curation === before.ui.curation;
     if (isSame || !options || before.compile.options === null) return;
     if (timer !== null) clearTimeout(timer);
     timer = setTimeout(() => {
-      const form: StoredForm = { version: 1, options, tokenizerId };
+      const form: StoredForm = { version: 1, options, tokenizerId, curation };
       void save(form as unknown as JsonValue);
     }, saveDelayMs);
   });

@@ -9,6 +9,12 @@ export type Density = 'compact' | 'comfortable';
 export type ProjectorScale = 1 | 1.25 | 1.5 | 2;
 export const projectorScales: readonly ProjectorScale[] = [1, 1.25, 1.5, 2];
 
+/** What of the compile form is undone together. */
+export interface RecipeStep {
+  readonly options: CompileOptions;
+  readonly curation: CurationOptions;
+}
+
 /** A message that the shell shows in a corner. Errors stay until closed. */
 export interface Toast {
   readonly id: number;
@@ -33,9 +39,9 @@ export interface UiState {
   /** Supervised-token mask shown over the QA text. */
   readonly qaMask: 'none' | 'acc' | 'agent-sft';
   readonly toasts: readonly Toast[];
-  /** Compile options before and after the present ones, for undo. */
-  readonly optionsPast: readonly CompileOptions[];
-  readonly optionsFuture: readonly CompileOptions[];
+  /** The recipe before and after the present one, for undo. */
+  readonly optionsPast: readonly RecipeStep[];
+  readonly optionsFuture: readonly RecipeStep[];
   /** Rules over the whole set. */
   readonly curation: CurationOptions;
 }
@@ -54,9 +60,9 @@ export interface UiActions {
   /** Shows a message; errors are announced at once and stay until closed. */
   readonly notify: (tone: Toast['tone'], title: string, detail?: string) => void;
   readonly dismissToast: (id: number) => void;
-  /** Keeps options before they change. Changes in quick succession (typing, dragging) are one step. */
+  /** Keeps options, with the present curation, before either changes. Changes in quick succession (typing, dragging) are one step. */
   readonly rememberOptions: (options: CompileOptions, nowMs: number) => void;
-  /** Takes a step back (or forth again) from the present options; null when there is none. */
+  /** Takes a step back (or forth again): curation here, options to be set by the caller; null when there is none. */
   readonly undoOptions: (present: CompileOptions) => CompileOptions | null;
   readonly redoOptions: (present: CompileOptions) => CompileOptions | null;
   readonly setCuration: (changes: Partial<CurationOptions>) => void;
@@ -155,24 +161,32 @@ export function createUiSlice(
       const isSameStep = nowMs - rememberedAt < oneStepMs;
       rememberedAt = nowMs;
       if (isSameStep) return;
-      set(({ optionsPast }) => ({
-        optionsPast: [...optionsPast, options].slice(-maxOptionSteps),
+      set(({ optionsPast, curation }) => ({
+        optionsPast: [...optionsPast, { options, curation }].slice(-maxOptionSteps),
         optionsFuture: [],
       }));
     },
     undoOptions: (present) => {
-      const { optionsPast, optionsFuture } = get();
+      const { optionsPast, optionsFuture, curation } = get();
       const previous = optionsPast.at(-1);
       if (!previous) return null;
-      set({ optionsPast: optionsPast.slice(0, -1), optionsFuture: [present, ...optionsFuture] });
-      return previous;
+      set({
+        optionsPast: optionsPast.slice(0, -1),
+        optionsFuture: [{ options: present, curation }, ...optionsFuture],
+        curation: previous.curation,
+      });
+      return previous.options;
     },
     redoOptions: (present) => {
-      const { optionsPast, optionsFuture } = get();
+      const { optionsPast, optionsFuture, curation } = get();
       const [next, ...rest] = optionsFuture;
       if (!next) return null;
-      set({ optionsPast: [...optionsPast, present], optionsFuture: rest });
-      return next;
+      set({
+        optionsPast: [...optionsPast, { options: present, curation }],
+        optionsFuture: rest,
+        curation: next.curation,
+      });
+      return next.options;
     },
     setCuration: (changes) => set(({ curation }) => ({ curation: { ...curation, ...changes } })),
     startCompile: async (request) => {

@@ -1,7 +1,6 @@
 import { lazy, Suspense, useEffect, useMemo, useRef } from 'react';
 import { formatRoute } from '../../state/route.ts';
 import { useApp } from '../../state/useApp.ts';
-import { useAdoptedCuration } from '../views/compile/useCompileOptions.ts';
 import { IconButton } from '../widgets/Button.tsx';
 import { Icon } from '../widgets/Icon.tsx';
 import { Callout, Skeleton } from '../widgets/States.tsx';
@@ -121,7 +120,6 @@ function CurrentView() {
 export function App() {
   useRootAttributes();
   useShellCommands();
-  useAdoptedCuration();
   const paletteOpen = useApp((state) => state.ui.paletteOpen);
   const helpOpen = useApp((state) => state.ui.helpOpen);
   const inspectorOpen = useApp((state) => state.ui.inspectorOpen);

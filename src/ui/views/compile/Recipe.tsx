@@ -11,6 +11,7 @@ import { Select, type SelectOption } from '../../widgets/Select.tsx';
 import { Slider } from '../../widgets/Slider.tsx';
 import { Switch } from '../../widgets/Switch.tsx';
 import { AttachedFiles } from './AttachedFiles.tsx';
+import { useOptionChanges } from './useCompileOptions.ts';
 
 const orders: readonly SelectOption<CompileOptions['order']>[] = [
   {
@@ -385,7 +386,7 @@ function Curation({ options, change }: RecipeProps) {
   const benchmarks = useApp((state) => state.compile.benchmarkFileIds);
   const setBenchmarks = useApp((state) => state.compile.setBenchmarks);
   const curation = useApp((state) => state.ui.curation);
-  const setCuration = useApp((state) => state.ui.setCuration);
+  const { changeCuration } = useOptionChanges();
   const refused = options.excludeFlags ?? [];
   const isApproximate = curation.dedup === 'near' || curation.dedup === 'question';
   const summary = [
@@ -400,7 +401,7 @@ function Curation({ options, change }: RecipeProps) {
           label="Duplicates to remove"
           value={curation.dedup}
           options={dedupRules}
-          onChange={(dedup) => setCuration({ dedup })}
+          onChange={(dedup) => changeCuration({ dedup })}
         />
       </Field>
       {isApproximate ? (
@@ -412,7 +413,7 @@ function Curation({ options, change }: RecipeProps) {
             max={1}
             step={0.05}
             format={(value) => value.toFixed(2)}
-            onChange={(threshold) => setCuration({ threshold: Number(threshold) })}
+            onChange={(threshold) => changeCuration({ threshold: Number(threshold) })}
           />
         </Field>
       ) : null}
@@ -424,7 +425,7 @@ function Curation({ options, change }: RecipeProps) {
           max={0.5}
           step={0.05}
           format={formatShare}
-          onChange={(evalShare) => setCuration({ evalShare: Number(evalShare) })}
+          onChange={(evalShare) => changeCuration({ evalShare: Number(evalShare) })}
         />
       </Field>
       <Field

@@ -1,13 +1,14 @@
+import type { CurationOptions } from '../../../compile/setCurator.ts';
 import type { CompileOptions } from '../../../compile/types.ts';
 import { canonicalJson, type JsonValue } from '../../../core/json.ts';
 import type { CompiledSet, CompileRequest } from '../../../workers/dataApi.ts';
 import type { AppState } from '../../../state/store.ts';
-import { useEffect } from 'react';
 import { useApp, useAppStore } from '../../../state/useApp.ts';
 
 /** Changes options and keeps the earlier ones for undo. */
 export function useOptionChanges(): {
   readonly change: (changes: Partial<CompileOptions>) => void;
+  readonly changeCuration: (changes: Partial<CurationOptions>) => void;
   readonly undo: () => void;
   readonly redo: () => void;
   readonly canUndo: boolean;
@@ -28,6 +29,11 @@ export function useOptionChanges(): {
       if (!compile.options) return;
       ui.rememberOptions(compile.options, performance.now());
       compile.setOptions(changes);
+    },
+    changeCuration: (changes) => {
+      const { compile, ui } = store.getState();
+      if (compile.options) ui.rememberOptions(compile.options, performance.now());
+      ui.setCuration(changes);
     },
     undo: () => travel('undoOptions'),
     redo: () => travel('redoOptions'),
@@ -116,17 +122,4 @@ export function useRecipeOf(): (set: CompiledSet) => void {
     compile.setBenchmarks(request.benchmarkFileIds);
     if (request.curation) ui.setCuration(request.curation);
   };
-}
-
-/** The rules over the whole set start as those of the project's current set. */
-export function useAdoptedCuration(): void {
-  const store = useAppStore();
-  const projectId = useApp((state) =>
-    state.project.phase === 'ready' ? (state.project.project?.id ?? null) : null,
-  );
-  useEffect(() => {
-    const { compile, ui } = store.getState();
-    const curation = compile.sets.find(({ id }) => id === compile.currentSetId)?.request.curation;
-    if (projectId !== null && curation) ui.setCuration(curation);
-  }, [store, projectId]);
 }
