@@ -21,17 +21,23 @@ export interface MapperSetup {
   readonly hashes: Readonly<Record<string, string>>;
 }
 
+/** What a thread found while it started; plain data. */
+export interface MapperFacts {
+  readonly databaseIssues: readonly CatalogIssue[];
+  /** Null when tokens are not counted. */
+  readonly tokenizer: { readonly name: string; readonly sha256: string } | null;
+}
+
 export interface Mapper {
   readonly counter: TokenCounter;
-  readonly databaseIssues: readonly CatalogIssue[];
+  readonly facts: MapperFacts;
   map(drafts: readonly DraftTrajectory[]): MappedOutcome[];
 }
 
 /** Loads tokenizer and databases and gives the map step of this thread. */
 export async function startMapper(setup: MapperSetup): Promise<Mapper> {
-  const counter = setup.options.countTokens
-    ? (await openTokenizer(setup.tokenizer)).counter
-    : estimateCounter;
+  const loaded = setup.options.countTokens ? await openTokenizer(setup.tokenizer) : null;
+  const counter = loaded?.counter ?? estimateCounter;
   const files = await Promise.all(
     setup.databases.map(async (file) => ({
       name: file.name,
@@ -51,7 +57,10 @@ export async function startMapper(setup: MapperSetup): Promise<Mapper> {
   );
   return {
     counter,
-    databaseIssues: catalog?.issues ?? [],
+    facts: {
+      databaseIssues: catalog?.issues ?? [],
+      tokenizer: loaded && { name: loaded.tokenizer.name, sha256: loaded.tokenizer.sha256 },
+    },
     map: (drafts) => drafts.map((draft) => mapper.mapDraft(draft)),
   };
 }

@@ -2,23 +2,21 @@ import { readFile } from 'node:fs/promises';
 import { benchmarkTexts } from '../compile/curate/benchmarkRows.ts';
 import type { BenchmarkText } from '../compile/curate/decontaminate.ts';
 import { datasetCard } from '../compile/datasetCard.ts';
-import { mapOrdered } from '../compile/orderedMap.ts';
+import { estimateCounter, type TokenCounter } from '../compile/countText.ts';
 import { makeRecipe, type Recipe } from '../compile/recipe.ts';
 import { prettyJson } from '../compile/serialize.ts';
 import { StreamingCurator, type CurationOptions } from '../compile/setCurator.ts';
-import { SetReducer, type CompileSink, type MappedOutcome, type SetReport } from '../compile/setReducer.ts';
+import { SetReducer, type CompileSink, type SetReport } from '../compile/setReducer.ts';
 import type { CompileOptions } from '../compile/types.ts';
 import type { JsonValue } from '../core/json.ts';
 import { InputError } from '../core/errors.ts';
-import type { DraftTrajectory } from '../trajectories/format.ts';
-import { importFile } from '../trajectories/import.ts';
-import type { Issue, Trajectory } from '../trajectories/schema.ts';
+import type { Issue } from '../trajectories/schema.ts';
 import { hashFile, isDatabaseFile, listFiles, type NamedFile } from './compileFiles.ts';
-import { startMapper, type Mapper, type MapperSetup } from './compileMapperThread.ts';
+import { startMapper, type MapperFacts, type MapperSetup } from './compileMapperThread.ts';
 import { OutputFolder, StandardOutput } from './compileOutput.ts';
 import { CompilePool } from './compilePool.ts';
 import { openTokenizer } from './compileTokenizer.ts';
-import { fileSource, stdinSource } from './nodeSource.ts';
+import { readInputs } from './readInputs.ts';
 
 export interface CompileJob {
   readonly inputs: readonly string[];
@@ -45,9 +43,6 @@ export interface CompileOutcomeSummary {
   readonly recipe: Recipe;
 }
 
-/** Drafts that go to a thread together. */
-const batchDrafts = 64;
-const batchCharacters = 2_000_000;
 /** Issues listed in the report; the import itself also limits them by file and kind. */
 const listedIssues = 5000;
 
@@ -68,18 +63,17 @@ export async function runCompile(job: CompileJob): Promise<CompileOutcomeSummary
   const folder = job.out === null ? null : await OutputFolder.open(job.out);
   const sink: CompileSink = folder ?? new StandardOutput();
   try {
-    const { reducer, curator, databaseIssues } = await compileFiles(job, files, setup, sink, issues);
-    const listed = [...databaseIssues, ...issues].slice(0, listedIssues) as unknown as JsonValue;
+    const { reducer, curator, facts } = await compileFiles(job, files, setup, sink, issues);
+    const listed = [...facts.databaseIssues, ...issues].slice(0, listedIssues) as unknown as JsonValue;
     const report = await reducer.finish(listed);
     const split = curator.split(job.options.seed);
     const output = folder
       ? await folder.finish(split ? new Set(split.eval) : null)
       : { file: '-', sha256: '', bytes: 0, lines: report.accepted.length };
-    const tokenizer = job.options.countTokens ? (await openTokenizer(job.tokenizer)).tokenizer : null;
     const recipe = makeRecipe({
       toolVersion: job.toolVersion,
       options: job.options,
-      tokenizer: tokenizer && { name: tokenizer.name, sha256: tokenizer.sha256 },
+      tokenizer: facts.tokenizer,
       inputs: hashes,
       databases: await Promise.all(databases.map(hashFile)),
       benchmarks: await Promise.all(benchmarkFiles.map(hashFile)),
@@ -161,7 +155,7 @@ function parseLine(line: string): JsonValue[] {
 interface Reading {
   readonly reducer: SetReducer;
   readonly curator: StreamingCurator;
-  readonly databaseIssues: readonly unknown[];
+  readonly facts: MapperFacts;
 }
 
 async function compileFiles(
@@ -172,75 +166,39 @@ async function compileFiles(
   issues: Issue[],
 ): Promise<Reading> {
   const totalBytes = files.reduce((sum, file) => sum + file.bytes, 0);
-  // The main thread maps itself when it is alone; with a pool it only needs the counter of a control.
-  const mapper = await startMapper(job.jobs > 1 ? { ...setup, databases: [], benchmarks: [] } : setup);
   const pool = job.jobs > 1 ? await CompilePool.start(job.jobs, setup) : null;
+  // The main thread maps itself when it is alone.
+  const mapper = pool ? null : await startMapper(setup);
   const curator = new StreamingCurator(job.curation);
   const signs = job.curation.dedup !== 'none' || job.curation.evalShare > 0 || setup.benchmarks.length > 0;
-  const reducer = new SetReducer(job.options, sink, mapper.counter, signs ? curator : null);
+  const counter = mapper?.counter ?? (await counterOfReducer(job));
+  const reducer = new SetReducer(job.options, sink, counter, signs ? curator : null);
   let seen = 0;
   let accepted = 0;
-  const state = { doneBytes: 0 };
+  const facts = pool?.facts ?? mapper!.facts;
   try {
-    await mapOrdered(
-      batches(files, issues, (doneBytes) => {
-        state.doneBytes = doneBytes;
-        job.onProgress({ doneBytes, totalBytes, accepted, seen });
-      }),
-      (drafts) => (pool ? pool.map(drafts) : mapHere(mapper, drafts)),
-      async (outcomes) => {
-        for (const outcome of outcomes) {
-          seen++;
-          if (!('rejection' in outcome)) accepted++;
-          await reducer.add(outcome);
-        }
-        job.onProgress({ doneBytes: state.doneBytes, totalBytes, accepted, seen });
+    await readInputs(files, {
+      pool,
+      map: (drafts) => mapper!.map(drafts),
+      concurrency: pool ? job.jobs * 2 : 1,
+      onOutcome: async (outcome) => {
+        seen++;
+        if (!('rejection' in outcome)) accepted++;
+        await reducer.add(outcome);
       },
-      pool ? job.jobs * 2 : 1,
-    );
+      onIssue: (issue) => {
+        if (issues.length < listedIssues) issues.push(issue);
+      },
+      onProgress: (doneBytes) => job.onProgress({ doneBytes, totalBytes, accepted, seen }),
+    });
   } finally {
     await pool?.stop();
   }
-  return { reducer, curator, databaseIssues: mapper.databaseIssues };
+  return { reducer, curator, facts };
 }
 
-async function mapHere(mapper: Mapper, drafts: readonly DraftTrajectory[]): Promise<MappedOutcome[]> {
-  return mapper.map(drafts);
-}
-
-/** Drafts of all files in order, in batches of bounded size. */
-async function* batches(
-  files: readonly NamedFile[],
-  issues: Issue[],
-  onProgress: (doneBytes: number) => void,
-): AsyncGenerator<DraftTrajectory[]> {
-  const ids = new Map<string, number>();
-  let before = 0;
-  let batch: DraftTrajectory[] = [];
-  let size = 0;
-  for (const file of files) {
-    const source =
-      file.path === '-'
-        ? { ...(await stdinSource()), name: file.name }
-        : await fileSource(file.path, file.name);
-    try {
-      // Drafts are completed by the threads; here they only pass through.
-      for await (const event of importFile(source, { ids, complete: (draft) => draft as Trajectory })) {
-        if (event.type === 'issue' && issues.length < listedIssues) issues.push(event.issue);
-        else if (event.type === 'progress') onProgress(before + event.progress.doneBytes);
-        else if (event.type === 'trajectory') {
-          batch.push(event.trajectory);
-          for (const step of event.trajectory.steps) size += step.text.length;
-          if (batch.length < batchDrafts && size < batchCharacters) continue;
-          yield batch;
-          batch = [];
-          size = 0;
-        }
-      }
-    } finally {
-      await source.close();
-    }
-    before += file.bytes;
-  }
-  if (batch.length > 0) yield batch;
+/** With threads only the control that adds foreign evidence counts tokens in the main thread. */
+async function counterOfReducer({ options, tokenizer }: CompileJob): Promise<TokenCounter> {
+  const counts = options.countTokens && options.control === 'random-context';
+  return counts ? (await openTokenizer(tokenizer)).counter : estimateCounter;
 }

@@ -1,21 +1,41 @@
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
+import type { MappedOutcome } from '../compile/setReducer.ts';
+import { messageOf } from '../core/errors.ts';
 import type { DraftTrajectory } from '../trajectories/format.ts';
-import { startMapper, type MapperSetup } from './compileMapperThread.ts';
+import { startMapper, type MapperFacts, type MapperSetup } from './compileMapperThread.ts';
+import type { LineBatch } from './lineBatch.ts';
+import { LineReader, type LineResult, type RenamedDraft } from './lineReader.ts';
 
 /** Marks worker threads of the compile pool, so that loading this module elsewhere starts nothing. */
 export const threadTask = 'acc-compile';
 
-interface Task {
-  readonly id: number;
-  readonly drafts: readonly DraftTrajectory[];
-}
+/** Work for a thread, and what it answers. */
+export type ThreadTask =
+  | { readonly type: 'drafts'; readonly drafts: readonly DraftTrajectory[] }
+  | { readonly type: 'lines'; readonly batch: LineBatch }
+  | { readonly type: 'renamed'; readonly batch: LineBatch; readonly renamed: readonly RenamedDraft[] };
+
+export type ThreadMessage =
+  | { readonly ready: MapperFacts }
+  | { readonly id: number; readonly result: readonly MappedOutcome[] | LineResult }
+  | { readonly id: number; readonly failure: string };
 
 /** Runs the map step in this worker thread until the pool ends it. */
 async function serve(setup: MapperSetup): Promise<void> {
   const port = parentPort!;
   const mapper = await startMapper(setup);
-  port.on('message', (task: Task) => port.postMessage({ id: task.id, outcomes: mapper.map(task.drafts) }));
-  port.postMessage({ ready: true });
+  const reader = new LineReader((draft) => mapper.map([draft])[0]!);
+  const answer = async (task: ThreadTask): Promise<readonly MappedOutcome[] | LineResult> => {
+    if (task.type === 'drafts') return mapper.map(task.drafts);
+    return task.type === 'lines' ? reader.read(task.batch) : reader.readRenamed(task.batch, task.renamed);
+  };
+  port.on('message', ({ id, task }: { id: number; task: ThreadTask }) => {
+    answer(task).then(
+      (result) => port.postMessage({ id, result } satisfies ThreadMessage),
+      (error: unknown) => port.postMessage({ id, failure: messageOf(error) } satisfies ThreadMessage),
+    );
+  });
+  port.postMessage({ ready: mapper.facts } satisfies ThreadMessage);
 }
 
 const data = workerData as { readonly task?: string; readonly setup?: MapperSetup } | null;

@@ -91,6 +91,28 @@ describe('acc compile', () => {
     expect(outputs('threads')).toEqual(outputs('first'));
   }, 120_000);
 
+  it('gives the same bytes when threads read the lines of a large file, damaged and with repeated ids', () => {
+    const script = resolve(import.meta.dirname, '../../scripts/acc.mjs');
+    const large = join(folder, 'large.jsonl');
+    const repeats = join(folder, 'repeats.jsonl');
+    const lines = Array.from({ length: 1100 }, (_, index) =>
+      record(index, true).replace('{', `{"pad":"${'x'.repeat(9000)}",`),
+    );
+    const twice = lines.map((line, index) => line.replace(`"run-${index}"`, `"run-${index % 700}"`));
+    writeFileSync(repeats, `${twice.join('\n\n')}\n`);
+    lines.splice(600, 0, '{"id": "run-x", "messages": [{"role": "user", "con');
+    writeFileSync(large, lines.join('\n'));
+    for (const jobs of ['1', '2']) {
+      const args = [script, 'compile', repeats, large, '--no-count', '--quiet', '--jobs', jobs];
+      const result = spawnSync(process.execPath, [...args, '--out', join(folder, `lines-${jobs}`)]);
+      expect(result.status).toBe(1);
+    }
+    expect(outputs('lines-2')).toEqual(outputs('lines-1'));
+    const report = readFileSync(join(folder, 'lines-2', 'report.json'), 'utf8');
+    expect(report).toContain('"code": "duplicate-id"');
+    expect(report).toContain('"code": "truncated-json"');
+  }, 240_000);
+
   it('works as a filter', () => {
     const script = resolve(import.meta.dirname, '../../scripts/acc.mjs');
     const text = [record(1, true), record(2, true)].join('\n');

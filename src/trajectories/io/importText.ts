@@ -151,7 +151,8 @@ async function parseItem(
   return parsed.ok ? parsed.value : null;
 }
 
-function reportNotes(
+/** Lists what was done to a record so that it could be read. */
+export function reportNotes(
   run: ImportRun,
   file: string,
   record: number,

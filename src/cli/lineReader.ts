@@ -1,0 +1,189 @@
+import { closeSync, openSync, readSync } from 'node:fs';
+import type { MappedOutcome } from '../compile/setReducer.ts';
+import type { JsonValue } from '../core/json.ts';
+import type { DraftTrajectory, FormatAdapter } from '../trajectories/format.ts';
+import { formatById } from '../trajectories/formats/registry.ts';
+import { formats } from '../trajectories/formats/registry.ts';
+import { defaultImportLimits, ImportRun } from '../trajectories/io/importRun.ts';
+import { reportNotes } from '../trajectories/io/importText.ts';
+import { parseLargeRecord } from '../trajectories/io/parseLarge.ts';
+import { parseRecord } from '../trajectories/io/parseRecord.ts';
+import { RecordSink } from '../trajectories/io/recordSink.ts';
+import { LARGE_RECORD_BYTES, MAX_RECORD_BYTES } from '../trajectories/io/splitter.ts';
+import { skipBlank } from '../trajectories/io/valueScanner.ts';
+import type { Issue, Trajectory } from '../trajectories/schema.ts';
+import type { LineBatch } from './lineBatch.ts';
+
+/** What a thread found in a line, in order. A run is told with the id it has by itself. */
+export type LineEvent =
+  | { readonly issue: Issue }
+  | {
+      readonly id: string;
+      readonly record: number;
+      /** Which of the runs of the record. */
+      readonly draft: number;
+      readonly outcome: MappedOutcome;
+    };
+
+/** A run whose id was given before: it is compiled again under the id that the main thread made. */
+export interface RenamedDraft {
+  readonly record: number;
+  readonly draft: number;
+  readonly id: string;
+}
+
+export interface LineResult {
+  /** False when the lines are not one sound record each: then the file is read in one go from its beginning. */
+  readonly isRegular: boolean;
+  readonly events: readonly LineEvent[];
+}
+
+const irregular: LineResult = { isRegular: false, events: [] };
+const newline = 0x0a;
+/** Files kept open. */
+const openFiles = 8;
+
+/** Leaves ids as they are: uniqueness needs the whole set, so the main thread sees to it. */
+class NoIds extends Map<string, number> {
+  override get(): undefined {
+    return undefined;
+  }
+  override set(): this {
+    return this;
+  }
+}
+
+type MapDraft = (draft: DraftTrajectory) => MappedOutcome;
+
+/** Reads ranges of lines in a thread: bytes, JSON, adapter, compile. */
+export class LineReader {
+  private readonly files = new Map<string, number>();
+  private readonly mapDraft: MapDraft;
+
+  constructor(mapDraft: MapDraft) {
+    this.mapDraft = mapDraft;
+  }
+
+  async read(batch: LineBatch): Promise<LineResult> {
+    const events: LineEvent[] = [];
+    for await (const line of this.lines(batch)) {
+      if (line === null) return irregular;
+      for (const item of line) {
+        if ('issue' in item) events.push(item);
+        else {
+          const { draft, record, index } = item;
+          events.push({ id: draft.id, record, draft: index, outcome: this.mapDraft(draft) });
+        }
+      }
+    }
+    return { isRegular: true, events };
+  }
+
+  /** Compiles some runs of a batch again under other ids, in the order given. */
+  async readRenamed(batch: LineBatch, renamed: readonly RenamedDraft[]): Promise<MappedOutcome[]> {
+    const ids = new Map(renamed.map((item) => [`${item.record}/${item.draft}`, item.id]));
+    const outcomes: MappedOutcome[] = [];
+    for await (const line of this.lines(batch)) {
+      for (const item of line ?? []) {
+        if ('issue' in item) continue;
+        const id = ids.get(`${item.record}/${item.index}`);
+        if (id !== undefined) outcomes.push(this.mapDraft({ ...item.draft, id }));
+      }
+    }
+    return outcomes;
+  }
+
+  /** What each line holds; null where a line is not one sound record of a format of single records. */
+  private async *lines(batch: LineBatch): AsyncGenerator<readonly LineItem[] | null> {
+    const adapter = formatById(batch.format);
+    const bytes = this.bytesOf(batch);
+    if (!adapter || bytes.length < batch.end - batch.start) {
+      yield null;
+      return;
+    }
+    let record = batch.firstRecord;
+    let lineStart = 0;
+    while (lineStart < bytes.length) {
+      const found = bytes.indexOf(newline, lineStart);
+      const end = found === -1 ? bytes.length : found;
+      const start = skipBlank(bytes, lineStart, end);
+      lineStart = end + 1;
+      if (start === end) continue;
+      const items = await readLine(bytes.subarray(start, end), batch, batch.start + start, record, adapter);
+      yield items;
+      if (items === null) return;
+      record++;
+    }
+  }
+
+  private bytesOf({ path, start, end }: LineBatch): Uint8Array {
+    let file = this.files.get(path);
+    if (file === undefined) {
+      if (this.files.size >= openFiles) {
+        for (const open of this.files.values()) closeSync(open);
+        this.files.clear();
+      }
+      file = openSync(path, 'r');
+      this.files.set(path, file);
+    }
+    const bytes = Buffer.allocUnsafe(end - start);
+    let done = 0;
+    while (done < bytes.length) {
+      const count = readSync(file, bytes, done, bytes.length - done, start + done);
+      if (count === 0) break;
+      done += count;
+    }
+    return bytes.subarray(0, done);
+  }
+}
+
+type LineItem =
+  | { readonly issue: Issue }
+  | { readonly draft: DraftTrajectory; readonly record: number; readonly index: number };
+
+/** The runs and issues of one record, as the import of the whole file tells them; null when only that can tell. */
+async function readLine(
+  bytes: Uint8Array,
+  batch: LineBatch,
+  start: number,
+  record: number,
+  adapter: FormatAdapter,
+): Promise<LineItem[] | null> {
+  if (bytes.length > MAX_RECORD_BYTES) return null;
+  const run = new ImportRun({
+    formats,
+    complete: (draft) => draft as Trajectory,
+    signal: undefined,
+    limits: defaultImportLimits,
+    ids: new NoIds(),
+    totalBytes: null,
+    what: 'Compiling',
+  });
+  const parsed =
+    bytes.length > LARGE_RECORD_BYTES ? await parseLargeRecord(bytes, run.yielder) : parseRecord(bytes);
+  if (!parsed.ok) return null;
+  reportNotes(run, batch.file, record, start, parsed.notes);
+  const value: JsonValue = parsed.value;
+  if (value) {
+    const leaf = { file: batch.file, chain: [], sizeBytes: null, isMember: false, group: null };
+    const sink = new RecordSink(run, leaf, { layout: 'json-lines', envelope: null, envelopePlace: null });
+    sink.begin(adapter, { certainty: 1, evidence: '' });
+    const end = start + bytes.length;
+    sink.accept(
+      { file: batch.file, record, byteStart: start, byteEnd: end, key: null, value },
+      { type: 'bytes', start, end },
+    );
+  }
+  const items: LineItem[] = [];
+  let issues = 0;
+  for (const event of run.take()) {
+    if (event.type === 'trajectory')
+      items.push({ draft: event.trajectory, record, index: event.locator.draft });
+    else if (event.type === 'issue') {
+      issues++;
+      items.push({ issue: event.issue });
+    } else if (event.type === 'file' && formatById(event.file.format)?.unit !== 'record') return null;
+  }
+  // So many issues of one kind that the run stopped listing them: the count must be that of the file.
+  return issues === run.totals.issues ? items : null;
+}
