@@ -4,7 +4,7 @@ import { requestEngineDevice, type EngineDevice, type EngineDeviceOptions } from
 let gpu: GPU | undefined;
 
 /** WebGPU in Node: Dawn, from the npm package `webgpu`. Throws `EnvironmentError` where it cannot start. */
-export async function openNodeEngine(options: EngineDeviceOptions = {}): Promise<EngineDevice> {
+export async function openNodeGpu(): Promise<GPU> {
   if (!gpu) {
     // Vulkan loaders on Linux complain without it.
     process.env['XDG_RUNTIME_DIR'] ??= '/tmp';
@@ -19,5 +19,10 @@ export async function openNodeEngine(options: EngineDeviceOptions = {}): Promise
       });
     }
   }
-  return requestEngineDevice(gpu, options);
+  return gpu;
+}
+
+/** Our engine on `openNodeGpu`. */
+export async function openNodeEngine(options: EngineDeviceOptions = {}): Promise<EngineDevice> {
+  return requestEngineDevice(await openNodeGpu(), options);
 }

@@ -15,6 +15,7 @@ export class OrtMatmul {
     graph.input('w', onnxType.float, [k, n]);
     graph.node('MatMul', ['x', 'w'], {}, ['y']);
     graph.output('y', onnxType.float, [m, n]);
+    ort.env.wasm.numThreads = 1;
     const session = await ort.InferenceSession.create(graph.finish('matmul'), {
       executionProviders: ['webgpu'],
       preferredOutputLocation: 'gpu-buffer',

@@ -144,11 +144,13 @@ class Builder {
  * inputs `input_ids` int64 [1, T], `seqlens_k` int32 [1] (total − 1), `total_length` int32 [1],
  * `past_key_l`, `past_value_l` f32 [1, K, P, D]; outputs `logits` f32 [1, T, V], `present_*`.
  * @param maxPositions rows of the rotation table: the longest context that the model will be run at.
+ * @param lastLogitsOnly logits [1, 1, V] of the last token only.
  * Throws `InputError` above the 2 GiB that one ONNX file can hold.
  */
 export async function writeQwen3Onnx(
   checkpoint: Checkpoint,
   maxPositions: number,
+  lastLogitsOnly = false,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { config } = checkpoint;
   let elements = 0;
@@ -184,10 +186,14 @@ export async function writeQwen3Onnx(
       config.layers[layer]!.mlp === 'moe' ? builder.moe(mid, layer) : builder.denseMlp(mid, layer);
     x = graph.node('Add', [x, await block]);
   }
+  if (lastLogitsOnly) {
+    const [first, end, axis] = [graph.ints([-1]), graph.ints([Number.MAX_SAFE_INTEGER]), graph.ints([1])];
+    x = graph.node('Slice', [x, first, end, axis]);
+  }
   x = await builder.norm(x, 'model.norm.weight', c);
   const head = config.tieWordEmbeddings ? embedding : await builder.floats('lm_head.weight');
   const headName = graph.floats('head', [c, vocabSize], transposed(head, vocabSize, c));
   graph.node('MatMul', [x, headName], {}, ['logits']);
-  graph.output('logits', onnxType.float, [1, 'tokens', vocabSize]);
+  graph.output('logits', onnxType.float, [1, lastLogitsOnly ? 1 : 'tokens', vocabSize]);
   return graph.finish(checkpoint.name);
 }

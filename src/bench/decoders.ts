@@ -1,0 +1,133 @@
+import type { EngineDevice } from '../gpu/device.ts';
+import { greedySampling } from '../gpu/kernels/sampling.ts';
+import type { Checkpoint } from '../model/checkpoint.ts';
+import { OrtSession } from '../model/ort/session.ts';
+import { ModelSession } from '../model/session.ts';
+import { webGpuCounts, type WebGpuCounts } from './webgpuCounters.ts';
+
+/** One greedy reply, timed: the prompt up to the first token, then each further token. */
+export interface Reply {
+  readonly tokens: readonly number[];
+  readonly prefillMs: number;
+  readonly decodeMsPerToken: number;
+  readonly prefillCounts: WebGpuCounts;
+  /** Per decoded token. */
+  readonly decodeCounts: WebGpuCounts;
+}
+
+/** An engine with the checkpoint loaded. */
+export interface Decoder {
+  readonly name: string;
+  readonly runsOn: 'gpu' | 'cpu';
+  /** Logits [V] after the last token of `ids`, from an empty cache. */
+  lastLogits(ids: readonly number[]): Promise<Float32Array>;
+  /** Generates `count` + 1 tokens greedily after `ids`, from an empty cache; yields each as it is known. */
+  generate(ids: readonly number[], count: number): AsyncIterable<number>;
+  release(): Promise<void>;
+}
+
+function difference(after: WebGpuCounts, before: WebGpuCounts, times: number): WebGpuCounts {
+  const per = (key: keyof WebGpuCounts): number => (after[key] - before[key]) / times;
+  return {
+    dispatches: per('dispatches'),
+    submits: per('submits'),
+    readbacks: per('readbacks'),
+    buffers: per('buffers'),
+    pipelines: per('pipelines'),
+  };
+}
+
+/** Times one reply of `count` + 1 tokens. */
+export async function timedReply(decoder: Decoder, ids: readonly number[], count: number): Promise<Reply> {
+  const tokens: number[] = [];
+  const before = webGpuCounts();
+  const started = performance.now();
+  let firstAt = started;
+  let atFirst = before;
+  for await (const token of decoder.generate(ids, count)) {
+    if (tokens.length === 0) {
+      firstAt = performance.now();
+      atFirst = webGpuCounts();
+    }
+    tokens.push(token);
+  }
+  return {
+    tokens,
+    prefillMs: firstAt - started,
+    decodeMsPerToken: (performance.now() - firstAt) / count,
+    prefillCounts: difference(atFirst, before, 1),
+    decodeCounts: difference(webGpuCounts(), atFirst, count),
+  };
+}
+
+/** Our engine in f32, the same as its peers. */
+export async function ourDecoder(
+  engine: EngineDevice,
+  checkpoint: Checkpoint,
+  contextLength: number,
+  name: string,
+): Promise<Decoder> {
+  const session = await ModelSession.load(engine, checkpoint, {
+    weightType: 'f32',
+    kvType: 'f32',
+    contextLength,
+    chunkTokens: Math.min(512, contextLength),
+  });
+  return {
+    name,
+    runsOn: 'gpu',
+    lastLogits: (ids) => session.lastLogits(ids),
+    async *generate(ids, count) {
+      session.reset();
+      for await (const { token } of session.generate(ids, {
+        maxNewTokens: count + 1,
+        sampling: greedySampling,
+      }))
+        yield token;
+    },
+    release() {
+      session.destroy();
+      return Promise.resolve();
+    },
+  };
+}
+
+/** The most probable token, ties to the lowest id. */
+export function argmax(logits: Float32Array): number {
+  let best = 0;
+  for (let i = 1; i < logits.length; i++) if (logits[i]! > logits[best]!) best = i;
+  return best;
+}
+
+/** onnxruntime-web with the cache kept where it computes and only the last row of logits made. */
+export async function ortDecoder(
+  checkpoint: Checkpoint,
+  maxPositions: number,
+  provider: 'webgpu' | 'wasm',
+  name: string,
+): Promise<Decoder> {
+  const session = await OrtSession.create(checkpoint, {
+    maxPositions,
+    provider,
+    threads: 1,
+    lastLogitsOnly: true,
+  });
+  return {
+    name,
+    runsOn: provider === 'webgpu' ? 'gpu' : 'cpu',
+    lastLogits(ids) {
+      session.reset();
+      return session.forward(ids);
+    },
+    async *generate(ids, count) {
+      session.reset();
+      let token = argmax(await session.forward(ids));
+      yield token;
+      for (let step = 0; step < count; step++) {
+        token = argmax(await session.forward([token]));
+        yield token;
+      }
+    },
+    release: () => session.release(),
+  };
+}

@@ -1,0 +1,99 @@
+import { messageOf } from '../core/errors.ts';
+import { Rng } from '../core/rng.ts';
+import { ortDecoder, ourDecoder, timedReply, type Decoder, type Reply } from './decoders.ts';
+import { randomCheckpoint, tinyDenseConfig, tinyMoeConfig } from './randomCheckpoint.ts';
+import { oursName, type BenchRow } from './report.ts';
+import type { BenchContext } from './runBench.ts';
+import { median } from './timing.ts';
+
+const promptTokens = 128;
+const decodeTokens = 16;
+
+/** The prompt that every engine gets. */
+export function benchPrompt(count: number, vocabSize: number): number[] {
+  const rng = new Rng('prompt');
+  return Array.from({ length: count }, () => rng.nextUint32() % vocabSize);
+}
+
+function largestDifference(a: Float32Array, b: Float32Array): number {
+  if (a.length !== b.length) return NaN;
+  let worst = 0;
+  for (let i = 0; i < a.length; i++) {
+    const difference = Math.abs(a[i]! - b[i]!);
+    if (!(difference <= worst)) worst = difference;
+  }
+  return worst;
+}
+
+/**
+ * Prompt and greedy reply on every engine: outputs compared first, then timed in turns. The reference is
+ * onnxruntime-web on the CPU, an independent runtime, and every row says how far its logits lie from it.
+ */
+export async function benchModel(context: BenchContext, suite: 'dense' | 'moe'): Promise<BenchRow[]> {
+  const { engine, lane, repeats } = context;
+  const checkpoint = await randomCheckpoint(
+    `tiny-${suite}`,
+    suite === 'dense' ? tinyDenseConfig : tinyMoeConfig,
+  );
+  const contextLength = promptTokens + decodeTokens + 16;
+  const prompt = benchPrompt(promptTokens, checkpoint.config.vocabSize);
+  const decoders: Decoder[] = [];
+  for (const make of [
+    () => ortDecoder(checkpoint, contextLength, 'wasm', 'onnxruntime-web WASM, 1 thread'),
+    () => ourDecoder(engine, checkpoint, contextLength, oursName),
+    () => ortDecoder(checkpoint, contextLength, 'webgpu', context.ortName),
+  ]) {
+    try {
+      decoders.push(await make());
+      context.progress(`${suite}: ${decoders.at(-1)!.name} loaded`);
+    } catch (error) {
+      context.absent(messageOf(error));
+    }
+  }
+  const [reference] = decoders;
+  if (!reference) return [];
+  const logits = new Map<string, Float32Array>();
+  const replies = new Map<string, Reply[]>();
+  const expected = (await timedReply(reference, prompt, decodeTokens)).tokens.join();
+  const checks = new Map<string, { difference: number; correct: boolean }>();
+  for (const decoder of decoders) {
+    logits.set(decoder.name, await decoder.lastLogits(prompt));
+    // Also the warm-up.
+    const { tokens } = await timedReply(decoder, prompt, decodeTokens);
+    const difference = largestDifference(logits.get(decoder.name)!, logits.get(reference.name)!);
+    context.progress(`${suite}: ${decoder.name} replied`);
+    checks.set(decoder.name, { difference, correct: difference < 2e-4 && tokens.join() === expected });
+    replies.set(decoder.name, []);
+  }
+  for (let round = 0; round < repeats; round++) {
+    context.progress(`${suite}: round ${round + 1} of ${repeats}`);
+    for (const decoder of decoders) {
+      replies.get(decoder.name)!.push(await timedReply(decoder, prompt, decodeTokens));
+    }
+  }
+  const rows: BenchRow[] = [];
+  for (const part of ['prefill', 'decode'] as const) {
+    for (const { name, runsOn } of decoders) {
+      const all = replies.get(name)!;
+      const times = all.map((reply) => (part === 'prefill' ? reply.prefillMs : reply.decodeMsPerToken));
+      const medianMs = median(times);
+      const last = all.at(-1)!;
+      rows.push({
+        suite,
+        lane,
+        test: part === 'prefill' ? `prefill ${promptTokens}` : 'decode',
+        engine: name,
+        runsOn,
+        medianMs,
+        minMs: Math.min(...times),
+        rate: ((part === 'prefill' ? promptTokens : 1) * 1000) / medianMs,
+        unit: 'tokens/s',
+        counts: runsOn === 'cpu' ? null : part === 'prefill' ? last.prefillCounts : last.decodeCounts,
+        ...checks.get(name)!,
+        note: name === reference.name ? 'reference' : '',
+      });
+    }
+  }
+  for (const decoder of decoders) await decoder.release();
+  return rows;
+}

@@ -1,0 +1,78 @@
+import { requestEngineDevice, type EngineDevice } from '../gpu/device.ts';
+import { benchContext } from './contextBench.ts';
+import { benchMatmul } from './matmulBench.ts';
+import { benchModel } from './modelBench.ts';
+import type { BenchLane, BenchReport, BenchRow, BenchSuite, ContextMemory } from './report.ts';
+import { countWebGpu, hideFeature } from './webgpuCounters.ts';
+
+/** What to measure; cloneable, since it crosses into a page. */
+export interface BenchRequest {
+  readonly suites: readonly BenchSuite[];
+  readonly lane: BenchLane;
+  readonly repeats: number;
+  /** Also each of our own matmul kernels by name. */
+  readonly variants: boolean;
+  /** Longest context of the `context` suite. */
+  readonly maxContext: number;
+}
+
+/** What the suites share. */
+export interface BenchContext {
+  readonly engine: EngineDevice;
+  readonly lane: BenchLane;
+  readonly repeats: number;
+  readonly variants: boolean;
+  readonly maxContext: number;
+  /** Names onnxruntime-web's WebGPU provider as it runs in this lane. */
+  readonly ortName: string;
+  readonly progress: (message: string) => void;
+  readonly absent: (reason: string) => void;
+}
+
+/** Runs the suites on one adapter in this page or process. `gpu` is also what peers find as `navigator.gpu`. */
+export async function runBench(
+  gpu: GPU,
+  request: BenchRequest,
+  progress: (message: string) => void,
+): Promise<BenchReport> {
+  countWebGpu();
+  const engine = await requestEngineDevice(gpu);
+  // After ours has its device: only peers lose sight of subgroups.
+  const restore = request.lane === 'corrected' ? hideFeature('subgroups') : () => undefined;
+  const absent = new Set<string>();
+  const context: BenchContext = {
+    engine,
+    lane: request.lane,
+    repeats: request.repeats,
+    variants: request.variants,
+    maxContext: request.maxContext,
+    ortName: `onnxruntime-web WebGPU, ${request.lane === 'corrected' ? 'subgroups hidden' : 'as shipped'}`,
+    progress,
+    absent: (reason) => absent.add(reason),
+  };
+  const rows: BenchRow[] = [];
+  const memory: ContextMemory[] = [];
+  try {
+    for (const suite of request.suites) {
+      if (suite === 'matmul') rows.push(...(await benchMatmul(context)));
+      else if (suite === 'context') {
+        // Ours alone: once is enough.
+        if (request.lane !== 'corrected') continue;
+        const measured = await benchContext(context);
+        rows.push(...measured.rows);
+        memory.push(...measured.memory);
+      } else rows.push(...(await benchModel(context, suite)));
+    }
+  } finally {
+    restore();
+  }
+  return {
+    lane: request.lane,
+    adapter: engine.facts,
+    choices: { ...engine.choices },
+    repeats: request.repeats,
+    rows,
+    memory,
+    absent: [...absent],
+  };
+}

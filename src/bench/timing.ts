@@ -1,0 +1,47 @@
+import { countedPer, type WebGpuCounts } from './webgpuCounters.ts';
+
+/** One thing to be timed against others. */
+export interface Contestant {
+  readonly name: string;
+  /** One awaited run; resolves when the GPU is done. */
+  readonly run: () => Promise<void>;
+}
+
+export interface Timing {
+  readonly medianMs: number;
+  readonly minMs: number;
+  readonly counts: WebGpuCounts;
+}
+
+/** The middle value; of an even number, the lower of the two in the middle. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[(sorted.length - 1) >> 1] ?? NaN;
+}
+
+/**
+ * Times all contestants in turns, so that whatever else the machine does falls on all alike: a warm-up of each,
+ * then `repeats` rounds. Counts are those of the last run of each.
+ */
+export async function timeInTurns(
+  contestants: readonly Contestant[],
+  repeats: number,
+  clock: () => number = () => performance.now(),
+): Promise<Map<string, Timing>> {
+  const times = new Map<string, number[]>(contestants.map(({ name }) => [name, []]));
+  const counts = new Map<string, WebGpuCounts>();
+  for (const { run } of contestants) await run();
+  for (let round = 0; round < repeats; round++) {
+    for (const { name, run } of contestants) {
+      const started = clock();
+      counts.set(name, await countedPer(1, run));
+      times.get(name)!.push(clock() - started);
+    }
+  }
+  return new Map(
+    contestants.map(({ name }) => {
+      const all = times.get(name)!;
+      return [name, { medianMs: median(all), minMs: Math.min(...all), counts: counts.get(name)! }];
+    }),
+  );
+}
