@@ -1,6 +1,7 @@
 import type { ByteSource, Progress } from '../core/byteSource.ts';
 import { CancelledError, InputError, messageOf } from '../core/errors.ts';
 import { completeTrajectory } from './extract/complete.ts';
+import type { VerdictBook } from './folder/verdictBook.ts';
 import type { DraftTrajectory, FormatAdapter } from './format.ts';
 import { formats as allFormats } from './formats/registry.ts';
 import {
@@ -34,6 +35,8 @@ export interface ImportOptions {
   /** Ids already given; share one map between the files of one import. */
   readonly ids?: IdRegistry;
   readonly limits?: Partial<ImportLimits>;
+  /** What other files of the folder say about the runs of this one, from `planFolder`. */
+  readonly verdicts?: VerdictBook;
   /** The formats to recognise, all known ones by default. */
   readonly formats?: readonly FormatAdapter[];
   /** How drafts become trajectories; tests of the reading alone replace it. */
@@ -102,6 +105,7 @@ function newRun(source: ByteSource, options: ImportOptions): ImportRun {
     signal: options.signal,
     limits: { ...defaultImportLimits, ...options.limits },
     ids: options.ids ?? new Map<string, number>(),
+    verdicts: options.verdicts,
     totalBytes: source.sizeBytes,
     what: `Importing ${source.name}`,
   });

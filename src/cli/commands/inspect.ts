@@ -9,7 +9,8 @@ import {
   type RecognisedFile,
 } from '../../trajectories/import.ts';
 import type { Issue, Trajectory } from '../../trajectories/schema.ts';
-import { expandPaths, openPath } from '../nodeSource.ts';
+import { planInputs, type PlannedInput } from '../folderInputs.ts';
+import { openPath } from '../nodeSource.ts';
 import { inspectText } from './inspectText.ts';
 import {
   endProgress,
@@ -86,8 +87,8 @@ export async function run(argv: string[]): Promise<number> {
   }
   const files: InspectedFile[] = [];
   const ids: IdRegistry = new Map();
-  for (const path of await expandPaths(positionals)) {
-    const file = await inspectPath(path, ids);
+  for (const input of await planInputs(positionals)) {
+    const file = await inspectPath(input, ids);
     files.push(file);
     if (!values.json) await print(inspectText(file, rows));
   }
@@ -118,9 +119,9 @@ function parseOptions(argv: string[]): {
   }
 }
 
-async function inspectPath(path: string, ids: IdRegistry): Promise<InspectedFile> {
+async function inspectPath(input: PlannedInput, ids: IdRegistry): Promise<InspectedFile> {
   const found = {
-    file: path,
+    file: input.path,
     sizeBytes: null as number | null,
     formats: [] as RecognisedFile[],
     trajectories: [] as InspectedTrajectory[],
@@ -130,11 +131,12 @@ async function inspectPath(path: string, ids: IdRegistry): Promise<InspectedFile
     failure: null as string | null,
   };
   try {
-    const source = await openPath(path);
+    const { verdicts } = input;
+    const source = input.open ? await input.open() : await openPath(input.path);
     found.file = source.name;
     found.sizeBytes = source.sizeBytes;
     try {
-      for await (const event of importFile(source, { ids })) {
+      for await (const event of importFile(source, { ids, ...(verdicts ? { verdicts } : {}) })) {
         if (event.type === 'file') found.formats.push(event.file);
         else if (event.type === 'trajectory') found.trajectories.push(inspected(event.trajectory));
         else if (event.type === 'database') found.databases.push(event.database);

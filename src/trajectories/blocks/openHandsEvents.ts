@@ -30,6 +30,8 @@ export class OpenHandsEvents {
     if (kind !== null) this.readNew(event, kind, path);
     else if (stringField(event, 'observation') !== null) this.readObservation(event, path);
     else if (stringField(event, 'action') !== null) this.readAction(event, path);
+    // `base_state.json`, which stands beside events that lie in a file each.
+    else this.model ??= stringField(objectField(objectField(event, 'agent'), 'llm'), 'model');
     this.builder.timestamp = undefined;
   }
 

@@ -36,7 +36,9 @@ export function goldPatch(
 
 /** File name without folders and known endings: what runs in folders are named by. */
 export function fileStem(file: string): string {
-  const name = file.slice(file.lastIndexOf('/') + 1);
+  // Runs whose events lie in a file each are called by the folder around `events`.
+  const path = file.replace(/(?:\/events?)?\/\*$/, '');
+  const name = path.slice(path.lastIndexOf('/') + 1);
   return name.replace(/\.(?:traj\.json|traj|jsonl|json|eval|parquet)(?:\.gz|\.zst)?$/, '');
 }
 

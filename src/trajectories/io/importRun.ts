@@ -1,4 +1,5 @@
 import type { ByteSource } from '../../core/byteSource.ts';
+import { withBeside, type Beside, type VerdictBook } from '../folder/verdictBook.ts';
 import type { DraftTrajectory, FormatAdapter } from '../format.ts';
 import type { Issue, Severity, Trajectory } from '../schema.ts';
 import { defaultInflateLimits, type InflateLimits, type ReportDamage } from './inflate.ts';
@@ -43,6 +44,8 @@ export interface RunOptions {
   readonly signal: AbortSignal | undefined;
   readonly limits: ImportLimits;
   readonly ids: IdRegistry;
+  /** Verdicts of the folder that the file lies in. */
+  readonly verdicts?: VerdictBook | undefined;
   readonly totalBytes: number | null;
   readonly what: string;
 }
@@ -64,9 +67,12 @@ export class ImportRun {
   #lastProgress = performance.now();
   readonly #issueCounts = new Map<string, { count: number; issue: Issue }>();
   readonly #damage = new Set<string>();
+  /** What the files around the present one say about runs, the outermost folder first. */
+  readonly #books: VerdictBook[] = [];
 
   constructor(options: RunOptions) {
     this.options = options;
+    if (options.verdicts) this.#books.push(options.verdicts);
     this.yielder = new Yielder(options.signal, options.what);
   }
 
@@ -136,12 +142,35 @@ export class ImportRun {
     };
   }
 
+  /** An archive with verdicts of its own is entered. */
+  enterFolder(verdicts: VerdictBook): void {
+    this.#books.push(verdicts);
+  }
+
+  leaveFolder(): void {
+    this.#books.pop();
+  }
+
   /** Completes a draft, makes its id unique and hands it out. */
   trajectory(draft: DraftTrajectory, locator: Omit<TrajectoryLocator, 'id'>): void {
     const id = this.#uniqueId(draft.id, locator);
-    const trajectory = this.options.complete(id === draft.id ? draft : { ...draft, id });
+    const beside = this.#besideOf(draft, locator.file);
+    const joined = withBeside(draft, beside);
+    const trajectory = this.options.complete(id === draft.id ? joined : { ...joined, id });
     this.totals.trajectories++;
-    this.push({ type: 'trajectory', trajectory, locator: { id, ...locator } });
+    const envelope = beside
+      ? ({ type: 'beside', beside, envelope: locator.envelope } as const)
+      : locator.envelope;
+    this.push({ type: 'trajectory', trajectory, locator: { id, ...locator, envelope } });
+  }
+
+  /** The nearest folder that says something about a run. */
+  #besideOf(draft: DraftTrajectory, file: string): Beside | null {
+    for (let i = this.#books.length - 1; i >= 0; i--) {
+      const found = this.#books[i]!.find(draft, file);
+      if (found) return found;
+    }
+    return null;
   }
 
   #uniqueId(wanted: string, locator: Omit<TrajectoryLocator, 'id'>): string {

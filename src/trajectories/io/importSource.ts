@@ -5,8 +5,9 @@ import type { ImportRun } from './importRun.ts';
 import { importParquet } from './importParquet.ts';
 import { importText, type OuterEnvelope } from './importText.ts';
 import { inflatedSource } from './inflate.ts';
+import { planTar, planZip } from './archivePlan.ts';
 import type { ContainerStep } from './locator.ts';
-import { isClutter, safeMemberName } from './memberName.ts';
+import { isClutter, joinMemberName, safeMemberName } from './memberName.ts';
 import { parseRecord } from './parseRecord.ts';
 import { HEAD_BYTES, sniffMagic } from './sniff.ts';
 import { joinBytes, memorySource, rangeSource, readFromStream } from './sources.ts';
@@ -87,12 +88,23 @@ export async function* importSource(
 }
 
 async function* importTar(run: ImportRun, { source, chain, depth }: Place): AsyncGenerator<void> {
-  const report = run.damageReporter(source.name);
-  for await (const { step, bytes } of readTar(source, KEPT_MEMBER_BYTES, report, run.options.signal)) {
-    if (isClutter(step.entry)) continue;
-    const name = memberName(run, source.name, step.entry);
-    const member = bytes ? memorySource(name, bytes) : rangeSource(source, name, step.start, step.end);
-    yield* importMember(run, member, [...chain, step], depth + 1, NO_ENVELOPE);
+  const plan = await planTar(run, source);
+  if (plan) run.enterFolder(plan.verdicts);
+  try {
+    const report = run.damageReporter(source.name);
+    for await (const { step, bytes } of readTar(source, KEPT_MEMBER_BYTES, report, run.options.signal)) {
+      if (isClutter(step.entry)) continue;
+      const name = memberName(run, source.name, step.entry);
+      const unit = plan ? plan.unitAt(name) : null;
+      if (plan && !unit) continue;
+      const joined = unit && plan?.joined(unit, source.name);
+      const member =
+        joined?.source ??
+        (bytes ? memorySource(name, bytes) : rangeSource(source, name, step.start, step.end));
+      yield* importMember(run, member, [...chain, joined?.step ?? step], depth + 1, NO_ENVELOPE);
+    }
+  } finally {
+    if (plan) run.leaveFolder();
   }
 }
 
@@ -108,18 +120,29 @@ async function* importZip(run: ImportRun, place: Place): AsyncGenerator<void> {
   }
   const entries = directory.entries.filter((entry) => !entry.isDirectory && !isClutter(entry.step.entry));
   const inspect = await inspectHeader(run, archive, entries, chain);
-  for (const entry of inspect ? entries.filter(isInspectSample) : entries) {
-    const name = memberName(run, file, entry.step.entry);
-    if (entry.isEncrypted || !isReadableMethod(entry.step.method)) {
-      const why = entry.isEncrypted ? 'is encrypted' : `uses compression method ${entry.step.method}`;
-      run.issue('warning', 'unreadable-entry', `The entry ${why}; it was left out.`, { file: name });
-      continue;
+  const plan = inspect ? null : await planZip(run, archive, entries);
+  if (plan) run.enterFolder(plan.verdicts);
+  try {
+    for (const entry of inspect ? entries.filter(isInspectSample) : entries) {
+      const name = memberName(run, file, entry.step.entry);
+      if (entry.isEncrypted || !isReadableMethod(entry.step.method)) {
+        const why = entry.isEncrypted ? 'is encrypted' : `uses compression method ${entry.step.method}`;
+        run.issue('warning', 'unreadable-entry', `The entry ${why}; it was left out.`, { file: name });
+        continue;
+      }
+      const unit = plan ? plan.unitAt(name) : null;
+      if (plan && !unit) continue;
+      const joined = unit && plan?.joined(unit, file);
+      const report = run.damageReporter(name);
+      const { inflate } = run.options.limits;
+      const streamed = joined?.source ?? (await openZipEntry(archive, entry.step, name, report, inflate));
+      const member = await keptInMemory(run, streamed);
+      if (depth === 0) run.reached(entry.step.headerOffset + entry.step.compressedSize);
+      const steps = [...chain, joined?.step ?? entry.step];
+      yield* importMember(run, member, steps, depth + 1, inspect ?? NO_ENVELOPE);
     }
-    const report = run.damageReporter(name);
-    const streamed = await openZipEntry(archive, entry.step, name, report, run.options.limits.inflate);
-    const member = await keptInMemory(run, streamed);
-    if (depth === 0) run.reached(entry.step.headerOffset + entry.step.compressedSize);
-    yield* importMember(run, member, [...chain, entry.step], depth + 1, inspect ?? NO_ENVELOPE);
+  } finally {
+    if (plan) run.leaveFolder();
   }
 }
 
@@ -141,11 +164,6 @@ async function* importMember(
   }
   yield;
   await run.yielder.pause();
-}
-
-/** `archive!/member`, with the member's name made harmless. */
-export function joinMemberName(archive: string, entry: string): string {
-  return `${archive}!/${safeMemberName(entry).name}`;
 }
 
 function memberName(run: ImportRun, archive: string, entry: string): string {

@@ -1,4 +1,5 @@
 import type { Progress } from '../../core/byteSource.ts';
+import type { Beside } from '../folder/verdictBook.ts';
 import type { FormatSample } from '../format.ts';
 import type { Issue, Trajectory } from '../schema.ts';
 
@@ -14,7 +15,9 @@ export type ContainerStep =
       readonly compressedSize: number;
       readonly uncompressedSize: number;
     }
-  | { readonly type: 'tar'; readonly entry: string; readonly start: number; readonly end: number };
+  | { readonly type: 'tar'; readonly entry: string; readonly start: number; readonly end: number }
+  /** Entries of one archive that are read one after another, a line break behind each. */
+  | { readonly type: 'parts'; readonly entry: string; readonly parts: readonly ContainerStep[] };
 
 /** Where the bytes or rows of one record lie in its file. `file`: the run is all records of the file. */
 export type RecordPlace =
@@ -31,6 +34,7 @@ export type RecordPlace =
  * What surrounds the record lists of a file.
  * `ranges`: the file is one object; `head` and `tail` are the bytes before and after its list `member`.
  * `wrapped` records are read as that object with a list of one. `member`: another file of the same archive.
+ * `beside`: files that lie beside the run say how it ended; around it may be another envelope.
  */
 export type EnvelopePlace =
   | {
@@ -43,7 +47,8 @@ export type EnvelopePlace =
       readonly tailStart: number | null;
       readonly tailEnd: number | null;
     }
-  | { readonly type: 'member'; readonly chain: readonly ContainerStep[] };
+  | { readonly type: 'member'; readonly chain: readonly ContainerStep[] }
+  | { readonly type: 'beside'; readonly beside: Beside; readonly envelope: EnvelopePlace | null };
 
 /**
  * Enough to read one trajectory again without reading the others: plain data, safe to store.

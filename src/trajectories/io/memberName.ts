@@ -19,3 +19,8 @@ export function safeMemberName(name: string): { readonly name: string; readonly 
 export function isClutter(name: string): boolean {
   return /(?:^|\/)(?:__MACOSX\/|\.DS_Store$|Thumbs\.db$|\._[^/]*$)/.test(name);
 }
+
+/** `archive!/member`, with the member's name made harmless. */
+export function joinMemberName(archive: string, entry: string): string {
+  return `${archive}!/${safeMemberName(entry).name}`;
+}

@@ -1,12 +1,15 @@
 import type { ByteSource } from '../../core/byteSource.ts';
 import type { JsonValue } from '../../core/json.ts';
+import { joinedSource } from '../folder/joinedSource.ts';
+import { withBeside } from '../folder/verdictBook.ts';
 import type { RawRecord } from '../format.ts';
 import type { Trajectory } from '../schema.ts';
-import type { ImportRun } from './importRun.ts';
-import { importSource, joinMemberName, readWholeJson } from './importSource.ts';
+import { ImportRun } from './importRun.ts';
+import { importSource, readWholeJson } from './importSource.ts';
 import { readEnvelope } from './importText.ts';
 import { inflatedSource } from './inflate.ts';
 import type { ContainerStep, TrajectoryLocator } from './locator.ts';
+import { joinMemberName } from './memberName.ts';
 import { parseLargeRecord } from './parseLarge.ts';
 import { decodeUtf8 } from './parseRecord.ts';
 import { readParquetRow } from './parquetWindows.ts';
@@ -42,6 +45,17 @@ export async function openChain(
       case 'zip': {
         const name = joinMemberName(inner.name, step.entry);
         inner = await openZipEntry(inner, step, name, ignoreDamage, run.options.limits.inflate);
+        break;
+      }
+      case 'parts': {
+        // Parts of a compressed archive would pass through it once each.
+        const archive = await seekable(inner);
+        const name = joinMemberName(inner.name, step.entry);
+        inner = joinedSource(
+          name,
+          null,
+          step.parts.map((part) => () => openChain(run, archive, [part])),
+        );
       }
     }
   }
@@ -54,6 +68,16 @@ export async function openAt(
   source: ByteSource,
   locator: TrajectoryLocator,
 ): Promise<Trajectory | null> {
+  const around = locator.envelope;
+  if (around?.type === 'beside') {
+    const { beside, envelope } = around;
+    const { complete } = run.options;
+    const joined = new ImportRun({
+      ...run.options,
+      complete: (draft) => complete(withBeside(draft, beside)),
+    });
+    return openAt(joined, source, { ...locator, envelope });
+  }
   const file = await openChain(run, source, locator.chain);
   const adapter = run.options.formats.find((format) => format.id === locator.format);
   if (!adapter) return null;
@@ -74,7 +98,6 @@ export async function openAt(
     key: locator.key,
     value,
   };
-  const around = locator.envelope;
   const record =
     around?.type === 'ranges' && around.isWrapped
       ? wrapRecord(raw, envelope, around.member, around.isArray ? 'array' : 'map')
@@ -107,6 +130,7 @@ async function envelopeOf(
   const { envelope } = locator;
   if (!envelope) return null;
   if (envelope.type === 'ranges') return readEnvelope(file, envelope);
+  if (envelope.type === 'beside') return null;
   return readWholeJson(await openChain(run, source, envelope.chain), run.options.signal);
 }
 
