@@ -151,6 +151,7 @@ export class ModelHost {
           const rest = loaded.session.generate(tokens, {
             ...options,
             maxNewTokens: options.maxNewTokens - made,
+            firstStep: made,
             stopIds: [...stops, ...(options.stopIds ?? [])],
           });
           for await (const token of rest) {

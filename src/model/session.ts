@@ -37,6 +37,8 @@ export interface GeneratedToken extends Sample {
 export interface GenerateOptions {
   readonly maxNewTokens: number;
   readonly sampling: SamplingOptions;
+  /** Number of the first draw, when a reply goes on after an interruption: the same draws follow. */
+  readonly firstStep?: number;
   /** Ids that end the reply besides the checkpoint's own. */
   readonly stopIds?: readonly number[];
   readonly signal?: AbortSignal;
@@ -305,7 +307,7 @@ export class ModelSession {
     });
     for (let step = 0; step < options.maxNewTokens; step++) {
       throwIfCancelled(options.signal, 'generating');
-      const sample = await this.drawToken(logits!, options.sampling, step);
+      const sample = await this.drawToken(logits!, options.sampling, (options.firstStep ?? 0) + step);
       const isStop = stops.has(sample.token);
       yield { ...sample, position: this.cache.length, isStop };
       const isFull = this.cache.length >= this.plan.memory.options.contextLength;
