@@ -1,5 +1,5 @@
 import type { CurationOptions } from '../compile/setCurator.ts';
-import type { CompileOptions, EvidenceSource, Rejection } from '../compile/types.ts';
+import type { CompileOptions, EvidenceSource, Example, Rejection } from '../compile/types.ts';
 import type { CompileRequest, DataApi, RejectionQuery, SourceLocation } from '../workers/dataApi.ts';
 
 /** How the page looks and what of the frame is open. Small, serialisable, no data of the user's files. */
@@ -75,6 +75,8 @@ export interface UiActions {
   readonly readRecipe: (setId: string) => Promise<string | null>;
   /** The dataset card (`README.md`) of a set; null after a shown failure. */
   readonly readCard: (setId: string) => Promise<string | null>;
+  /** The example of a set that came from a trajectory; null without one. */
+  readonly exampleOf: (setId: string, trajectoryId: string) => Promise<Example | null>;
   readonly queryRejections: (
     query: RejectionQuery,
   ) => Promise<{ readonly total: number; readonly rejections: readonly Rejection[] }>;
@@ -212,6 +214,11 @@ export function createUiSlice(
       if (result.ok) return result.value;
       get().notify('error', result.message, result.advice ?? undefined);
       return null;
+    },
+    exampleOf: async (setId, trajectoryId) => {
+      const result = await data.exampleOfTrajectory(setId, trajectoryId);
+      // A set that has gone since has no example to point to.
+      return result.ok ? result.value : null;
     },
     queryRejections: (query) => data.queryRejections(query),
   };

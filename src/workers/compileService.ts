@@ -1,6 +1,6 @@
 import { resolveCompileOptions } from '../compile/options.ts';
 import { prettyJson } from '../compile/serialize.ts';
-import type { CompileReport, Rejection } from '../compile/types.ts';
+import type { CompileReport, Rejection, Example } from '../compile/types.ts';
 import { InputError } from '../core/errors.ts';
 import { StoredCompiledSet } from './compiledSet.ts';
 import { CompilePool } from './compilePool.ts';
@@ -319,6 +319,10 @@ export class CompileService {
     query: Pick<ExampleQuery, 'filter' | 'sort'> = { filter: everyExample, sort: defaultOrder },
   ): Promise<ExampleDetail> {
     return this.#set(setId).example(id, query);
+  }
+
+  exampleOf(setId: string, trajectoryId: string): Promise<Example | null> {
+    return this.#set(setId).exampleOf(trajectoryId);
   }
 
   async measure(setId: string, id: string): Promise<ExampleTokens> {

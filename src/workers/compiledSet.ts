@@ -189,6 +189,16 @@ export class StoredCompiledSet {
     };
   }
 
+  /** The first example that came from a trajectory; most often it has the trajectory's id. */
+  async exampleOf(trajectoryId: string): Promise<Example | null> {
+    const { table } = this;
+    const named = table.find(trajectoryId);
+    let row = named !== null && table.trajectoryId.at(named) === trajectoryId ? named : -1;
+    for (let at = 0; row < 0 && at < table.length; at++)
+      if (table.trajectoryId.at(at) === trajectoryId) row = at;
+    return row < 0 ? null : (JSON.parse(await this.line(row)) as Example);
+  }
+
   async report(): Promise<SetReport> {
     const json = await this.folder.readText('report.json');
     if (json === null) {

@@ -608,6 +608,8 @@ export interface DataApi {
     id: string,
     query?: Pick<ExampleQuery, 'filter' | 'sort'>,
   ): Promise<Result<ExampleDetail>>;
+  /** The first example of a set that was compiled from a trajectory; null when there is none. */
+  exampleOfTrajectory(setId: string, trajectoryId: string): Promise<Result<Example | null>>;
   measureExample(setId: string, id: string): Promise<Result<ExampleTokens>>;
   rejectionSummary(setId: string): Promise<RejectionSummary>;
   queryRejections(

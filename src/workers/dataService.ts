@@ -392,6 +392,8 @@ export class DataService implements DataApi {
   renameSet: DataApi['renameSet'] = (setId, name) => attempt(() => this.#open.compile.rename(setId, name));
   readReport: DataApi['readReport'] = (setId) => attempt(() => this.#open.compile.report(setId));
   readRecipe: DataApi['readRecipe'] = (setId) => attempt(() => this.#open.compile.recipe(setId));
+  exampleOfTrajectory: DataApi['exampleOfTrajectory'] = (setId, id) =>
+    attempt(() => this.#open.compile.exampleOf(setId, id));
   readCard: DataApi['readCard'] = (setId) => attempt(() => this.#open.compile.card(setId));
   queryExamples: DataApi['queryExamples'] = (query) => this.#open.compile.queryExamples(query);
   exampleFacets: DataApi['exampleFacets'] = (setId, filter) => this.#open.compile.facets(setId, filter);

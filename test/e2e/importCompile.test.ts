@@ -89,7 +89,9 @@ describe.skipIf(browserSkipReason)(
       await page.goto(`${built.url}#/qa`);
       await page.getByRole('button', { name: 'Dataset card' }).click();
       const card = page.getByRole('dialog', { name: 'Dataset card' }).getByRole('region');
-      await expect.poll(() => card.textContent(), patient).toContain('8 long-context examples compiled from 11');
+      await expect
+        .poll(() => card.textContent(), patient)
+        .toContain('8 long-context examples compiled from 11');
       expect(await card.textContent()).toContain(set.sha256 ?? '');
       await page.keyboard.press('Escape');
 

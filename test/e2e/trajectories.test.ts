@@ -107,6 +107,48 @@ describe.skipIf(browserSkipReason)(
       await context.close();
     });
 
+    it('lead from a step to the piece it became and back, say what is trained, and break no rule in both themes', async () => {
+      for (const colorScheme of ['light', 'dark'] as const) {
+        const { page, context, problems } = await built.newPage({ colorScheme });
+        await page.goto(`${built.url}#/trajectories`);
+        await page.evaluate(() => window.workbench.ready);
+        await drop(page, [{ name: 'search-runs.jsonl', text: sample('search-runs.jsonl') }]);
+        await expect.poll(() => total(page), patient).toBe(5);
+        await page.getByRole('grid', { name: 'Trajectories' }).waitFor();
+        expect(await axeFindings(page)).toEqual([]);
+
+        const { setId, id } = await page.evaluate(async () => {
+          const set = await window.workbench.compile({ name: 'links' });
+          const { rows } = await window.workbench.listExamples(set.id);
+          return { setId: set.id, id: rows[0]?.trajectoryId ?? '' };
+        });
+        await page.goto(`${built.url}#/trajectories/${encodeURIComponent(id)}`);
+        const reader = page.getByTestId('trajectory-reader');
+        const link = reader.getByRole('link', { name: /^piece \S+, gold$/ }).first();
+        await link.waitFor(patient);
+        const step = await link.evaluate((element) => element.closest('details')?.id ?? '');
+        await reader.getByRole('switch', { name: 'What is trained' }).click();
+        await reader.getByText('context only', { exact: true }).first().waitFor();
+        await expect.poll(() => page.url()).toContain('mask=sft');
+        expect(await axeFindings(page)).toEqual([]);
+
+        await link.click();
+        await page.locator('.qa-reader[data-state=ready]').waitFor(patient);
+        expect(page.url()).toContain(`#/qa/${setId}/`);
+        expect(page.url()).toContain('piece=');
+        await page.locator('.qa-title').click();
+        await page.keyboard.press('o');
+        await reader.waitFor(patient);
+        await expect.poll(() => page.url()).toContain(`step=${step.replace('step-', '')}&`);
+        // The very characters of the piece are marked in its step.
+        await expect
+          .poll(() => page.evaluate(() => CSS.highlights.get('traj-range')?.size ?? 0), patient)
+          .toBe(1);
+        expect(problems).toEqual([]);
+        await context.close();
+      }
+    });
+
     it('hold 100,000 rows in a table that draws only what is seen', async () => {
       const { page, context, problems } = await built.newPage();
       await page.goto(`${built.url}#/trajectories`);

@@ -401,6 +401,7 @@ export function generatedData({ exampleCount, stale }: { exampleCount: number; s
       );
       return { total: found.length, rejections: found.slice(offset, offset + limit) };
     },
+    exampleOfTrajectory: async () => ({ ok: true, value: null }),
     readCard: async () => ({ ok: true, value: '---\npretty_name: Generated\n---\n\n# Generated examples\n' }),
     readRecipe: async () => ({ ok: true, value: JSON.stringify({ options, inputs: [] }, null, 2) }),
     editHistory: async () => ({ undo: excluded.size > 0 ? 'exclude an example' : null, redo: null }),

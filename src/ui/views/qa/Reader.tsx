@@ -122,8 +122,8 @@ export function Reader({ detail, onBack }: { detail: ExampleDetail; onBack: () =
       if (place) {
         go('trajectories', [place.trajectoryId], {
           step: String(place.stepIndex),
-          start: String(place.start),
-          end: String(place.end),
+          from: String(place.start),
+          to: String(place.end),
         });
         return;
       }

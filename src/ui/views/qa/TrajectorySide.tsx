@@ -4,6 +4,7 @@ import type { Step } from '../../../trajectories/schema.ts';
 import type { TrajectoryDetail } from '../../../workers/dataApi.ts';
 import { formatCount } from '../../widgets/format.ts';
 import { Badge } from '../../widgets/Marks.tsx';
+import { isTrainedByAgentSft } from '../trajectories/turns.ts';
 import { settle } from './settle.ts';
 
 export interface TrajectorySideHandle {
@@ -42,15 +43,6 @@ function stepName(step: Step): string {
     case 'other':
       return step.label;
   }
-}
-
-/** Standard agent SFT trains on what the model wrote. */
-function isSupervised(step: Step): boolean {
-  return (
-    step.type === 'reasoning' ||
-    step.type === 'toolCall' ||
-    (step.type === 'message' && step.role === 'assistant')
-  );
 }
 
 /** The run an example was compiled from, beside it; steps name the pieces they gave. */
@@ -115,7 +107,7 @@ export function TrajectorySide({
             data-role={given.length === 0 ? undefined : isGold ? 'gold' : 'distractor'}
             data-current={given.includes(selected) || undefined}
             data-hovered={given.includes(hovered) || undefined}
-            data-supervised={isSupervised(step) || undefined}
+            data-supervised={isTrainedByAgentSft(step) || undefined}
             onPointerEnter={() => {
               const [first] = given;
               if (first !== undefined) onHover(first);
@@ -128,8 +120,8 @@ export function TrajectorySide({
               </button>
               <span className="qa-step-name">{stepName(step)}</span>
               {showSftMask ? (
-                <Badge tone={isSupervised(step) ? 'accent' : 'neutral'}>
-                  {isSupervised(step) ? 'trained by SFT' : 'masked by SFT'}
+                <Badge tone={isTrainedByAgentSft(step) ? 'accent' : 'neutral'}>
+                  {isTrainedByAgentSft(step) ? 'trained by SFT' : 'masked by SFT'}
                 </Badge>
               ) : null}
               {given.map((index) => (

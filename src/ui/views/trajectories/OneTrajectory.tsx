@@ -10,6 +10,7 @@ import { Icon } from '../../widgets/Icon.tsx';
 import { KindMark } from '../../widgets/Marks.tsx';
 import { SearchField } from '../../widgets/SearchField.tsx';
 import { Segmented } from '../../widgets/Segmented.tsx';
+import { Switch } from '../../widgets/Switch.tsx';
 import { Callout, Skeleton } from '../../widgets/States.tsx';
 import { MinimapColumn } from './MinimapColumn.tsx';
 import { RawView } from './RawView.tsx';
@@ -18,6 +19,7 @@ import { StepInspector } from './StepInspector.tsx';
 import { SuccessMark } from './SuccessMark.tsx';
 import { clearMarks, markRanges, rangeOfStep } from './textRanges.ts';
 import { groupTurns, type Turn } from './turns.ts';
+import { useStepPieces } from './useStepPieces.ts';
 
 /** Longer texts are cut in the page, with the exact rest on a button. */
 const shownLength = 24_000;
@@ -117,6 +119,8 @@ function Reader({ detail }: { detail: TrajectoryDetail }) {
 
   const scroller = useRef<HTMLDivElement>(null);
   const searchInput = useRef<HTMLInputElement>(null);
+  const pieces = useStepPieces(trajectory);
+  const showTrained = params['mask'] === 'sft';
   const turns = useMemo(() => groupTurns(trajectory, textLengths), [trajectory, textLengths]);
   const documentsAt = useMemo(() => {
     const byStep = new Map<number, DocumentSeen[]>();
@@ -127,7 +131,13 @@ function Reader({ detail }: { detail: TrajectoryDetail }) {
   }, [trajectory]);
 
   const mode: Mode = params['mode'] === 'raw' || params['mode'] === 'json' ? params['mode'] : 'rendered';
-  const stepParam = Number(params['step'] ?? 0);
+  // A link to a turn without a step opens the turn's first.
+  const firstOfTurn = (turn: string): number =>
+    Math.max(
+      0,
+      trajectory.steps.findIndex((step) => step.turn === Number(turn)),
+    );
+  const stepParam = Number(params['step'] ?? firstOfTurn(params['turn'] ?? '-1'));
   const current =
     Number.isInteger(stepParam) && stepParam >= 0 && stepParam < trajectory.steps.length ? stepParam : 0;
   const find = params['find'] ?? '';
@@ -435,6 +445,11 @@ function Reader({ detail }: { detail: TrajectoryDetail }) {
                 {plural(row.turnCount, 'turn')} · {plural(row.toolCallCount, 'call')} ·{' '}
                 {formatBytes(row.characterCount)}
               </span>
+              <Switch
+                label="What is trained"
+                checked={showTrained}
+                onChange={(on) => setParams({ mask: on ? 'sft' : null })}
+              />
               <Button variant="ghost" onClick={() => openAll(true)}>
                 Open all
               </Button>
@@ -445,6 +460,12 @@ function Reader({ detail }: { detail: TrajectoryDetail }) {
           ) : null}
         </div>
       </header>
+      {mode === 'rendered' && showTrained ? (
+        <p className="reader-mask-note" role="note">
+          Standard agent SFT trains on what the model wrote (coloured bar). Tasks, results of tools and
+          demonstrations are read as context only. ACC trains on the answer of the compiled example instead.
+        </p>
+      ) : null}
       {mode === 'rendered' ? (
         <div className="reader-body">
           <Outline
@@ -470,6 +491,8 @@ function Reader({ detail }: { detail: TrajectoryDetail }) {
                     text={textOf(step)}
                     fullLength={textLengths[step.index] ?? step.text.length}
                     documents={documentsAt.get(step.index) ?? noDocuments}
+                    pieces={pieces.get(step.index)}
+                    showTrained={showTrained}
                     isOpen={!closed.has(step.index)}
                     isCurrent={step.index === current}
                     onToggle={setOpen}

@@ -1,9 +1,11 @@
 import { memo, useMemo } from 'react';
 import type { DocumentSeen, Step } from '../../../trajectories/schema.ts';
+import { formatRoute } from '../../../state/route.ts';
 import { formatBytes, formatCount } from '../../widgets/format.ts';
 import { Icon, type IconName } from '../../widgets/Icon.tsx';
 import { Badge } from '../../widgets/Marks.tsx';
-import { chunkText, stepTitle } from './turns.ts';
+import type { StepPieces } from './useStepPieces.ts';
+import { chunkText, isTrainedByAgentSft, stepTitle } from './turns.ts';
 
 const stepIcons: Readonly<Record<Step['type'], IconName>> = {
   message: 'document',
@@ -75,6 +77,10 @@ interface StepBlockProps {
   readonly text: string;
   readonly fullLength: number;
   readonly documents: readonly DocumentSeen[];
+  /** Pieces of the current set's example that this step gave. */
+  readonly pieces: StepPieces | undefined;
+  /** Says what standard agent SFT would train on. */
+  readonly showTrained: boolean;
   readonly isOpen: boolean;
   readonly isCurrent: boolean;
   readonly onToggle: (index: number, open: boolean) => void;
@@ -88,6 +94,8 @@ export const StepBlock = memo(function StepBlock({
   text,
   fullLength,
   documents,
+  pieces,
+  showTrained,
   isOpen,
   isCurrent,
   onToggle,
@@ -107,6 +115,7 @@ export const StepBlock = memo(function StepBlock({
       data-role={step.type === 'message' ? step.role : undefined}
       data-current={isCurrent || undefined}
       data-document={isWholeDocument || undefined}
+      data-trained={showTrained ? isTrainedByAgentSft(step) : undefined}
       open={isOpen}
       onToggle={(event) => {
         const { open } = event.currentTarget;
@@ -123,6 +132,11 @@ export const StepBlock = memo(function StepBlock({
             <Badge tone="warn">cut in the log</Badge>
           </span>
         ) : null}
+        {showTrained ? (
+          <Badge tone={isTrainedByAgentSft(step) ? 'accent' : 'neutral'}>
+            {isTrainedByAgentSft(step) ? 'trained' : 'context only'}
+          </Badge>
+        ) : null}
         {step.speaker ? <span className="faint">{step.speaker}</span> : null}
         <span className="traj-space" />
         <span className="faint num">
@@ -133,6 +147,23 @@ export const StepBlock = memo(function StepBlock({
         <button type="button" className="step-jump" onClick={() => onJump(step.callStep ?? step.index)}>
           answers call #{step.callStep}
         </button>
+      ) : null}
+      {pieces ? (
+        <p className="step-pieces">
+          In the compiled example:{' '}
+          {pieces.pieces.map(({ id, role }) => (
+            <a
+              key={id}
+              href={formatRoute({
+                view: 'qa',
+                path: [pieces.setId, pieces.exampleId],
+                params: { piece: id },
+              })}
+            >
+              piece {id}, {role}
+            </a>
+          ))}
+        </p>
       ) : null}
       <DocumentChips documents={documents} />
       {entries ? (

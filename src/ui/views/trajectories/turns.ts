@@ -27,6 +27,16 @@ export function stepTitle(step: Step): string {
   }
 }
 
+/** What standard agent SFT trains on: the model's own texts, demonstrations apart. Must agree with `agentMessages`. */
+export function isTrainedByAgentSft(step: Step): boolean {
+  if (step.isDemonstration || step.text.trim() === '') return false;
+  return (
+    step.type === 'reasoning' ||
+    step.type === 'toolCall' ||
+    (step.type === 'message' && step.role === 'assistant')
+  );
+}
+
 function labelOf(steps: readonly Step[], turn: number): string {
   const calls = steps.filter((step) => step.type === 'toolCall').map((step) => step.name);
   if (calls.length > 0) {
