@@ -100,6 +100,8 @@ describe('acc compile', () => {
     );
     const twice = lines.map((line, index) => line.replace(`"run-${index}"`, `"run-${index % 700}"`));
     writeFileSync(repeats, `${twice.join('\n\n')}\n`);
+    // An id from before the damage comes again behind it.
+    lines[1050] = lines[3]!;
     lines.splice(600, 0, '{"id": "run-x", "messages": [{"role": "user", "con');
     writeFileSync(large, lines.join('\n'));
     for (const jobs of ['1', '2']) {
