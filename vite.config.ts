@@ -21,6 +21,8 @@ export default defineConfig({
       },
     },
   ],
+  // Its module finds the wasm file beside itself, which bundling ahead of time would break (see its README).
+  optimizeDeps: { exclude: ['@sqlite.org/sqlite-wasm'] },
   worker: { format: 'es' },
   server: { headers: isolationHeaders },
   preview: { headers: isolationHeaders },
