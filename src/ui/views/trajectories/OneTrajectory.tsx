@@ -375,6 +375,10 @@ function Reader({ detail }: { detail: TrajectoryDetail }) {
             {id}
           </span>
           <span className="traj-space" />
+          <span className="faint num reader-counts">
+            {plural(row.turnCount, 'turn')} · {plural(row.toolCallCount, 'call')} ·{' '}
+            {formatBytes(row.characterCount)}
+          </span>
           <span className="faint num">
             {neighbours.position === null
               ? ''
@@ -441,10 +445,6 @@ function Reader({ detail }: { detail: TrajectoryDetail }) {
                 </>
               ) : null}
               <span className="traj-space" />
-              <span className="faint num">
-                {plural(row.turnCount, 'turn')} · {plural(row.toolCallCount, 'call')} ·{' '}
-                {formatBytes(row.characterCount)}
-              </span>
               <Switch
                 label="What is trained"
                 checked={showTrained}
