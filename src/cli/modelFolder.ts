@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { InputError } from '../core/errors.ts';
+import { openAdapter, type Adapter } from '../model/adapter.ts';
 import type { CheckpointFiles } from '../model/checkpoint.ts';
 import { openCheckpoint, type Checkpoint } from '../model/checkpoint.ts';
 import { loadTokenizer } from '../tokenizer/loadTokenizer.ts';
@@ -14,10 +15,9 @@ export interface ModelFolder {
   close(): Promise<void>;
 }
 
-/** Opens a Hugging Face checkpoint folder with its tokenizer. Throws `InputError` saying what is wrong with it. */
-export async function openModelFolder(folder: string): Promise<ModelFolder> {
-  const opened: NodeSource[] = [];
-  const files: CheckpointFiles = {
+/** The files of a folder on disk; what was opened is noted in `opened`, to be closed by the caller. */
+function folderFiles(folder: string, opened: NodeSource[]): CheckpointFiles {
+  return {
     name: basename(resolve(folder)),
     async open(fileName) {
       const path = join(folder, fileName);
@@ -27,6 +27,22 @@ export async function openModelFolder(folder: string): Promise<ModelFolder> {
       return source;
     },
   };
+}
+
+/** A PEFT LoRA adapter in a folder on disk, read whole. */
+export async function openAdapterFolder(folder: string, checkpoint: Checkpoint): Promise<Adapter> {
+  const opened: NodeSource[] = [];
+  try {
+    return await openAdapter(folderFiles(folder, opened), checkpoint);
+  } finally {
+    for (const source of opened) await source.close();
+  }
+}
+
+/** Opens a Hugging Face checkpoint folder with its tokenizer. Throws `InputError` saying what is wrong with it. */
+export async function openModelFolder(folder: string): Promise<ModelFolder> {
+  const opened: NodeSource[] = [];
+  const files = folderFiles(folder, opened);
   const close = async (): Promise<void> => {
     for (const source of opened) await source.close();
   };

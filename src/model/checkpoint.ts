@@ -34,7 +34,8 @@ async function readText(source: ByteSource): Promise<string> {
   return new TextDecoder().decode(await new Blob(parts as BlobPart[]).arrayBuffer());
 }
 
-async function readJsonFile(files: CheckpointFiles, fileName: string): Promise<JsonValue | null> {
+/** A JSON file of the folder, null when it is not there. Throws `InputError` when it is no JSON. */
+export async function readJsonFile(files: CheckpointFiles, fileName: string): Promise<JsonValue | null> {
   const source = await files.open(fileName);
   if (!source) return null;
   try {

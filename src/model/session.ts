@@ -19,6 +19,7 @@ import {
   destroyActivations,
   type Activations,
 } from './activations.ts';
+import type { Adapter } from './adapter.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { recordForward, type ForwardHooks, type ForwardModel } from './forward.ts';
 import { KvCache } from './kvCache.ts';
@@ -49,6 +50,8 @@ export interface LoadHandlers {
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: LoadProgress) => void;
   readonly onKernels?: (done: number, total: number) => void;
+  /** Merged into the weights while they load. */
+  readonly adapter?: Adapter;
 }
 
 /** Documents packed into one sequence: attention stays within each, positions restart. */

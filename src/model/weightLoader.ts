@@ -5,6 +5,7 @@ import { roundUp, subRange, type BufferRange } from '../gpu/buffers.ts';
 import { convertRows, convertRowStep, type SourceType } from '../gpu/kernels/convert.ts';
 import type { Recorder } from '../gpu/recorder.ts';
 import type { Weight } from '../gpu/tensors.ts';
+import { adaptersOf, addAdapters, type Adapter } from './adapter.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import type { TensorLocation } from './safetensors.ts';
 import { decodeFloats } from './tensorData.ts';
@@ -19,7 +20,8 @@ const maxStagingBytes = 8 * 1024 * 1024;
 export function stagingBytesOf(checkpoint: Checkpoint): number {
   let largest = 0;
   for (const { start, end } of checkpoint.tensors.values()) largest = Math.max(largest, end - start);
-  return Math.min(maxStagingBytes, roundUp(largest, 256));
+  // Twice the tensor: rows in two bytes pass as four where an adapter is merged in.
+  return Math.min(maxStagingBytes, roundUp(2 * largest, 256));
 }
 
 export interface LoadProgress {
@@ -132,7 +134,12 @@ export async function loadWeights(
   checkpoint: Checkpoint,
   plan: WeightPlan,
   weights: ModelWeights,
-  options: { readonly signal?: AbortSignal; readonly onProgress?: (progress: LoadProgress) => void } = {},
+  options: {
+    readonly signal?: AbortSignal;
+    readonly onProgress?: (progress: LoadProgress) => void;
+    /** Merged into the weights as they pass. */
+    readonly adapter?: Adapter;
+  } = {},
 ): Promise<void> {
   const jobs = loadJobs(checkpoint, plan, weights);
   const totalBytes = jobs.reduce((sum, { tensor }) => sum + tensor.end - tensor.start, 0);
@@ -159,17 +166,22 @@ export async function loadWeights(
         recorder.upload(target.range, values as Float32Array<ArrayBuffer>, target.offset);
       } else {
         const rowBytes = (tensor.end - tensor.start) / target.rows;
-        const step = Math.floor(stagingBytes / rowBytes / convertRowStep) * convertRowStep;
+        const adapters = options.adapter ? adaptersOf(options.adapter, checkpoint, tensor.name) : [];
+        // Rows with an adapter merged in pass as f32, whatever they are in the file.
+        const passedBytes = adapters.length > 0 ? rowBytes * 2 : rowBytes;
+        const step = Math.floor(stagingBytes / passedBytes / convertRowStep) * convertRowStep;
         assert(step > 0, `a row of ${rowBytes} bytes in ${tensor.name}`);
         for (let row = 0; row < target.rows; row += step) {
           throwIfCancelled(options.signal, 'loading the model');
           const rows = Math.min(step, target.rows - row);
           const start = tensor.start + row * rowBytes;
-          const bytes = await reader.read(start, start + rows * rowBytes);
+          const raw = await reader.read(start, start + rows * rowBytes);
+          const merged = adapters.length > 0 ? mergedBytes(tensor, raw, row, rows, adapters) : null;
+          const bytes = merged ?? raw;
           const buffer = staging[turn++ % staging.length]!;
           const source = subRange({ buffer, offset: 0, size: stagingBytes }, 0, roundUp(bytes.length, 16));
           recorder.upload(source, padded(bytes));
-          const sourceType = sourceTypes[tensor.dtype];
+          const sourceType = merged ? 'f32' : sourceTypes[tensor.dtype];
           assert(sourceType !== undefined, `dtype ${tensor.dtype} was checked`);
           convertRows(recorder, {
             source,
@@ -190,6 +202,19 @@ export async function loadWeights(
   } finally {
     for (const buffer of staging) buffers.destroy(buffer);
   }
+}
+
+/** Rows [row, row + rows) of a tensor as f32 bytes, with their adapters added. */
+function mergedBytes(
+  tensor: TensorLocation,
+  raw: Uint8Array,
+  row: number,
+  rows: number,
+  adapters: ReturnType<typeof adaptersOf>,
+): Uint8Array {
+  const values = decodeFloats(tensor.dtype, raw);
+  addAdapters(values, row, rows, adapters);
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }
 
 /** The bytes with a length that is a multiple of 4, as uploads need. */

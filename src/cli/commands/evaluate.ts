@@ -26,7 +26,7 @@ import {
   writeEvaluation,
 } from '../evaluateFiles.ts';
 import { comparisonText, scoresText } from '../evaluateText.ts';
-import { openModelFolder } from '../modelFolder.ts';
+import { openAdapterFolder, openModelFolder } from '../modelFolder.ts';
 import { openNodeEngine } from '../nodeEngine.ts';
 import {
   endProgress,
@@ -55,6 +55,7 @@ acc evaluate compare --before DIR… --after DIR…: paired comparison of finish
   --max-new-tokens N   default 4096                            --temperature X    default 0      --top-p X  default 1
  the built-in engine:
   --model DIR          Hugging Face checkpoint                 --weights TYPE  --kv TYPE  --context N (default 8192)
+  --adapter DIR        PEFT LoRA adapter, merged while loading
  an OpenAI-compatible endpoint:
   --endpoint URL       http://host:port/v1                     --model-name NAME
   --key-env NAME       environment variable with the key (default ACC_API_KEY; none is needed for local servers)
@@ -66,7 +67,7 @@ acc evaluate compare --before DIR… --after DIR…: paired comparison of finish
 Exit codes: 0 done, 1 stopped or finished with questions that have no answer, 2 usage or unreadable input.`;
 
 const one = ['data', 'out', 'against', 'mode', 'limit', 'max-item-tokens', 'tokenizer', 'seeds', 'max-new-tokens', 'temperature', 'top-p',
-  'model', 'weights', 'kv', 'context', 'endpoint', 'model-name', 'key-env', 'concurrency', 'requests-per-minute', 'attempts', 'timeout', 'body']; // prettier-ignore
+  'model', 'adapter', 'weights', 'kv', 'context', 'endpoint', 'model-name', 'key-env', 'concurrency', 'requests-per-minute', 'attempts', 'timeout', 'body']; // prettier-ignore
 const shapes = {
   ...Object.fromEntries(one.map((name) => [name, 'one'] as const)),
   ...Object.fromEntries(['only', 'before', 'after'].map((name) => [name, 'many'] as const)),
@@ -133,12 +134,15 @@ async function openEngine(folder: string, parsed: ParsedArguments): Promise<Open
   const weightType = typeOption<WeightType>(parsed, 'weights', weightTypes, 'f16');
   const kvType = typeOption<KvType>(parsed, 'kv', Object.keys(kvTypeCode) as KvType[], 'f16');
   const contextLength = wholeNumber(numberValue(parsed, 'context'), 8192, 'context');
+  const adapterFolder = lastValue(parsed, 'adapter');
+  const adapter = adapterFolder === null ? null : await openAdapterFolder(adapterFolder, checkpoint);
   const engine = await openNodeEngine();
   const session = await ModelSession.load(
     engine,
     checkpoint,
     { ...defaultLoadOptions, weightType, kvType, contextLength },
     {
+      ...(adapter ? { adapter } : {}),
       onKernels: (done, total) => progressLine(`compiling kernels ${done}/${total}`),
       onProgress: ({ doneBytes, totalBytes }) =>
         progressLine(`loading ${((100 * doneBytes) / totalBytes).toFixed(0)} %`),
@@ -147,10 +151,11 @@ async function openEngine(folder: string, parsed: ParsedArguments): Promise<Open
   await opened.close();
   endProgress();
   const subject = engineSubject(session, tokenizer, checkpoint.tokenizerConfig, {
-    name: checkpoint.name,
+    name: adapter ? `${checkpoint.name} + ${adapter.name}` : checkpoint.name,
     identity: {
       type: 'engine',
       model: checkpoint.name,
+      adapter: adapter?.sha256 ?? null,
       tokenizer: tokenizer.sha256,
       weightType,
       kvType,

@@ -9,13 +9,14 @@ import { greedySampling } from '../../gpu/kernels/sampling.ts';
 import { lastValue, parseArguments, type ParsedArguments } from '../compileArguments.ts';
 import type { Checkpoint } from '../../model/checkpoint.ts';
 import type { Tokenizer } from '../../tokenizer/types.ts';
-import { openModelFolder } from '../modelFolder.ts';
+import { openAdapterFolder, openModelFolder } from '../modelFolder.ts';
 import { openNodeEngine } from '../nodeEngine.ts';
 import { endProgress, EXIT_DONE, note, print, printJson, progressLine } from '../output.ts';
 
 const help = `acc run --model DIR --prompt FILE [options]: text generation on the WGSL engine
 
   --model DIR            Hugging Face checkpoint (Qwen3 or Qwen3-MoE)
+  --adapter DIR          PEFT LoRA adapter, merged while loading
   --prompt FILE          text, taken as it is; or JSON: {"messages": […]} through the model's chat template,
                          {"ids": […]} as token ids; - for standard input
   --chat                 take a text prompt as a user message through the chat template
@@ -90,7 +91,17 @@ function isSmall(checkpoint: Checkpoint): boolean {
 
 /** `acc run`. */
 export async function run(argv: string[]): Promise<number> {
-  const one = ['model', 'prompt', 'max-new-tokens', 'logits', 'temperature', 'top-k', 'top-p', 'min-p'];
+  const one = [
+    'model',
+    'adapter',
+    'prompt',
+    'max-new-tokens',
+    'logits',
+    'temperature',
+    'top-k',
+    'top-p',
+    'min-p',
+  ];
   const more = ['repetition-penalty', 'seed', 'weights', 'kv', 'context', 'chunk'];
   const parsed = parseArguments(argv, {
     ...Object.fromEntries([...one, ...more].map((name) => [name, 'one'] as const)),
@@ -113,6 +124,8 @@ export async function run(argv: string[]): Promise<number> {
   const ids = encodePrompt(prompt, tokenizer, checkpoint.tokenizerConfig);
   if (ids.length === 0)
     throw new InputError('empty-prompt', 'The prompt has no tokens', { where: promptFile });
+  const adapterFolder = lastValue(parsed, 'adapter');
+  const adapter = adapterFolder === null ? null : await openAdapterFolder(adapterFolder, checkpoint);
   const engine = await openNodeEngine({
     ...(parsed.flags.has('no-subgroups') ? { subgroups: false } : {}),
     ...(parsed.flags.has('no-f16') ? { f16: false } : {}),
@@ -132,6 +145,7 @@ export async function run(argv: string[]): Promise<number> {
       chunkTokens: numberOption(parsed, 'chunk', 512),
     },
     {
+      ...(adapter ? { adapter } : {}),
       onKernels: (done, total) => progressLine(`compiling kernels ${done}/${total}`),
       onProgress: ({ doneBytes, totalBytes }) =>
         progressLine(`loading ${((100 * doneBytes) / totalBytes).toFixed(0)} %`),
@@ -157,6 +171,7 @@ export async function run(argv: string[]): Promise<number> {
   const { memory } = session.plan;
   const facts = {
     model: checkpoint.name,
+    adapterLoaded: adapter?.name ?? null,
     adapter: engine.facts,
     features: engine.features,
     weights: memory.options.weightType,

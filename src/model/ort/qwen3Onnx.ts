@@ -187,7 +187,7 @@ export async function writeQwen3Onnx(
     x = graph.node('Add', [x, await block]);
   }
   if (lastLogitsOnly) {
-    const [first, end, axis] = [graph.ints([-1]), graph.ints([Number.MAX_SAFE_INTEGER]), graph.ints([1])];
+    const [first, end, axis] = [graph.ints([-1]), graph.ints([0x7fffffff]), graph.ints([1])];
     x = graph.node('Slice', [x, first, end, axis]);
   }
   x = await builder.norm(x, 'model.norm.weight', c);
