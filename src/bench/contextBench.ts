@@ -60,8 +60,8 @@ export async function runContextLength(
 }> {
   const checkpoint = await randomCheckpoint('long-context', longContextConfig);
   const ids = benchPrompt(tokens, checkpoint.config.vocabSize);
-  const idle = engine.buffers.allocatedBytes;
   engine.scratch.clear();
+  const idle = engine.buffers.allocatedBytes;
   const { result, largestBytes } = await largestBuffer(engine, async () => {
     const session = await ModelSession.load(engine, checkpoint, {
       weightType: 'f32',

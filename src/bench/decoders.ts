@@ -112,19 +112,21 @@ export async function ortDecoder(
     threads: 1,
     lastLogitsOnly: true,
   });
+  const { vocabSize } = checkpoint.config;
+  const lastRow = (logits: Float32Array): Float32Array => logits.subarray(-vocabSize);
   return {
     name,
     runsOn: provider === 'webgpu' ? 'gpu' : 'cpu',
-    lastLogits(ids) {
+    async lastLogits(ids) {
       session.reset();
-      return session.forward(ids);
+      return lastRow(await session.forward(ids));
     },
     async *generate(ids, count) {
       session.reset();
-      let token = argmax(await session.forward(ids));
+      let token = argmax(lastRow(await session.forward(ids)));
       yield token;
       for (let step = 0; step < count; step++) {
-        token = argmax(await session.forward([token]));
+        token = argmax(lastRow(await session.forward([token])));
         yield token;
       }
     },
