@@ -378,6 +378,8 @@ export class ModelSession {
     destroyActivations(buffers, this.activations);
     this.cache.destroy();
     for (const range of [this.rope, this.record, this.seen]) buffers.destroy(range.buffer);
+    this.recorder.dispose();
+    this.engine.scratch.clear();
     buffers.sweep();
   }
 }
