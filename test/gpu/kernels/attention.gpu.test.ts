@@ -184,7 +184,9 @@ describe.skipIf(!hasGpu)(hasGpu ? 'attention' : `attention (${gpuSkipReason})`, 
     // llvmpipe compiles this kernel, which is meant for GPUs and never chosen there, for ten seconds and more.
     it(`agrees with f64 in shared-memory tiles: ${mode.name}`, async (context) => {
       if (adapterName === 'lavapipe')
-        return context.skip('a kernel for GPUs that llvmpipe takes minutes to compile');
+        return context.skip(
+          'a kernel for GPUs, never chosen on llvmpipe, which compiles it for over ten seconds',
+        );
       const engine = (await testEngine(mode.options)) as EngineDevice;
       const { choices } = engine;
       engine.choices = { ...choices, attention: 'tile' };
