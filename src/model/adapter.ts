@@ -1,8 +1,11 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import { assert } from '../core/assert.ts';
+import type { ByteSource } from '../core/byteSource.ts';
 import { InputError } from '../core/errors.ts';
-import { canonicalJson, isObject, type JsonValue } from '../core/json.ts';
+import { canonicalJson } from '../core/json.ts';
+import { rankOf, readAdapterConfig, scaleOf, type AdapterConfig } from './adapterConfig.ts';
+import { fusedTargetOf, unfusePairs } from './adapterFused.ts';
 import { readJsonFile, type Checkpoint, type CheckpointFiles } from './checkpoint.ts';
 import { readSafetensorsHeader, type TensorLocation } from './safetensors.ts';
 import { readTensorFloats } from './tensorData.ts';
@@ -24,56 +27,15 @@ export interface Adapter {
   readonly name: string;
   /** sha256 of config and weights together, hex: tells runs with different adapters apart. */
   readonly sha256: string;
+  /** The checkpoint it was trained on, as its config names it. */
+  readonly baseModel: string | null;
   /** By module path, e.g. `model.layers.0.self_attn.q_proj`. */
   readonly pairs: ReadonlyMap<string, LoraPair>;
 }
 
 const prefix = 'base_model.model.';
 
-interface AdapterConfig {
-  readonly rank: number;
-  readonly alpha: number;
-  readonly useRslora: boolean;
-  readonly rankPattern: Readonly<Record<string, JsonValue>>;
-  readonly alphaPattern: Readonly<Record<string, JsonValue>>;
-}
-
-function readConfig(value: JsonValue | null, where: string): AdapterConfig {
-  const refuse = (message: string, expected: string): never => {
-    throw new InputError('unsupported-adapter', message, { where, expected });
-  };
-  if (!isObject(value)) return refuse('This folder holds no adapter', 'adapter_config.json');
-  if (value['peft_type'] !== 'LORA') refuse('The adapter is of another kind', 'peft_type "LORA"');
-  if (value['use_dora'] === true) refuse('DoRA adapters are not supported', 'use_dora false');
-  if (Array.isArray(value['modules_to_save']) && value['modules_to_save'].length > 0) {
-    refuse('The adapter replaces whole modules', 'modules_to_save null');
-  }
-  if (Array.isArray(value['target_parameters']) && value['target_parameters'].length > 0) {
-    refuse('Adapters of fused expert tensors are not supported', 'one adapter per expert and projection');
-  }
-  const { r, lora_alpha: alpha, rank_pattern: ranks, alpha_pattern: alphas } = value;
-  if (typeof r !== 'number' || typeof alpha !== 'number')
-    return refuse('Rank or alpha is missing', 'r and lora_alpha');
-  return {
-    rank: r,
-    alpha,
-    useRslora: value['use_rslora'] === true,
-    rankPattern: isObject(ranks) ? ranks : {},
-    alphaPattern: isObject(alphas) ? alphas : {},
-  };
-}
-
-/** PEFT's patterns match the end of a module path, at a dot; they are taken as plain names, not as expressions. */
-function patternValue(
-  pattern: Readonly<Record<string, JsonValue>>,
-  module: string,
-  fallback: number,
-): number {
-  for (const [key, value] of Object.entries(pattern)) {
-    if (typeof value === 'number' && (module === key || module.endsWith(`.${key}`))) return value;
-  }
-  return fallback;
-}
+const routerOf = (experts: string): string => experts.replace(/experts$/, 'gate.weight');
 
 /** [out, in] of a module of the checkpoint, also where its expert lies inside a fused tensor; null if there is none. */
 function moduleShape(checkpoint: Checkpoint, module: string): readonly [number, number] | null {
@@ -93,21 +55,11 @@ function moduleShape(checkpoint: Checkpoint, module: string): readonly [number, 
   return expert[2] === 'down' ? [c, width] : [width, c];
 }
 
-/**
- * Opens a PEFT LoRA folder (`adapter_config.json`, `adapter_model.safetensors`) for a checkpoint. Throws
- * `InputError` naming the first thing that does not fit: another kind of adapter, a tensor of no layer, a shape.
- */
-export async function openAdapter(files: CheckpointFiles, checkpoint: Checkpoint): Promise<Adapter> {
-  const rawConfig = await readJsonFile(files, 'adapter_config.json');
-  const config = readConfig(rawConfig, files.name);
-  const source = await files.open('adapter_model.safetensors');
-  if (!source) {
-    throw new InputError('missing-weights', 'The adapter has no weights', {
-      where: files.name,
-      expected: 'adapter_model.safetensors',
-    });
-  }
-  const halves = new Map<string, { a?: TensorLocation; b?: TensorLocation }>();
+type Halves = { a?: TensorLocation; b?: TensorLocation };
+
+/** The A and B matrices by the module path they stand under. */
+async function readHalves(source: ByteSource): Promise<Map<string, Halves>> {
+  const halves = new Map<string, Halves>();
   for (const tensor of (await readSafetensorsHeader(source)).tensors) {
     const match = /^(.*)\.lora_([AB])\.weight$/.exec(tensor.name);
     if (!match || !match[1]!.startsWith(prefix)) {
@@ -121,10 +73,63 @@ export async function openAdapter(files: CheckpointFiles, checkpoint: Checkpoint
     pair[match[2] === 'A' ? 'a' : 'b'] = tensor;
     halves.set(module, pair);
   }
+  return halves;
+}
+
+/** Refuses an adapter whose tensors are of other layers than its config says, or that lacks some of them. */
+function checkLayers(config: AdapterConfig, modules: Iterable<string>, where: string): void {
+  if (!config.layers) return;
+  const found = new Set<number>();
+  for (const module of modules) {
+    const layer = /\.layers\.(\d+)\./.exec(module);
+    if (layer) found.add(Number(layer[1]));
+  }
+  const list = (layers: Iterable<number>): string => [...layers].sort((a, b) => a - b).join(', ');
+  if (list(found) !== list(new Set(config.layers))) {
+    throw new InputError('wrong-adapter', 'The adapter has not the layers that its config names', {
+      where,
+      expected: `layers ${list(new Set(config.layers))} (layers_to_transform)`,
+      actual: `layers ${list(found)}`,
+    });
+  }
+}
+
+/**
+ * Opens a PEFT LoRA folder (`adapter_config.json`, `adapter_model.safetensors`) for a checkpoint. Experts may be
+ * adapted one by one or as fused tensors. Throws `InputError` naming the first thing that does not fit: another
+ * kind of adapter, a tensor of no layer, a shape.
+ */
+export async function openAdapter(files: CheckpointFiles, checkpoint: Checkpoint): Promise<Adapter> {
+  const rawConfig = await readJsonFile(files, 'adapter_config.json');
+  const config = readAdapterConfig(rawConfig, files.name);
+  const source = await files.open('adapter_model.safetensors');
+  if (!source) {
+    throw new InputError('missing-weights', 'The adapter has no weights', {
+      where: files.name,
+      expected: 'adapter_model.safetensors',
+      ...((await files.open('adapter_model.bin'))
+        ? { advice: 'adapter_model.bin is not read: save the adapter again with safe serialisation' }
+        : {}),
+    });
+  }
+  const halves = await readHalves(source);
+  checkLayers(config, halves.keys(), files.name);
   const pairs = new Map<string, LoraPair>();
   for (const [module, { a, b }] of halves) {
+    const experts = /^(.*\.mlp\.experts)(\.base_layer)*$/.exec(module)?.[1];
+    const fused = experts && a && b ? fusedTargetOf(a.shape, b.shape, checkpoint.config) : null;
+    if (experts && a && b && fused && checkpoint.tensors.has(routerOf(experts))) {
+      const parameter = `${experts}.${fused.parameter}`;
+      if (fused.rank === rankOf(config, parameter)) {
+        const [aValues, bValues] = [await readTensorFloats(a), await readTensorFloats(b)];
+        const scale = scaleOf(config, parameter);
+        const parts = unfusePairs(experts, fused, aValues, bValues, scale, checkpoint.config);
+        for (const [path, pair] of parts) pairs.set(path, pair);
+        continue;
+      }
+    }
     const shape = moduleShape(checkpoint, module);
-    const rank = patternValue(config.rankPattern, module, config.rank);
+    const rank = rankOf(config, module);
     const fits =
       shape &&
       a?.shape[0] === rank &&
@@ -136,19 +141,25 @@ export async function openAdapter(files: CheckpointFiles, checkpoint: Checkpoint
         where: source.name,
         expected: shape
           ? `A [${rank}, ${shape[1]}] and B [${shape[0]}, ${rank}]`
-          : 'a linear layer of the checkpoint',
+          : experts
+            ? `A [experts × ${rank}, in] and B [out, ${rank} × experts] of this checkpoint's experts`
+            : 'a linear layer of the checkpoint',
         actual: `A [${a?.shape.join(', ') ?? 'missing'}], B [${b?.shape.join(', ') ?? 'missing'}]`,
         advice: 'choose the checkpoint that the adapter was trained on',
       });
     }
-    const alpha = patternValue(config.alphaPattern, module, config.alpha);
     pairs.set(module, {
       a: await readTensorFloats(a),
       b: await readTensorFloats(b),
       rank,
       inFeatures: shape[1],
       outFeatures: shape[0],
-      scale: alpha / (config.useRslora ? Math.sqrt(rank) : rank),
+      scale: scaleOf(config, module),
+    });
+  }
+  if (pairs.size === 0) {
+    throw new InputError('wrong-adapter', 'The adapter changes nothing: its file holds no matrices', {
+      where: source.name,
     });
   }
   const weights = await source.read(0, source.sizeBytes ?? Number.MAX_SAFE_INTEGER);
@@ -157,7 +168,7 @@ export async function openAdapter(files: CheckpointFiles, checkpoint: Checkpoint
     .update(utf8ToBytes(canonicalJson(rawConfig ?? null)))
     .update(weights)
     .digest();
-  return { name: files.name, sha256: bytesToHex(digest), pairs };
+  return { name: files.name, sha256: bytesToHex(digest), baseModel: config.baseModel, pairs };
 }
 
 /** Adapters that change rows of a checkpoint's tensor, each with the tensor's row that its first row changes. */

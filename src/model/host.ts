@@ -1,6 +1,7 @@
 import { CancelledError, EnvironmentError, InputError, WorkbenchError } from '../core/errors.ts';
 import type { EngineDevice } from '../gpu/device.ts';
 import { GpuDeviceLostError, GpuOutOfMemoryError } from '../gpu/errors.ts';
+import type { Adapter } from './adapter.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { advisePlan } from './hostAdvice.ts';
 import { planModel, type LoadOptions, type MemoryPlan } from './planner.ts';
@@ -43,6 +44,7 @@ interface Loaded {
   readonly session: ModelSession;
   readonly checkpoint: Checkpoint;
   readonly options: LoadOptions;
+  readonly adapter: Adapter | undefined;
 }
 
 /** Devices lost in a row, without a token between, after which trying again is given up. */
@@ -193,7 +195,7 @@ export class ModelHost {
     // The stop tokens are handed to each generation instead, so that one may go on past them.
     const config = { ...checkpoint.config, eosTokenIds: [] };
     const session = await ModelSession.load(engine, { ...checkpoint, config }, options, handlers);
-    this.loaded = { session, checkpoint, options };
+    this.loaded = { session, checkpoint, options, adapter: handlers.adapter };
     return session;
   }
 
@@ -201,7 +203,7 @@ export class ModelHost {
     const startMs = this.clock();
     const engine = await this.engine();
     // The old buffers went with their device: there is nothing to free.
-    await this.open(engine, lost.checkpoint, lost.options, {});
+    await this.open(engine, lost.checkpoint, lost.options, lost.adapter ? { adapter: lost.adapter } : {});
     this.settings.onRecovery?.({ phase: 'recovered', replayedTokens, tookMs: this.clock() - startMs });
   }
 

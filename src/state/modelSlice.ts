@@ -2,6 +2,8 @@ import type { SamplingOptions } from '../gpu/kernels/sampling.ts';
 import type { LoadOptions } from '../model/planner.ts';
 import type { Prompt } from '../model/prompt.ts';
 import type {
+  AdapterCard,
+  AdapterSource,
   EngineFailure,
   EngineResult,
   GenerateRequest,
@@ -55,6 +57,9 @@ export interface ModelState {
   readonly gflops: number | null;
   readonly list: ModelList | null;
   readonly card: Loadable<ModelCard>;
+  /** The adapter that loading merges; null without one. */
+  readonly adapter: AdapterCard | null;
+  readonly adapterFailure: EngineFailure | null;
   readonly options: LoadOptions;
   readonly plan: PlanReport | null;
   readonly planFailure: EngineFailure | null;
@@ -72,6 +77,10 @@ export interface ModelActions {
   /** Asks for the device and the list of models; called when the view opens. */
   readonly connect: () => Promise<void>;
   readonly open: (source: ModelSource) => Promise<EngineResult<ModelCard>>;
+  /** Reads an adapter for the opened checkpoint; `load` applies it. */
+  readonly openAdapter: (source: AdapterSource) => Promise<EngineResult<AdapterCard>>;
+  /** The next load is without an adapter. */
+  readonly closeAdapter: () => Promise<void>;
   readonly setOptions: (changes: Partial<LoadOptions>) => Promise<void>;
   readonly load: () => Promise<EngineResult<LoadedModel>>;
   readonly unload: () => Promise<void>;
@@ -101,6 +110,8 @@ export const initialModelState: ModelState = {
   gflops: null,
   list: null,
   card: { status: 'idle' },
+  adapter: null,
+  adapterFailure: null,
   options: { weightType: 'f16', kvType: 'f16', contextLength: 4096, chunkTokens: 512 },
   plan: null,
   planFailure: null,
@@ -165,7 +176,14 @@ export function createModelSlice(engine: EngineClient): SliceCreator<ModelSlice>
       },
       open: async (source) => {
         if (get().work) return busy;
-        set({ card: { status: 'loading' }, work: { kind: 'opening' }, plan: null, planFailure: null });
+        set({
+          card: { status: 'loading' },
+          adapter: null,
+          adapterFailure: null,
+          work: { kind: 'opening' },
+          plan: null,
+          planFailure: null,
+        });
         const result = await engine.openModel(source);
         set({ work: null, loadFailure: null });
         if (!result.ok) {
@@ -182,6 +200,18 @@ export function createModelSlice(engine: EngineClient): SliceCreator<ModelSlice>
         await get().connect();
         await replan();
         return result;
+      },
+      openAdapter: async (source) => {
+        if (get().work) return busy;
+        set({ work: { kind: 'opening' }, adapterFailure: null });
+        const result = await engine.openAdapter(source);
+        set({ work: null });
+        set(result.ok ? { adapter: result.value } : { adapterFailure: result });
+        return result;
+      },
+      closeAdapter: async () => {
+        await engine.closeAdapter();
+        set({ adapter: null, adapterFailure: null });
       },
       setOptions: async (changes) => {
         set(({ options }) => ({ options: { ...options, ...changes } }));

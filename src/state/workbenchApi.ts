@@ -19,6 +19,7 @@ import type {
   TrajectoryRow,
 } from '../workers/dataApi.ts';
 import type {
+  AdapterSource,
   GenerateRequest,
   GenerationReport,
   GpuProbe,
@@ -116,10 +117,14 @@ export interface Workbench {
     model?: string | URL | readonly File[] | ModelSource,
     options?: Partial<LoadOptions>,
   ): Promise<PlanReport & { readonly card: ModelCard }>;
-  /** Like `planModel`, then loads it. */
+  /**
+   * Like `planModel`, then loads it. `adapter`: a PEFT folder (its address or files) to merge in, null for none;
+   * left out, the one that was opened for this checkpoint.
+   */
   loadModel(
     model?: string | URL | readonly File[] | ModelSource,
     options?: Partial<LoadOptions>,
+    adapter?: string | URL | readonly File[] | AdapterSource | null,
   ): Promise<LoadedModel>;
   /** Generates with the loaded model; greedy and up to 256 tokens unless told otherwise. */
   generate(
@@ -143,7 +148,7 @@ declare global {
 }
 
 /** Files of a `webkitdirectory` input, or of a list made by hand, as a folder; addresses as they are. */
-function modelSourceOf(model: string | URL | readonly File[] | ModelSource): ModelSource {
+function modelSourceOf<T extends ModelSource>(model: string | URL | readonly File[] | T): T | AdapterSource {
   if (typeof model === 'string' || model instanceof URL) {
     return { type: 'url', url: new URL(model, document.baseURI).href };
   }
@@ -321,8 +326,10 @@ export function createWorkbench(store: AppStore, data: DataApi): Workbench {
       return probe;
     },
     planModel,
-    loadModel: async (model, options) => {
+    loadModel: async (model, options, adapter) => {
       await planModel(model, options);
+      if (adapter === null) await state().model.closeAdapter();
+      else if (adapter !== undefined) unwrap(await state().model.openAdapter(modelSourceOf(adapter)));
       return unwrap(await state().model.load());
     },
     generate: async (prompt, options = {}) => {

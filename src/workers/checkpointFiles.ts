@@ -26,26 +26,15 @@ function folderOf(path: string): string {
   return path.slice(0, Math.max(0, path.lastIndexOf('/')));
 }
 
-/**
- * The checkpoint among dropped or picked files: the shallowest folder with a config.json, so that dropping the
- * folder around a model works too. Rejects what holds none.
- */
-export function checkpointOfFiles(
-  name: string,
-  files: readonly { readonly path: string; readonly file: Blob }[],
-): CheckpointFiles {
-  const configs = files
-    .filter(({ path }) => path === 'config.json' || path.endsWith('/config.json'))
-    .sort((a, b) => a.path.split('/').length - b.path.split('/').length || (a.path < b.path ? -1 : 1));
-  const config = configs[0];
-  if (!config) {
-    throw new InputError('missing-config', 'There is no model among these files', {
-      where: name,
-      expected: 'config.json, tokenizer.json and safetensors files in Hugging Face layout',
-      advice: 'choose the folder that holds config.json',
-    });
-  }
-  const folder = folderOf(config.path);
+type LooseFiles = readonly { readonly path: string; readonly file: Blob }[];
+
+/** The shallowest folder among files that holds `marker`, so that dropping the folder around it works too. */
+function folderWith(marker: string, name: string, files: LooseFiles): CheckpointFiles | null {
+  const found = files
+    .filter(({ path }) => path === marker || path.endsWith(`/${marker}`))
+    .sort((a, b) => a.path.split('/').length - b.path.split('/').length || (a.path < b.path ? -1 : 1))[0];
+  if (!found) return null;
+  const folder = folderOf(found.path);
   const byName = new Map(
     files
       .filter(({ path }) => folderOf(path) === folder)
@@ -59,6 +48,32 @@ export function checkpointOfFiles(
       return file ? blobSource(fileName, file) : null;
     },
   };
+}
+
+/** The checkpoint among dropped or picked files. Rejects what holds none. */
+export function checkpointOfFiles(name: string, files: LooseFiles): CheckpointFiles {
+  const found = folderWith('config.json', name, files);
+  if (!found) {
+    throw new InputError('missing-config', 'There is no model among these files', {
+      where: name,
+      expected: 'config.json, tokenizer.json and safetensors files in Hugging Face layout',
+      advice: 'choose the folder that holds config.json',
+    });
+  }
+  return found;
+}
+
+/** The PEFT adapter among dropped or picked files. Rejects what holds none. */
+export function adapterOfFiles(name: string, files: LooseFiles): CheckpointFiles {
+  const found = folderWith('adapter_config.json', name, files);
+  if (!found) {
+    throw new InputError('missing-config', 'There is no adapter among these files', {
+      where: name,
+      expected: 'adapter_config.json and adapter_model.safetensors as PEFT writes them',
+      advice: 'choose the folder that holds both, or drop both files together',
+    });
+  }
+  return found;
 }
 
 /** A checkpoint in a folder that the reader gave access to. */

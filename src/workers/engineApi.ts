@@ -49,6 +49,28 @@ export type ModelSource =
   | { readonly type: 'url'; readonly url: string; readonly relay?: MessagePort }
   | { readonly type: 'stored'; readonly id: string };
 
+/** Where a PEFT adapter is taken from. */
+export type AdapterSource = Exclude<ModelSource, { readonly type: 'stored' }>;
+
+/** What a PEFT LoRA adapter changes, after every tensor of it was matched to the opened checkpoint. */
+export interface AdapterCard {
+  readonly name: string;
+  readonly origin: string;
+  /** sha256 of config and weights, hex. */
+  readonly sha256: string;
+  /** The checkpoint it was trained on, as its config names it. */
+  readonly baseModel: string | null;
+  readonly parameterCount: number;
+  /** Smallest and largest; experts and attention may differ. */
+  readonly ranks: readonly [number, number];
+  readonly scales: readonly [number, number];
+  /** Names of the projections, e.g. `q_proj`. */
+  readonly targets: readonly string[];
+  /** Ascending. */
+  readonly layers: readonly number[];
+  readonly adaptsExperts: boolean;
+}
+
 /** A model that comes with the page, as `models/index.json` lists it. */
 export interface BundledModel {
   readonly name: string;
@@ -118,6 +140,8 @@ export interface EngineMemory {
 }
 
 export interface LoadedModel {
+  /** Merged into the weights; null without one. */
+  readonly adapter: AdapterCard | null;
   readonly options: LoadOptions;
   readonly memory: EngineMemory;
   readonly plannedBytes: number;
@@ -184,6 +208,10 @@ export interface EngineApi {
   listModels(): Promise<ModelList>;
   /** Reads configs and headers; the checkpoint becomes the one that `plan` and `load` mean. */
   openModel(source: ModelSource): Promise<EngineResult<ModelCard>>;
+  /** Reads a PEFT LoRA adapter for the opened checkpoint; `load` merges it from now on. */
+  openAdapter(source: AdapterSource): Promise<EngineResult<AdapterCard>>;
+  /** Loads without an adapter from now on; what is loaded stays as it is. */
+  closeAdapter(): Promise<void>;
   plan(options: LoadOptions): Promise<EngineResult<PlanReport>>;
   load(options: LoadOptions): Promise<EngineResult<LoadedModel>>;
   unload(): Promise<void>;

@@ -1,8 +1,9 @@
 import { isObject } from '../core/json.ts';
 import type { SamplingOptions } from '../gpu/kernels/sampling.ts';
+import type { Adapter } from '../model/adapter.ts';
 import type { Checkpoint, CheckpointFiles } from '../model/checkpoint.ts';
 import type { Tokenizer } from '../tokenizer/types.ts';
-import type { ModelCard } from './engineApi.ts';
+import type { AdapterCard, ModelCard } from './engineApi.ts';
 
 /** Read of a README for its licence. */
 const readmeBytes = 64 * 1024;
@@ -130,6 +131,40 @@ export async function modelCard(
     recommended: recommendedSampling(checkpoint),
     unusedTensorCount: checkpoint.unusedTensors.length,
     kept,
+  };
+}
+
+/** Tells what an adapter changes, for the reader. */
+export function adapterCard(adapter: Adapter, origin: string): AdapterCard {
+  const { name, sha256, baseModel, pairs } = adapter;
+  const layers = new Set<number>();
+  const targets = new Set<string>();
+  let parameterCount = 0;
+  let adaptsExperts = false;
+  const ranks: [number, number] = [Infinity, 0];
+  const scales: [number, number] = [Infinity, -Infinity];
+  for (const [path, { a, b, rank, scale }] of pairs) {
+    const layer = /\.layers\.(\d+)\./.exec(path);
+    if (layer) layers.add(Number(layer[1]));
+    targets.add(path.slice(path.lastIndexOf('.') + 1));
+    adaptsExperts ||= path.includes('.mlp.experts.');
+    parameterCount += a.length + b.length;
+    ranks[0] = Math.min(ranks[0], rank);
+    ranks[1] = Math.max(ranks[1], rank);
+    scales[0] = Math.min(scales[0], scale);
+    scales[1] = Math.max(scales[1], scale);
+  }
+  return {
+    name,
+    origin,
+    sha256,
+    baseModel,
+    parameterCount,
+    ranks,
+    scales,
+    targets: [...targets],
+    layers: [...layers].sort((a, b) => a - b),
+    adaptsExperts,
   };
 }
 

@@ -32,20 +32,22 @@ export function startEngineClient(): EngineClient {
     return started;
   };
 
-  const openModel: EngineClient['openModel'] = async (source: ModelSource) => {
-    const api = await remote();
-    if (source.type !== 'url' || !URL.canParse(source.url, document.baseURI)) return api.openModel(source);
+  /** Addresses become absolute; those of other origins get the frame that may reach them. */
+  const withRelay = async <T extends ModelSource>(source: T): Promise<T> => {
+    if (source.type !== 'url' || !URL.canParse(source.url, document.baseURI)) return source;
     const url = new URL(source.url, document.baseURI);
-    if (url.origin === window.location.origin) return api.openModel({ type: 'url', url: url.href });
+    if (url.origin === window.location.origin) return { ...source, url: url.href };
     const relay = await openRelay();
-    return api.openModel(transfer({ type: 'url', url: url.href, relay }, [relay]));
+    return transfer({ ...source, url: url.href, relay }, [relay]);
   };
 
   return {
     listen: (onEvents) => {
       listener = onEvents;
     },
-    openModel,
+    openModel: async (source) => (await remote()).openModel(await withRelay(source)),
+    openAdapter: async (source) => (await remote()).openAdapter(await withRelay(source)),
+    closeAdapter: async () => (await remote()).closeAdapter(),
     probe: async () => (await remote()).probe(),
     measureSpeed: async () => (await remote()).measureSpeed(),
     listModels: async () => (await remote()).listModels(),

@@ -5,6 +5,7 @@ import { benchKernels } from '../gpu/bench.ts';
 import { countersSince } from '../gpu/counters.ts';
 import { requestEngineDevice, type EngineDevice } from '../gpu/device.ts';
 import { GpuUnavailableError } from '../gpu/errors.ts';
+import { openAdapter, type Adapter } from '../model/adapter.ts';
 import { openCheckpoint, type Checkpoint, type CheckpointFiles } from '../model/checkpoint.ts';
 import { ModelHost, type HostFailure } from '../model/host.ts';
 import type { LoadOptions } from '../model/planner.ts';
@@ -12,9 +13,16 @@ import { encodePrompt, type Prompt } from '../model/prompt.ts';
 import { openModelStore, type ModelStore, type StoredModel } from '../storage/models.ts';
 import { loadTokenizer } from '../tokenizer/loadTokenizer.ts';
 import type { Tokenizer } from '../tokenizer/types.ts';
-import { checkpointOfFiles, checkpointOfHandle, checkpointOfStored } from './checkpointFiles.ts';
+import {
+  adapterOfFiles,
+  checkpointOfFiles,
+  checkpointOfHandle,
+  checkpointOfStored,
+} from './checkpointFiles.ts';
 import { askByRelay, askHere, UrlCheckpoint } from './checkpointFilesUrl.ts';
 import type {
+  AdapterCard,
+  AdapterSource,
   BundledModel,
   EngineApi,
   EngineEvent,
@@ -30,7 +38,7 @@ import type {
   ModelSource,
   PlanReport,
 } from './engineApi.ts';
-import { modelCard, modelFiles, withTemplateFile } from './engineCard.ts';
+import { adapterCard, modelCard, modelFiles, withTemplateFile } from './engineCard.ts';
 import { EngineEvents } from './engineEvents.ts';
 import { runGeneration } from './engineGeneration.ts';
 import { probeOf, probeWithoutGpu } from './engineProbe.ts';
@@ -42,6 +50,11 @@ interface Opened {
   readonly tokenizer: Tokenizer | null;
   readonly origin: string;
   readonly card: ModelCard;
+}
+
+interface OpenedAdapter {
+  readonly adapter: Adapter;
+  readonly card: AdapterCard;
 }
 
 /** An expected failure as a value. Bugs are thrown on. */
@@ -78,6 +91,8 @@ export class EngineService implements EngineApi {
   private storePromise: Promise<ModelStore | null> | null = null;
   private baseUrl = '';
   private opened: Opened | null = null;
+  /** Belongs to `opened`, and is merged by the next load. */
+  private adapter: OpenedAdapter | null = null;
   /** What was opened when the model on the device was loaded: prompts are encoded with its tokenizer. */
   private running: Opened | null = null;
   private controller: AbortController | null = null;
@@ -149,8 +164,24 @@ export class EngineService implements EngineApi {
       const checkpoint = await withTemplateFile(files, { ...read, tokenizerJson: null });
       const card = await modelCard(files, checkpoint, tokenizer, origin, source.type === 'stored');
       this.opened = { files, checkpoint, tokenizer, origin, card };
+      this.adapter = null;
       return card;
     });
+  }
+
+  openAdapter(source: AdapterSource): Promise<EngineResult<AdapterCard>> {
+    return attempt(async () => {
+      if (!this.opened) throw noModel();
+      const { files, origin } = await this.adapterFilesOf(source);
+      const adapter = await openAdapter(files, this.opened.checkpoint);
+      const card = adapterCard(adapter, origin);
+      this.adapter = { adapter, card };
+      return card;
+    });
+  }
+
+  async closeAdapter(): Promise<void> {
+    this.adapter = null;
   }
 
   async plan(options: LoadOptions): Promise<EngineResult<PlanReport>> {
@@ -167,7 +198,7 @@ export class EngineService implements EngineApi {
   }
 
   private async loadNow(options: LoadOptions): Promise<EngineResult<LoadedModel>> {
-    const opened = this.opened;
+    const { opened, adapter } = this;
     if (!opened) return failureOf(noModel());
     const startMs = performance.now();
     let kernelCount = 0;
@@ -178,6 +209,7 @@ export class EngineService implements EngineApi {
       );
       return this.host.load(opened.checkpoint, options, {
         signal,
+        ...(adapter ? { adapter: adapter.adapter } : {}),
         onKernels: (done, total) => {
           kernelCount = total;
           this.emit({ type: 'load', stage: 'kernels', done, total });
@@ -193,6 +225,7 @@ export class EngineService implements EngineApi {
       ok: true,
       value: {
         options,
+        adapter: adapter?.card ?? null,
         memory: this.memory(loaded.value.engine),
         plannedBytes: loaded.value.plan.memory.totalBytes,
         tookMs: performance.now() - startMs,
@@ -346,6 +379,25 @@ export class EngineService implements EngineApi {
     }
   }
 
+  private urlFiles(source: Extract<ModelSource, { type: 'url' }>): {
+    files: CheckpointFiles;
+    origin: string;
+  } {
+    if (!URL.canParse(source.url)) {
+      throw new InputError('bad-address', 'This is not an address', { actual: source.url });
+    }
+    const files = new UrlCheckpoint(source.url, source.relay ? askByRelay(source.relay) : askHere);
+    return { files, origin: files.base.href };
+  }
+
+  private async adapterFilesOf(source: AdapterSource): Promise<{ files: CheckpointFiles; origin: string }> {
+    if (source.type === 'url') return this.urlFiles(source);
+    if (source.type === 'handle') {
+      return { files: checkpointOfHandle(source.handle), origin: `folder ${source.handle.name}` };
+    }
+    return { files: adapterOfFiles(source.name, source.files), origin: `folder ${source.name}` };
+  }
+
   private async filesOf(source: ModelSource): Promise<{ files: CheckpointFiles; origin: string }> {
     if (source.type === 'folder') {
       return { files: checkpointOfFiles(source.name, source.files), origin: `folder ${source.name}` };
@@ -353,13 +405,7 @@ export class EngineService implements EngineApi {
     if (source.type === 'handle') {
       return { files: checkpointOfHandle(source.handle), origin: `folder ${source.handle.name}` };
     }
-    if (source.type === 'url') {
-      if (!URL.canParse(source.url)) {
-        throw new InputError('bad-address', 'This is not an address', { actual: source.url });
-      }
-      const files = new UrlCheckpoint(source.url, source.relay ? askByRelay(source.relay) : askHere);
-      return { files, origin: files.base.href };
-    }
+    if (source.type === 'url') return this.urlFiles(source);
     const store = await this.store();
     const files = store && (await checkpointOfStored(store, source.id));
     const stored = await store?.read(source.id);

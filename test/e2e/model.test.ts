@@ -1,7 +1,10 @@
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { peftFiles, peftTensors } from '../helpers/peft.ts';
+import { readReference } from '../helpers/reference.ts';
 import { axeViolations } from '../ui/harness/startHarness.ts';
 import { browserSkipReason, startBuiltPage, type BuiltPage } from './browser.ts';
 
@@ -13,6 +16,16 @@ const reference = JSON.parse(
 async function openFixture(page: Page): Promise<void> {
   await page.getByTestId('model-folder-input').setInputFiles(fixture);
   await page.getByTestId('model-card').waitFor();
+}
+
+/** A PEFT folder on disk for the fixture. */
+async function adapterFolder(): Promise<string> {
+  const folder = join(mkdtempSync(join(tmpdir(), 'acc-adapter-')), 'lora-of-the-fixture');
+  mkdirSync(folder);
+  for (const [name, bytes] of peftFiles(peftTensors(await readReference('train-moe')))) {
+    writeFileSync(join(folder, name), bytes);
+  }
+  return folder;
 }
 
 /** Sets a number field by typing. */
@@ -85,6 +98,33 @@ describe.skipIf(browserSkipReason)('the Model view on a software adapter', () =>
     }
     await page.getByRole('button', { name: 'Load tiny-moe' }).click();
     await page.getByTestId('loaded').waitFor({ timeout: 120_000 });
+    expect(problems).toEqual([]);
+  });
+
+  it('adds an adapter, applies it with the next load, and removes it again', async () => {
+    const folder = await adapterFolder();
+    const panel = page.getByTestId('adapter');
+    const reply = async (): Promise<readonly number[]> => {
+      const { ids } = await page.evaluate(
+        (prompt) =>
+          window.workbench.generate({ kind: 'ids', ids: prompt }, { maxNewTokens: 16, ignoreStops: true }),
+        reference.greedyPrompt,
+      );
+      return ids;
+    };
+    await page.getByTestId('adapter-folder-input').setInputFiles(folder);
+    await panel.getByText('q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj').waitFor();
+    await panel.getByText('4, scale 2').waitFor();
+    await panel.getByText('The loaded model is without it').waitFor();
+    expect(await reply()).toEqual(reference.greedyTokens.slice(0, 16));
+    await page.getByRole('button', { name: 'Load again with the adapter' }).click();
+    await panel.getByText('Merged into the loaded model').waitFor({ timeout: 120_000 });
+    expect(await reply()).not.toEqual(reference.greedyTokens.slice(0, 16));
+    await panel.getByRole('button', { name: /^Remove/ }).click();
+    await page.getByRole('button', { name: 'Load again without the adapter' }).click();
+    await page.getByRole('button', { name: 'Load again', exact: true }).waitFor({ timeout: 120_000 });
+    expect(await reply()).toEqual(reference.greedyTokens.slice(0, 16));
+    expect(await axeViolations(page)).toEqual([]);
     expect(problems).toEqual([]);
   });
 

@@ -80,6 +80,7 @@ function LoadFailure({ failure }: { failure: EngineFailure }) {
 function LoadButtons({ card }: { card: ModelCard }) {
   const work = useApp((state) => state.model.work);
   const loaded = useApp((state) => state.model.loaded);
+  const adapter = useApp((state) => state.model.adapter);
   const plan = useApp((state) => state.model.plan);
   const load = useApp((state) => state.model.load);
   const unload = useApp((state) => state.model.unload);
@@ -102,16 +103,18 @@ function LoadButtons({ card }: { card: ModelCard }) {
       </div>
     );
   }
+  const isPending = loaded !== null && loaded.adapter?.sha256 !== adapter?.sha256;
+  const again = isPending ? `Load again ${adapter ? 'with' : 'without'} the adapter` : 'Load again';
   const fits = plan !== null && plan.memory.problems.length === 0;
   return (
     <div className="mv-load">
       <Button
-        variant={loaded ? 'secondary' : 'primary'}
+        variant={loaded && !isPending ? 'secondary' : 'primary'}
         icon="play"
         disabled={!fits || work !== null}
         onClick={() => void load()}
       >
-        {loaded ? 'Load again' : `Load ${card.name}`}
+        {loaded ? again : `Load ${card.name}`}
       </Button>
       {loaded ? (
         <Button disabled={work !== null} onClick={() => void unload()}>
@@ -120,8 +123,8 @@ function LoadButtons({ card }: { card: ModelCard }) {
       ) : null}
       {loaded ? (
         <p className="faint num" role="status" data-testid="loaded">
-          {loaded.name} is loaded: {formatBytes(loaded.memory.allocatedBytes)} in use, in{' '}
-          {formatDuration(loaded.tookMs)}
+          {loaded.name} {loaded.adapter ? `with ${loaded.adapter.name} ` : ''}is loaded:{' '}
+          {formatBytes(loaded.memory.allocatedBytes)} in use, in {formatDuration(loaded.tookMs)}
         </p>
       ) : null}
     </div>

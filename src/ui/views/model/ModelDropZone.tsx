@@ -2,10 +2,10 @@ import { useEffect, useRef, useState } from 'react';
 import { useAppStore } from '../../../state/useApp.ts';
 import { Icon } from '../../widgets/Icon.tsx';
 import { readDrop } from '../start/readDrop.ts';
-import { modelOfDrop } from './openFolder.ts';
+import { adapterOfDrop, modelOfDrop } from './openFolder.ts';
 
 /**
- * While the view is open, a folder with a checkpoint dropped anywhere in the window is opened as a model; all else
+ * While the view is open, a folder with a checkpoint or an adapter dropped anywhere in the window is opened; all else
  * is imported into the project as in every view. Listens before the importer does.
  */
 export function ModelDropZone() {
@@ -30,9 +30,13 @@ export function ModelDropZone() {
       depth.current = 0;
       setDropping(false);
       void readDrop(event.dataTransfer).then(async (sources) => {
-        const model = modelOfDrop(sources);
-        if (model) await store.getState().model.open(model);
-        else await store.getState().project.importSources(sources);
+        const { model: slice, project, ui } = store.getState();
+        const [model, adapter] = [modelOfDrop(sources), adapterOfDrop(sources)];
+        if (model && !(await slice.open(model)).ok) return;
+        if (adapter && store.getState().model.card.status !== 'ready') {
+          ui.notify('error', 'An adapter needs its checkpoint', 'Open the checkpoint first, then drop it.');
+        } else if (adapter) await slice.openAdapter(adapter);
+        if (!model && !adapter) await project.importSources(sources);
       });
     };
     const onEnter = listen(1);
@@ -54,7 +58,7 @@ export function ModelDropZone() {
     <div className="mv-drop" role="status">
       <div className="mv-drop-card">
         <Icon name="download" size="2rem" />
-        <strong>Drop a checkpoint folder to open it</strong>
+        <strong>Drop a checkpoint folder, or an adapter for it</strong>
         <span>config.json, tokenizer.json and safetensors files. They stay on this computer.</span>
       </div>
     </div>

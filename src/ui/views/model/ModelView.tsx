@@ -1,6 +1,7 @@
 import { useEffect } from 'react';
 import { useApp } from '../../../state/useApp.ts';
 import { Callout, Skeleton } from '../../widgets/States.tsx';
+import { AdapterPanel } from './AdapterPanel.tsx';
 import { Capability } from './Capability.tsx';
 import { Conversation } from './Conversation.tsx';
 import { FitPanel, LoadFoot } from './FitPanel.tsx';
@@ -66,6 +67,7 @@ export default function ModelView() {
           {model ? (
             <>
               <ModelFacts card={model} />
+              {probe?.tier === 0 ? null : <AdapterPanel card={model} />}
               <FitPanel card={model} />
             </>
           ) : null}

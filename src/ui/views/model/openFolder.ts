@@ -1,4 +1,4 @@
-import type { ModelSource } from '../../../workers/engineApi.ts';
+import type { AdapterSource, ModelSource } from '../../../workers/engineApi.ts';
 import type { ImportSource } from '../../../workers/dataApi.ts';
 
 type FolderFiles = Extract<ModelSource, { type: 'folder' }>['files'];
@@ -23,8 +23,24 @@ export function modelOfDrop(sources: readonly ImportSource[]): ModelSource | nul
   return looksLikeModel(loose) ? { type: 'folder', name: 'dropped files', files: loose } : null;
 }
 
+const isAdapterFile = (path: string): boolean =>
+  /(^|\/)adapter_(config\.json|model\.safetensors)$/.test(path);
+
+/** The PEFT adapter in a drop: a folder, or its files dropped together. Null when there is none. */
+export function adapterOfDrop(sources: readonly ImportSource[]): AdapterSource | null {
+  const loose: FolderFiles[number][] = [];
+  for (const source of sources) {
+    if (source.type === 'folder' && source.files.some(({ path }) => isAdapterFile(path))) {
+      return { type: 'folder', name: source.path, files: source.files };
+    }
+    if (source.type === 'file') loose.push({ path: source.path, file: source.file });
+  }
+  if (!loose.some(({ path }) => isAdapterFile(path))) return null;
+  return { type: 'folder', name: 'dropped files', files: loose };
+}
+
 /** The files of a folder input. */
-export function modelOfInput(files: readonly File[]): ModelSource {
+export function modelOfInput(files: readonly File[]): AdapterSource {
   const name = files[0]?.webkitRelativePath.split('/')[0] ?? 'folder';
   return {
     type: 'folder',
@@ -36,7 +52,7 @@ export function modelOfInput(files: readonly File[]): ModelSource {
 type WithPicker = Window & { readonly showDirectoryPicker?: () => Promise<FileSystemDirectoryHandle> };
 
 /** Lets the reader pick a folder; null when the browser has no such picker, 'closed' when it was closed. */
-export async function pickModelFolder(): Promise<ModelSource | 'closed' | null> {
+export async function pickModelFolder(): Promise<AdapterSource | 'closed' | null> {
   const { showDirectoryPicker } = window as WithPicker;
   if (!showDirectoryPicker) return null;
   try {
