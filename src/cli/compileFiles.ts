@@ -5,12 +5,16 @@ import { basename, relative, resolve, sep } from 'node:path';
 import type { RecipeFile } from '../compile/recipe.ts';
 import { expandPaths } from './nodeSource.ts';
 
+const openAtOnce = 32;
+
 /** A file on disk and the name it has in outputs: never an absolute path. */
 export interface NamedFile {
   readonly path: string;
   /** As a browser names it: the file's own name, or `folder/…/file` under a folder that was given. */
   readonly name: string;
   readonly bytes: number;
+  /** Of a run that is spread over files: these, which are read one after another, a line break behind each. */
+  readonly parts?: readonly NamedFile[];
 }
 
 /**
@@ -34,9 +38,21 @@ export async function listFiles(paths: readonly string[]): Promise<NamedFile[]> 
 /** Name, size and sha256 of a file for the recipe. */
 export async function hashFile(file: NamedFile): Promise<RecipeFile> {
   const hash = createHash('sha256');
-  for await (const chunk of createReadStream(file.path, { highWaterMark: 4 << 20 }))
-    hash.update(chunk as Buffer);
+  for (const part of file.parts ?? [file]) {
+    for await (const chunk of createReadStream(part.path, { highWaterMark: 4 << 20 }))
+      hash.update(chunk as Buffer);
+    if (file.parts) hash.update('\n');
+  }
   return { file: file.name, sha256: hash.digest('hex'), bytes: file.bytes };
+}
+
+/** `hashFile` of many, a few at a time: a folder may hold more files than may be open at once. */
+export async function hashFiles(files: readonly NamedFile[]): Promise<RecipeFile[]> {
+  const hashes: RecipeFile[] = [];
+  for (let start = 0; start < files.length; start += openAtOnce) {
+    hashes.push(...(await Promise.all(files.slice(start, start + openAtOnce).map(hashFile))));
+  }
+  return hashes;
 }
 
 /** True for SQLite files and SQL dumps given among the inputs: they are databases, not trajectories. */

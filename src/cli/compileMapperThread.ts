@@ -6,6 +6,7 @@ import type { BenchmarkText } from '../compile/curate/decontaminate.ts';
 import type { MappedOutcome } from '../compile/setReducer.ts';
 import { DatabaseCatalog, type CatalogIssue } from '../compile/sql/catalog.ts';
 import type { CompileOptions } from '../compile/types.ts';
+import type { FiledVerdicts } from '../trajectories/folder/verdictBook.ts';
 import type { DraftTrajectory } from '../trajectories/format.ts';
 import type { NamedFile } from './compileFiles.ts';
 import { openTokenizer } from './compileTokenizer.ts';
@@ -19,6 +20,8 @@ export interface MapperSetup {
   readonly benchmarks: readonly BenchmarkText[];
   /** sha256 by file name. */
   readonly hashes: Readonly<Record<string, string>>;
+  /** Verdicts beside runs, for each group of files that was given together. */
+  readonly books: readonly (readonly FiledVerdicts[])[];
 }
 
 /** What a thread found while it started; plain data. */

@@ -10,8 +10,10 @@ import { SetReducer, type CompileSink, type SetReport } from '../compile/setRedu
 import type { CompileOptions } from '../compile/types.ts';
 import type { JsonValue } from '../core/json.ts';
 import { InputError } from '../core/errors.ts';
+import type { VerdictBook } from '../trajectories/folder/verdictBook.ts';
 import type { Issue } from '../trajectories/schema.ts';
-import { hashFile, isDatabaseFile, listFiles, type NamedFile } from './compileFiles.ts';
+import { hashFile, hashFiles, isDatabaseFile, listFiles, type NamedFile } from './compileFiles.ts';
+import { planInputs, type PlannedFile } from './folderInputs.ts';
 import { startMapper, type MapperFacts, type MapperSetup } from './compileMapperThread.ts';
 import { OutputFolder, StandardOutput } from './compileOutput.ts';
 import { CompilePool } from './compilePool.ts';
@@ -48,9 +50,11 @@ const listedIssues = 5000;
 
 /** Imports, compiles, reduces and writes. The output does not depend on the number of jobs. */
 export async function runCompile(job: CompileJob): Promise<CompileOutcomeSummary> {
-  const { files, databases } = await sortInputs(job);
-  const hashes = await Promise.all(files.filter((file) => file.path !== '-').map(hashFile));
+  const { files, reports, leftOut } = await planInputs(job.inputs, isDatabaseFile);
+  const databases = [...(await listFiles(job.databases)), ...leftOut];
+  const hashes = await hashFiles(files.filter((file) => file.path !== '-'));
   const benchmarkFiles = await listFiles(job.benchmarks);
+  const books = [...new Set(files.flatMap(({ verdicts }) => verdicts ?? []))];
   const setup: MapperSetup = {
     options: job.options,
     tokenizer: job.tokenizer,
@@ -58,12 +62,13 @@ export async function runCompile(job: CompileJob): Promise<CompileOutcomeSummary
     curation: job.curation,
     benchmarks: await loadBenchmarks(benchmarkFiles),
     hashes: Object.fromEntries(hashes.map((item) => [item.file, item.sha256])),
+    books: books.map((book) => book.files),
   };
   const issues: Issue[] = [];
   const folder = job.out === null ? null : await OutputFolder.open(job.out);
   const sink: CompileSink = folder ?? new StandardOutput();
   try {
-    const { reducer, curator, facts } = await compileFiles(job, files, setup, sink, issues);
+    const { reducer, curator, facts } = await compileFiles(job, { files, books }, setup, sink, issues);
     const listed = [...facts.databaseIssues, ...issues].slice(0, listedIssues) as unknown as JsonValue;
     const report = await reducer.finish(listed);
     const split = curator.split(job.options.seed);
@@ -74,7 +79,8 @@ export async function runCompile(job: CompileJob): Promise<CompileOutcomeSummary
       toolVersion: job.toolVersion,
       options: job.options,
       tokenizer: facts.tokenizer,
-      inputs: hashes,
+      // Verdicts beside runs decide which are compiled.
+      inputs: [...hashes, ...(await hashFiles(reports))],
       databases: await Promise.all(databases.map(hashFile)),
       benchmarks: await Promise.all(benchmarkFiles.map(hashFile)),
       curation: { ...job.curation },
@@ -103,21 +109,6 @@ function reportDocument(report: SetReport): Record<string, unknown> {
     licenses: report.licenses,
     issues: report.issues,
   };
-}
-
-async function sortInputs(job: CompileJob): Promise<{ files: NamedFile[]; databases: NamedFile[] }> {
-  const files: NamedFile[] = [];
-  const databases = await listFiles(job.databases);
-  for (const input of job.inputs) {
-    if (input === '-') {
-      files.push({ path: '-', name: 'stdin', bytes: 0 });
-      continue;
-    }
-    for (const file of await listFiles([input])) {
-      ((await isDatabaseFile(file)) ? databases : files).push(file);
-    }
-  }
-  return { files, databases };
 }
 
 async function loadBenchmarks(files: readonly NamedFile[]): Promise<BenchmarkText[]> {
@@ -160,7 +151,7 @@ interface Reading {
 
 async function compileFiles(
   job: CompileJob,
-  files: readonly NamedFile[],
+  { files, books }: { readonly files: readonly PlannedFile[]; readonly books: readonly VerdictBook[] },
   setup: MapperSetup,
   sink: CompileSink,
   issues: Issue[],
@@ -179,6 +170,7 @@ async function compileFiles(
   try {
     await readInputs(files, {
       pool,
+      books,
       map: (drafts) => mapper!.map(drafts),
       concurrency: pool ? job.jobs * 2 : 1,
       onOutcome: async (outcome) => {

@@ -1,6 +1,7 @@
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import type { MappedOutcome } from '../compile/setReducer.ts';
 import { messageOf } from '../core/errors.ts';
+import { VerdictBook } from '../trajectories/folder/verdictBook.ts';
 import type { DraftTrajectory } from '../trajectories/format.ts';
 import { startMapper, type MapperFacts, type MapperSetup } from './compileMapperThread.ts';
 import type { LineBatch } from './lineBatch.ts';
@@ -24,7 +25,8 @@ export type ThreadMessage =
 async function serve(setup: MapperSetup): Promise<void> {
   const port = parentPort!;
   const mapper = await startMapper(setup);
-  const reader = new LineReader((draft) => mapper.map([draft])[0]!);
+  const books = setup.books.map((files) => VerdictBook.from(files));
+  const reader = new LineReader((draft) => mapper.map([draft])[0]!, books);
   const answer = async (task: ThreadTask): Promise<readonly MappedOutcome[] | LineResult> => {
     if (task.type === 'drafts') return mapper.map(task.drafts);
     return task.type === 'lines' ? reader.read(task.batch) : reader.readRenamed(task.batch, task.renamed);

@@ -18,6 +18,8 @@ export interface LineBatch {
   readonly file: string;
   /** Id of the adapter that reads the file. */
   readonly format: string;
+  /** Which of the books of verdicts tells about its runs; null for none. */
+  readonly book: number | null;
   /** Bytes [start, end) of the file. */
   readonly start: number;
   readonly end: number;
@@ -46,7 +48,7 @@ export async function lineFormat(source: ByteSource): Promise<string | null> {
 /** Cuts a file at line ends; blank lines count as no record. */
 export async function* lineBatches(
   source: ByteSource,
-  place: Pick<LineBatch, 'path' | 'file' | 'format'>,
+  place: Pick<LineBatch, 'path' | 'file' | 'format' | 'book'>,
 ): AsyncGenerator<LineBatch> {
   let start = 0;
   let firstRecord = 0;

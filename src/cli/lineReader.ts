@@ -1,6 +1,7 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import type { MappedOutcome } from '../compile/setReducer.ts';
 import type { JsonValue } from '../core/json.ts';
+import type { VerdictBook } from '../trajectories/folder/verdictBook.ts';
 import type { DraftTrajectory, FormatAdapter } from '../trajectories/format.ts';
 import { formatById } from '../trajectories/formats/registry.ts';
 import { formats } from '../trajectories/formats/registry.ts';
@@ -59,9 +60,11 @@ type MapDraft = (draft: DraftTrajectory) => MappedOutcome;
 export class LineReader {
   private readonly files = new Map<string, number>();
   private readonly mapDraft: MapDraft;
+  private readonly books: readonly VerdictBook[];
 
-  constructor(mapDraft: MapDraft) {
+  constructor(mapDraft: MapDraft, books: readonly VerdictBook[]) {
     this.mapDraft = mapDraft;
+    this.books = books;
   }
 
   async read(batch: LineBatch): Promise<LineResult> {
@@ -109,7 +112,9 @@ export class LineReader {
       const start = skipBlank(bytes, lineStart, end);
       lineStart = end + 1;
       if (start === end) continue;
-      const items = await readLine(bytes.subarray(start, end), batch, batch.start + start, record, adapter);
+      const verdicts = batch.book === null ? undefined : this.books[batch.book];
+      const at = batch.start + start;
+      const items = await readLine(bytes.subarray(start, end), batch, at, record, adapter, verdicts);
       yield items;
       if (items === null) return;
       record++;
@@ -148,6 +153,7 @@ async function readLine(
   start: number,
   record: number,
   adapter: FormatAdapter,
+  verdicts: VerdictBook | undefined,
 ): Promise<LineItem[] | null> {
   if (bytes.length > MAX_RECORD_BYTES) return null;
   const run = new ImportRun({
@@ -156,6 +162,7 @@ async function readLine(
     signal: undefined,
     limits: defaultImportLimits,
     ids: new NoIds(),
+    verdicts,
     totalBytes: null,
     what: 'Compiling',
   });

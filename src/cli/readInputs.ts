@@ -1,15 +1,16 @@
 import { mapOrdered } from '../compile/orderedMap.ts';
 import type { MappedOutcome } from '../compile/setReducer.ts';
+import type { VerdictBook } from '../trajectories/folder/verdictBook.ts';
 import type { DraftTrajectory } from '../trajectories/format.ts';
 import { importFile, type IdRegistry } from '../trajectories/import.ts';
 import { formats } from '../trajectories/formats/registry.ts';
 import { defaultImportLimits, ImportRun } from '../trajectories/io/importRun.ts';
 import type { Issue, Trajectory } from '../trajectories/schema.ts';
-import type { NamedFile } from './compileFiles.ts';
 import type { CompilePool } from './compilePool.ts';
 import { lineBatches, lineFormat, type LineBatch } from './lineBatch.ts';
 import type { LineEvent, LineResult, RenamedDraft } from './lineReader.ts';
-import { fileSource, stdinSource, type NodeSource } from './nodeSource.ts';
+import { openPlanned, type PlannedFile } from './folderInputs.ts';
+import { stdinSource, type NodeSource } from './nodeSource.ts';
 
 /** Drafts that are mapped together. */
 const batchDrafts = 64;
@@ -23,6 +24,8 @@ export interface InputReader {
   readonly map: (drafts: readonly DraftTrajectory[]) => readonly MappedOutcome[];
   /** Units under way at once. */
   readonly concurrency: number;
+  /** The books of verdicts as the threads number them. */
+  readonly books: readonly VerdictBook[];
   /** Called in the order of the records, whatever thread was first. */
   readonly onOutcome: (outcome: MappedOutcome) => Promise<void>;
   readonly onIssue: (issue: Issue) => void;
@@ -33,10 +36,10 @@ export interface InputReader {
  * Reads all files in order and maps what they hold. With threads, large JSON-lines files are read by the threads
  * themselves, range by range; all others are read here and only mapped there. The results are the same.
  */
-export async function readInputs(files: readonly NamedFile[], reader: InputReader): Promise<void> {
+export async function readInputs(files: readonly PlannedFile[], reader: InputReader): Promise<void> {
   const ids: IdRegistry = new Map();
   let before = 0;
-  let together: NamedFile[] = [];
+  let together: PlannedFile[] = [];
   const readTogether = async (): Promise<void> => {
     const bytes = together.reduce((sum, file) => sum + file.bytes, 0);
     await readDrafts(together, reader, ids, before - bytes);
@@ -55,11 +58,11 @@ export async function readInputs(files: readonly NamedFile[], reader: InputReade
   await readTogether();
 }
 
-async function openInput(file: NamedFile): Promise<NodeSource> {
-  return file.path === '-' ? { ...(await stdinSource()), name: file.name } : fileSource(file.path, file.name);
+async function openInput(file: PlannedFile): Promise<NodeSource> {
+  return file.path === '-' ? { ...(await stdinSource()), name: file.name } : openPlanned(file);
 }
 
-async function formatOf(file: NamedFile): Promise<string | null> {
+async function formatOf(file: PlannedFile): Promise<string | null> {
   const source = await openInput(file);
   try {
     return await lineFormat(source);
@@ -70,7 +73,7 @@ async function formatOf(file: NamedFile): Promise<string | null> {
 
 /** Files that are read here. `skipRecords`: records of the (only) file that were told already. */
 async function readDrafts(
-  files: readonly NamedFile[],
+  files: readonly PlannedFile[],
   reader: InputReader,
   ids: IdRegistry,
   before: number,
@@ -89,7 +92,7 @@ async function readDrafts(
 
 /** Drafts of the files in order, in batches of bounded size. */
 async function* draftBatches(
-  files: readonly NamedFile[],
+  files: readonly PlannedFile[],
   { onIssue, onProgress }: InputReader,
   ids: IdRegistry,
   before: number,
@@ -101,7 +104,8 @@ async function* draftBatches(
   for (const file of files) {
     const source = await openInput(file);
     try {
-      for await (const event of importFile(source, { ids, complete })) {
+      const { verdicts } = file;
+      for await (const event of importFile(source, { ids, complete, ...(verdicts ? { verdicts } : {}) })) {
         if (event.type === 'issue') {
           if ((event.issue.record ?? Infinity) >= skipRecords) onIssue(event.issue);
         } else if (event.type === 'progress') onProgress(done + event.progress.doneBytes);
@@ -124,7 +128,7 @@ async function* draftBatches(
 
 /** A JSON-lines file that the threads read. Where its lines turn out damaged, the rest of it is read here. */
 async function readLines(
-  file: NamedFile,
+  file: PlannedFile,
   format: string,
   reader: InputReader,
   pool: CompilePool,
@@ -143,8 +147,10 @@ async function readLines(
   });
   const source = await openInput(file);
   const state: { brokenFrom: number | null } = { brokenFrom: null };
+  const book = file.verdicts ? reader.books.indexOf(file.verdicts) : null;
+  const place = { path: file.path, file: file.name, format, book };
   const batches = async function* (): AsyncGenerator<LineBatch> {
-    for await (const batch of lineBatches(source, { path: file.path, file: file.name, format })) {
+    for await (const batch of lineBatches(source, place)) {
       if (state.brokenFrom !== null) return;
       yield batch;
     }

@@ -424,7 +424,7 @@ async function finish(
     toolVersion,
     options: parts.setup.options,
     tokenizer: tokenizer && { name: tokenizer.name, sha256: tokenizer.sha256 },
-    inputs: recipeInputs(session, rows),
+    inputs: [...recipeInputs(session, rows), ...(await verdictInputs(inputs, rows))],
     databases: parts.databases,
     benchmarks: parts.benchmarks,
     curation: { ...parts.setup.curation },
@@ -465,4 +465,20 @@ function recipeInputs(session: ProjectSession, rows: ReadonlySet<number>): Recip
     inputs.set(`${file.info.id}/${path}`, { file: path, sha256: file.hashes.get(path) ?? '', bytes });
   }
   return [...inputs.values()];
+}
+
+/** The files that say how the runs ended: they decide which are compiled. */
+async function verdictInputs(inputs: RunInputs, rows: ReadonlySet<number>): Promise<RecipeFile[]> {
+  const { session } = inputs;
+  const found = new Map<string, RecipeFile>();
+  for (const id of new Set([...rows].sort((a, b) => a - b).map((row) => session.index.fileId.at(row)))) {
+    for (const { fileId, path } of session.files.get(id)?.verdictFiles ?? []) {
+      const key = `${fileId}/${path}`;
+      const blob = found.has(key) ? null : await session.files.get(fileId)?.bytes?.blobOf(path);
+      if (!blob) continue;
+      const sha256 = await hashOf(inputs, fileId, path, blob);
+      found.set(key, { file: path, sha256, bytes: blob.size });
+    }
+  }
+  return [...found.values()];
 }

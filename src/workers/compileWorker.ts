@@ -12,6 +12,9 @@ import { openBundledTokenizer } from '../tokenizer/bundledTokenizers.ts';
 import { ChatTemplate } from '../tokenizer/chatTemplate.ts';
 import { PairCounter } from '../tokenizer/countPair.ts';
 import { qwen3Template } from '../tokenizer/qwen3Template.ts';
+import { completeTrajectory } from '../trajectories/extract/complete.ts';
+import { withBeside } from '../trajectories/folder/verdictBook.ts';
+import type { DraftTrajectory } from '../trajectories/format.ts';
 import { importFile, openTrajectory, type TrajectoryLocator } from '../trajectories/import.ts';
 import { blobSource } from '../trajectories/io/sources.ts';
 import type { Trajectory } from '../trajectories/schema.ts';
@@ -155,13 +158,17 @@ export class CompileWorker implements CompileWorkerApi {
     const { path, blob } = task.source;
     let next = 0;
     let number = 0;
-    for await (const event of importFile(blobSource(path, blob))) {
+    // Drafts pass through: only those that are wanted are completed.
+    const complete = (draft: DraftTrajectory): Trajectory => draft as Trajectory;
+    for await (const event of importFile(blobSource(path, blob), { complete })) {
       if (event.type !== 'trajectory') continue;
       const item = task.items[next];
       if (!item) return;
       if (item.number !== number++) continue;
       next++;
-      yield this.#mapOne({ ...event.trajectory, id: item.locator.id });
+      const { id, envelope } = item.locator;
+      const beside = envelope?.type === 'beside' ? envelope.beside : null;
+      yield this.#mapOne(completeTrajectory({ ...withBeside(event.trajectory, beside), id }));
     }
     for (const { locator } of task.items.slice(next)) {
       yield unreadable(locator, 'the file no longer holds this record');

@@ -139,8 +139,8 @@ export type ImportSource =
   /** Pasted text; read as if it were a file called `name`. */
   | { readonly type: 'text'; readonly text: string; readonly name: string };
 
-/** What a file serves for, found by content. */
-export type FileRole = 'trajectories' | 'database' | 'benchmark' | 'tokenizer' | 'unknown';
+/** What a file serves for, found by content. `companion`: it only says something about runs of other files. */
+export type FileRole = 'trajectories' | 'database' | 'benchmark' | 'tokenizer' | 'companion' | 'unknown';
 export type FilePhase = 'waiting' | 'reading' | 'done' | 'failed' | 'cancelled';
 
 /** One imported file or folder and how it came out. */

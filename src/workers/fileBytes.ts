@@ -1,9 +1,17 @@
 import type { AppendFile, Folder } from '../storage/folder.ts';
 
+/** A file of an entry, or a run that is spread over files. */
+export interface Member {
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** Paths of the files that are read one after another, a line break behind each. */
+  readonly parts?: readonly string[];
+}
+
 /** The bytes of one entry of the project: a file, or a folder of many. */
 export interface FileBytes {
-  /** Paths and sizes in import order; for a single file just itself. */
-  readonly members: readonly { readonly path: string; readonly sizeBytes: number }[];
+  /** In import order; for a single file just itself. */
+  readonly members: readonly Member[];
   /** The bytes of a member; null when it is gone. */
   blobOf(path: string): Promise<Blob | null>;
 }
@@ -26,6 +34,25 @@ export function folderOfFiles(files: readonly { readonly path: string; readonly 
   };
 }
 
+/** A folder whose files were joined to the given members; what is no member any more can still be reached. */
+export function joinedMembers(folder: FileBytes, members: readonly Member[]): FileBytes {
+  const joined = new Map(members.flatMap(({ path, parts }) => (parts ? [[path, parts] as const] : [])));
+  return {
+    members,
+    blobOf: async (path) => {
+      const parts = joined.get(path);
+      if (!parts) return folder.blobOf(path);
+      const blobs: (Blob | string)[] = [];
+      for (const part of parts) {
+        const blob = await folder.blobOf(part);
+        if (!blob) return null;
+        blobs.push(blob, '\n');
+      }
+      return new Blob(blobs);
+    },
+  };
+}
+
 /** Where each member lies in a packed copy. */
 export type PackTable = readonly (readonly [path: string, start: number, end: number])[];
 
@@ -42,11 +69,8 @@ export function packedFiles(blob: Blob, table: PackTable): FileBytes {
 }
 
 /** A folder reached through a kept handle; members are opened one by one when asked for. */
-export function folderOfHandle(
-  handle: FileSystemDirectoryHandle,
-  members: readonly { readonly path: string; readonly sizeBytes: number }[],
-): FileBytes {
-  return {
+export function folderOfHandle(handle: FileSystemDirectoryHandle, members: readonly Member[]): FileBytes {
+  const files: FileBytes = {
     members,
     blobOf: async (path) => {
       try {
@@ -61,6 +85,7 @@ export function folderOfHandle(
       }
     },
   };
+  return joinedMembers(files, members);
 }
 
 const copyChunkBytes = 4 * 1024 * 1024;
@@ -74,16 +99,18 @@ async function appendBlob(target: AppendFile, blob: Blob): Promise<void> {
 /**
  * Copies all members into one file of the project (thousands of small files would take minutes one by one).
  * Null when a member could not be read or the storage is full; then nothing is left behind.
+ * @param others files that are copied too without being members
  */
 export async function packInto(
   folder: Folder,
   name: string,
   bytes: FileBytes,
+  others: readonly string[],
 ): Promise<{ readonly bytes: FileBytes; readonly table: PackTable } | null> {
   const table: (readonly [string, number, number])[] = [];
   const target = await folder.openAppend(name, 0);
   try {
-    for (const { path } of bytes.members) {
+    for (const path of [...bytes.members.map((member) => member.path), ...others]) {
       const blob = await bytes.blobOf(path);
       if (!blob) throw new Error(`${path} is gone`);
       const start = target.sizeBytes;

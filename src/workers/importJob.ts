@@ -1,11 +1,12 @@
 import { CancelledError, messageOf, throwIfCancelled } from '../core/errors.ts';
 import { storeHandle } from '../storage/handles.ts';
 import { summariseTrajectory } from '../trajectories/extract/complete.ts';
+import { planFolder, type FolderEntry } from '../trajectories/folder/folderPlan.ts';
 import { importFile, type FoundDatabase, type RecognisedFile } from '../trajectories/import.ts';
 import { blobSource } from '../trajectories/io/sources.ts';
 import type { FileRole, ImportedFile, ImportSource } from './dataApi.ts';
 import { fetchAddress, fileNameOf } from './fetchAddress.ts';
-import { folderOfFiles, packInto, singleFile } from './fileBytes.ts';
+import { folderOfFiles, joinedMembers, packInto, singleFile } from './fileBytes.ts';
 import type { JobHandle } from './jobs.ts';
 import type { ProjectFile, ProjectSession } from './projectSession.ts';
 import { isTokenizerFile } from './tokenizers.ts';
@@ -41,10 +42,25 @@ export async function runImport(
     files: 0,
     failed: 0,
   };
+  const together = waiting.flatMap(({ source, file }) => (source.type === 'file' ? [file] : []));
+  try {
+    await planTogether(session, together, job);
+  } catch (error) {
+    cancelRest(
+      session,
+      waiting.map((item) => item.file),
+    );
+    throw error;
+  }
   for (const { source, file } of waiting) {
     const id = file.info.id;
     try {
       throwIfCancelled(job.signal, 'Import');
+      if (file.info.phase === 'done') {
+        await keepBytes(session, file, source, canCopy);
+        totals.doneBytes += file.info.sizeBytes;
+        continue;
+      }
       if (source.type === 'url') await download(session, source, file, job);
       await readEntry(session, file, job, totals);
       await keepBytes(session, file, source, canCopy);
@@ -91,6 +107,61 @@ function announce(session: ProjectSession, source: ImportSource): ProjectFile {
     case 'url':
       return session.addFile(fileNameOf(source.url), null, 0, false);
   }
+}
+
+/** The members of an entry as the planner of folders wants them. */
+function entriesOf({ bytes }: ProjectFile, job: JobHandle): FolderEntry[] {
+  return (bytes?.members ?? []).map(({ path, sizeBytes }) => ({
+    path,
+    sizeBytes,
+    head: async (length) => {
+      throwIfCancelled(job.signal, 'Import');
+      const blob = await bytes?.blobOf(path);
+      return blob ? new Uint8Array(await blob.slice(0, length).arrayBuffer()) : new Uint8Array(0);
+    },
+  }));
+}
+
+/** Files that were chosen together: those that only say how runs of the others ended are not read as runs. */
+async function planTogether(
+  session: ProjectSession,
+  files: readonly ProjectFile[],
+  job: JobHandle,
+): Promise<void> {
+  const byPath = new Map(files.map((file) => [file.info.path, file]));
+  if (files.length < 2 || byPath.size < files.length) return;
+  job.progress({ stage: 'looking how the files belong together' });
+  const plan = await planFolder(files.flatMap((file) => entriesOf(file, job)));
+  const companion = (path: string, message: string): ProjectFile[] => {
+    const file = byPath.get(path);
+    if (!file) return [];
+    session.updateFile(file.info.id, { phase: 'done', role: 'companion', message });
+    return [file];
+  };
+  const reports = plan.reports.flatMap((path) => companion(path, 'Says how runs ended; joined to them'));
+  for (const path of plan.repeated) companion(path, 'A part of a run that another file holds whole');
+  if (plan.verdicts.isEmpty) return;
+  const verdictFiles = reports.map(({ info }) => ({ fileId: info.id, path: info.path }));
+  for (const file of files) {
+    file.verdicts = plan.verdicts;
+    file.verdictFiles = verdictFiles;
+  }
+}
+
+/** A folder's files: runs that are spread over several become one member each, reports are set apart. */
+async function planWithin(session: ProjectSession, file: ProjectFile, job: JobHandle): Promise<void> {
+  const { bytes, info } = file;
+  if (!bytes || bytes.members.length < 2) return;
+  job.progress({ stage: `looking how the files of ${info.path} belong together` });
+  const { units, verdicts, reports } = await planFolder(entriesOf(file, job));
+  const members = units.map(({ path, parts, sizeBytes }) => ({
+    path,
+    sizeBytes: sizeBytes ?? 0,
+    ...(parts ? { parts } : {}),
+  }));
+  file.verdicts = verdicts;
+  file.verdictFiles = reports.map((path) => ({ fileId: info.id, path }));
+  session.updateFile(info.id, {}, { bytes: joinedMembers(bytes, members) });
 }
 
 function cancelRest(session: ProjectSession, files: readonly ProjectFile[]): void {
@@ -168,9 +239,10 @@ async function readEntry(
   totals: Totals,
 ): Promise<void> {
   const { id, isFolder } = file.info;
-  const { bytes } = file;
-  if (!bytes) throw new Error('Internal error: a file without bytes was to be read');
+  if (!file.bytes) throw new Error('Internal error: a file without bytes was to be read');
   session.updateFile(id, { phase: 'reading', message: null });
+  if (isFolder) await planWithin(session, file, job);
+  const { bytes } = file;
   const findings = new Findings();
   for (const { path, sizeBytes } of bytes.members) {
     throwIfCancelled(job.signal, 'Import');
@@ -223,7 +295,9 @@ async function readMember(
 ): Promise<void> {
   const { id } = file.info;
   let announcedAt = performance.now();
-  for await (const event of importFile(blobSource(path, blob), { signal: job.signal, ids: session.ids })) {
+  const { verdicts } = file;
+  const options = { signal: job.signal, ids: session.ids, ...(verdicts ? { verdicts } : {}) };
+  for await (const event of importFile(blobSource(path, blob), options)) {
     switch (event.type) {
       case 'file':
         if (!findings.formats.has(event.file.format)) {
@@ -296,7 +370,8 @@ async function keepBytes(
   let copied = 0;
   for (const { info } of session.files.values()) if (info.keptBy === 'copy') copied += info.sizeBytes;
   if (canCopy && sizeBytes <= copyLimitBytes && copied + sizeBytes <= copyTotalLimitBytes) {
-    const packed = await packInto(session.folder.folder('files'), String(id), file.bytes);
+    const others = file.verdictFiles.flatMap(({ fileId, path }) => (fileId === id ? [path] : []));
+    const packed = await packInto(session.folder.folder('files'), String(id), file.bytes, others);
     if (packed) {
       // From here on the copy is read: it stays what was indexed, even when the original changes on disk.
       session.updateFile(id, { keptBy: 'copy' }, { bytes: packed.bytes, table: packed.table });

@@ -3,11 +3,19 @@ import type { Folder } from '../storage/folder.ts';
 import { readHandle, forgetHandle } from '../storage/handles.ts';
 import type { ProjectStore } from '../storage/projects.ts';
 import type { StoredFile, StoredProject } from '../storage/projectSchema.ts';
+import type { VerdictBook } from '../trajectories/folder/verdictBook.ts';
 import type { FoundDatabase, IdRegistry } from '../trajectories/import.ts';
 import type { AgentKind, Issue } from '../trajectories/schema.ts';
 import type { ImportedFile, ProjectSummary } from './dataApi.ts';
 import type { EventHub } from './eventHub.ts';
-import { folderOfHandle, packedFiles, singleFile, type FileBytes, type PackTable } from './fileBytes.ts';
+import {
+  folderOfHandle,
+  packedFiles,
+  singleFile,
+  type FileBytes,
+  type Member,
+  type PackTable,
+} from './fileBytes.ts';
 import { TrajectoryIndex } from './trajectoryIndex.ts';
 import { TrajectoryQueries } from './trajectoryQueries.ts';
 
@@ -29,6 +37,16 @@ export interface ProjectFile {
   issues: FileIssues;
   /** sha256 of members, hex, as far as they were asked for. */
   readonly hashes: Map<string, string>;
+  /** What other files say about its runs; only while it is read, since locators keep what was found. */
+  verdicts: VerdictBook | null;
+  /** The files that say it, and the entries they belong to. */
+  verdictFiles: readonly VerdictPlace[];
+}
+
+/** A file that says how runs ended. */
+export interface VerdictPlace {
+  readonly fileId: number;
+  readonly path: string;
 }
 
 const maxIssuesPerFile = 5000;
@@ -41,8 +59,10 @@ interface StoredDetails {
   readonly databases: readonly FoundDatabase[];
   readonly table: PackTable | null;
   /** Members of a folder kept by handle. */
-  readonly members: readonly { readonly path: string; readonly sizeBytes: number }[] | null;
+  readonly members: readonly Member[] | null;
   readonly hashes: readonly (readonly [string, string])[];
+  /** Absent in projects of earlier versions. */
+  readonly verdictFiles?: readonly VerdictPlace[];
 }
 
 /** Permission of a handle that was kept; the page's type library does not list it. */
@@ -134,6 +154,8 @@ export class ProjectSession {
         databases: details.databases,
         issues: issues.get(stored.id) ?? { kept: [], notKept: 0 },
         hashes: new Map(details.hashes),
+        verdicts: null,
+        verdictFiles: details.verdictFiles ?? [],
       });
     }
     const file = await this.folder.readFile('index.bin');
@@ -231,6 +253,8 @@ export class ProjectSession {
       databases: [],
       issues: { kept: [], notKept: 0 },
       hashes: new Map(),
+      verdicts: null,
+      verdictFiles: [],
     };
     this.files.set(id, file);
     this.#filesChanged();
@@ -367,9 +391,9 @@ export class ProjectSession {
   }
 }
 
-function detailsOf({ info, databases, table, bytes, hashes }: ProjectFile): StoredDetails {
+function detailsOf({ info, databases, table, bytes, hashes, verdictFiles }: ProjectFile): StoredDetails {
   const members = info.isFolder && info.keptBy === 'handle' ? (bytes?.members ?? null) : null;
-  return { info, databases, table, members, hashes: [...hashes] };
+  return { info, databases, table, members, hashes: [...hashes], verdictFiles };
 }
 
 async function bytesOfHandle(

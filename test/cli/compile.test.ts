@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -113,6 +113,36 @@ describe('acc compile', () => {
     const report = readFileSync(join(folder, 'lines-2', 'report.json'), 'utf8');
     expect(report).toContain('"code": "duplicate-id"');
     expect(report).toContain('"code": "truncated-json"');
+  }, 240_000);
+
+  it('reads a folder as one: verdicts beside runs count, with any number of threads', () => {
+    const script = resolve(import.meta.dirname, '../../scripts/acc.mjs');
+    const runs = join(folder, 'experiment');
+    mkdirSync(join(runs, 'logs'), { recursive: true });
+    // Without a ground truth of its own, so that only the report beside it tells how each run ended.
+    const unjudged = (number: number): string => record(number, true).replace(/,"answer":\[\[.*?\]\]/, '');
+    const pad = `{"pad":"${'x'.repeat(9000)}",`;
+    const lines = Array.from({ length: 1100 }, (_, index) => unjudged(index).replace('{', pad));
+    writeFileSync(join(runs, 'logs', 'runs.jsonl'), `${lines.join('\n')}\n`);
+    const report = { resolved_ids: ['run-1', 'run-3'], unresolved_ids: ['run-2'] };
+    writeFileSync(join(runs, 'report.json'), JSON.stringify(report));
+    for (const jobs of ['1', '2']) {
+      const args = [script, 'compile', runs, '--no-count', '--quiet', '--jobs', jobs];
+      const result = spawnSync(process.execPath, [...args, '--out', join(folder, `joined-${jobs}`)]);
+      expect(result.status).toBe(1);
+    }
+    expect(outputs('joined-2')).toEqual(outputs('joined-1'));
+    const [examples, report1, recipe] = outputs('joined-1');
+    const accepted = examples!.trimEnd().split('\n');
+    expect(accepted.map((line) => (JSON.parse(line) as { answer: string }).answer)).toEqual([
+      'Answer1',
+      'Answer3',
+    ]);
+    const { rejections } = JSON.parse(report1!) as { rejections: { trajectoryId: string; reason: string }[] };
+    expect(rejections.find(({ trajectoryId }) => trajectoryId === 'run-2')?.reason).toContain(
+      'among unresolved_ids',
+    );
+    expect(recipe).toContain('experiment/report.json');
   }, 240_000);
 
   it('works as a filter', () => {

@@ -4,7 +4,9 @@ import { importBytes } from './io/episodes.ts';
 
 /** Cases of one run; `ACC_FUZZ_CASES=100000` runs a long search once. */
 const cases = Number(process.env['ACC_FUZZ_CASES'] ?? 1500);
-const perLayout = Math.ceil(cases / 4);
+const perLayout = Math.ceil(cases / 8);
+/** `ACC_FUZZ_SEED` gives other cases. */
+const seed = Number(process.env['ACC_FUZZ_SEED'] ?? 20260523);
 const timeout = 60_000 + cases * 30;
 
 const encoder = new TextEncoder();
@@ -15,34 +17,46 @@ interface Built {
   readonly ranges: readonly { readonly start: number; readonly end: number }[];
 }
 
-type Layout = 'lines' | 'array' | 'pretty array' | 'map';
+/** How the records of a file are written one after another. */
+interface Layout {
+  readonly name: string;
+  readonly open: string;
+  readonly between: string;
+  readonly close: string;
+  readonly write: (value: object) => string;
+}
+
+const compact = (value: object): string => JSON.stringify(value);
+const pretty = (value: object): string => JSON.stringify(value, null, 2);
+
+const layouts: readonly Layout[] = [
+  { name: 'lines', open: '', between: '\n', close: '\n', write: compact },
+  { name: 'Windows lines', open: '', between: '\r\n', close: '\r\n', write: compact },
+  { name: 'an array', open: '[', between: ', ', close: ']', write: compact },
+  { name: 'an array, a line each', open: '[\n', between: ',\n', close: '\n]\n', write: compact },
+  { name: 'a pretty array', open: '[', between: ',\n  ', close: ']', write: pretty },
+  {
+    name: 'an indented array',
+    open: '[\n  ',
+    between: ',\n  ',
+    close: '\n]',
+    write: (value) => pretty(value).replaceAll('\n', '\n  '),
+  },
+  { name: 'a map', open: '{', between: ', ', close: '}', write: compact },
+  { name: 'pretty values', open: '', between: '\n', close: '\n', write: pretty },
+];
 
 function build(layout: Layout, values: readonly object[]): Built {
-  const pieces: Uint8Array[] = [];
   const ranges: { start: number; end: number }[] = [];
-  let at = 0;
-  const add = (text: string): void => {
-    const bytes = encoder.encode(text);
-    pieces.push(bytes);
-    at += bytes.length;
-  };
-  add(layout === 'lines' ? '' : layout === 'map' ? '{' : '[');
+  let bytes = Buffer.from(layout.open);
   for (const [index, value] of values.entries()) {
-    if (index > 0 && layout !== 'lines') add(layout === 'pretty array' ? ',\n  ' : ', ');
-    if (layout === 'map') add(`"task ${index}": `);
-    const start = at;
-    add(layout === 'pretty array' ? JSON.stringify(value, null, 2) : JSON.stringify(value));
-    ranges.push({ start, end: at });
-    if (layout === 'lines') add('\n');
+    const before = layout.name === 'a map' ? `"task ${index}": ` : '';
+    bytes = Buffer.concat([bytes, Buffer.from((index > 0 ? layout.between : '') + before)]);
+    const start = bytes.length;
+    bytes = Buffer.concat([bytes, Buffer.from(layout.write(value))]);
+    ranges.push({ start, end: bytes.length });
   }
-  add(layout === 'lines' ? '' : layout === 'map' ? '}' : ']');
-  const bytes = new Uint8Array(at);
-  let offset = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, offset);
-    offset += piece.length;
-  }
-  return { bytes, ranges };
+  return { bytes: new Uint8Array(Buffer.concat([bytes, Buffer.from(layout.close)])), ranges };
 }
 
 /** Text with everything that could mislead a scanner: quotes, brackets, escapes, other scripts. */
@@ -133,10 +147,19 @@ function applySplices(bytes: Uint8Array, splices: readonly Splice[]): Uint8Array
   return new Uint8Array(result);
 }
 
+/** Two hits can undo each other's brackets: such a list is sound JSON and merely says something else. */
+function saysOtherwise(bytes: Uint8Array, count: number): boolean {
+  try {
+    return Object.keys(JSON.parse(new TextDecoder().decode(bytes)) as object).length !== count;
+  } catch {
+    return false;
+  }
+}
+
 describe('damaged files', () => {
-  for (const layout of ['lines', 'array', 'pretty array', 'map'] as const) {
+  for (const layout of layouts) {
     it(
-      `of ${layout}: no crash, no hang, every untouched record arrives`,
+      `as ${layout.name}: no crash, no hang, every untouched record arrives`,
       async () => {
         const property = fc.asyncProperty(
           fc.array(episodeValue, { minLength: 4, maxLength: 12 }),
@@ -155,6 +178,7 @@ describe('damaged files', () => {
               if (splice) chosen.set(hit.record % records.length, splice);
             }
             const bytes = applySplices(built.bytes, [...chosen.values()]);
+            fc.pre(layout.open === '' || !saysOtherwise(bytes, records.length));
             const started = performance.now();
             const { trajectories } = await importBytes(bytes);
             expect(performance.now() - started).toBeLessThan(5000);
@@ -171,7 +195,7 @@ describe('damaged files', () => {
             }
           },
         );
-        await fc.assert(property, { numRuns: perLayout, seed: 20260523 });
+        await fc.assert(property, { numRuns: perLayout, seed });
       },
       timeout,
     );
@@ -200,7 +224,7 @@ describe('damaged files', () => {
           await importBytes(new Uint8Array(Buffer.concat([Buffer.from(magic, 'latin1'), bytes])));
         },
       );
-      await fc.assert(any, { numRuns: perLayout, seed: 20260523 });
+      await fc.assert(any, { numRuns: perLayout, seed });
     },
     timeout,
   );

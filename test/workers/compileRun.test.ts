@@ -207,6 +207,64 @@ describe('a compile run', () => {
   });
 });
 
+describe('a folder of runs in the page', () => {
+  const event = (id: number, more: object): string =>
+    JSON.stringify({ id: `e${id}`, timestamp: 't', source: 'agent', ...more });
+  const patch = 'diff --git a/a.py b/a.py\n--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-x = 1\n+x = 2\n';
+  const files: Readonly<Record<string, string>> = {
+    'runs/demo__a-1/events/event-00001-a.json': event(1, {
+      ...{ kind: 'MessageEvent', source: 'user' },
+      llm_message: { role: 'user', content: [{ type: 'text', text: 'Fix the value of x in a.py' }] },
+    }),
+    'runs/demo__a-1/events/event-00002-b.json': event(2, {
+      ...{ kind: 'ActionEvent', thought: [], tool_name: 'terminal', tool_call_id: 'c' },
+      action: { command: 'cat a.py' },
+    }),
+    'runs/demo__a-1/events/event-00003-c.json': event(3, {
+      ...{ kind: 'ObservationEvent', tool_name: 'terminal', tool_call_id: 'c', action_id: 'e2' },
+      observation: { content: [{ type: 'text', text: 'x = 1' }], exit_code: 0 },
+    }),
+    'runs/report.json': JSON.stringify({ resolved_ids: ['demo__a-1'], unresolved_ids: ['demo__a-2'] }),
+    'runs/preds.json': JSON.stringify({ 'demo__a-1': { model_name_or_path: 'm', model_patch: patch } }),
+  };
+
+  it('becomes one trajectory an event folder, with the verdict and patch that lie beside it', async () => {
+    const folder = Object.entries(files).map(([path, text]) => ({ path, file: new File([text], path) }));
+    const session = await openSession([]);
+    await runImport(session, [{ type: 'folder', path: 'runs', files: folder }], job(), true);
+    expect(session.index.length).toBe(1);
+    expect(session.index.row(0, (id) => id)).toMatchObject({ success: true, kind: 'swe' });
+    const [read] = [...session.files.values()];
+    expect(read?.info).toMatchObject({ keptBy: 'copy', errorCount: 0 });
+    // Compiled from the packed copy: as after a reload, the loose files are no longer there.
+    const set = newSet(session, 'joined', {});
+    await runCompile(inputsOf(session, 2), set, allRows(session), job(), () => undefined);
+    const example = JSON.parse((await set.folder.readText('examples.jsonl')) ?? '{}') as { answer: string };
+    expect(example.answer).toBe(patch.trimEnd());
+    const recipe = JSON.parse((await set.folder.readText('recipe.json')) ?? '{}') as {
+      inputs: { file: string }[];
+    };
+    expect(recipe.inputs.map(({ file }) => file)).toEqual([
+      'runs/demo__a-1/events/*',
+      'runs/preds.json',
+      'runs/report.json',
+    ]);
+  });
+
+  it('joins reports to runs that were chosen file by file', async () => {
+    const session = await openSession([]);
+    const chosen = { 'demo__a-1.jsonl': Object.entries(files).slice(0, 3), 'report.json': null };
+    const sources = Object.entries(chosen).map(([path, events]) => {
+      const text = events ? events.map(([, line]) => line).join('\n') : (files['runs/report.json'] ?? '');
+      return { type: 'file' as const, file: new File([text], path), path };
+    });
+    await runImport(session, sources, job(), true);
+    expect(session.index.length).toBe(1);
+    expect(session.index.row(0, (id) => id).success).toBe(true);
+    expect(session.listFiles().map(({ role }) => role)).toEqual(['trajectories', 'companion']);
+  });
+});
+
 describe('the plan of a run', () => {
   it('reads plain records by their place and compressed ones by passing through once', async () => {
     const session = await openSession(['search-runs.jsonl', 'sql-runs.json']);

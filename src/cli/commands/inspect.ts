@@ -9,8 +9,8 @@ import {
   type RecognisedFile,
 } from '../../trajectories/import.ts';
 import type { Issue, Trajectory } from '../../trajectories/schema.ts';
-import { planInputs, type PlannedInput } from '../folderInputs.ts';
-import { openPath } from '../nodeSource.ts';
+import { openPlanned, planInputs, type PlannedFile } from '../folderInputs.ts';
+import { stdinSource } from '../nodeSource.ts';
 import { inspectText } from './inspectText.ts';
 import {
   endProgress,
@@ -87,7 +87,8 @@ export async function run(argv: string[]): Promise<number> {
   }
   const files: InspectedFile[] = [];
   const ids: IdRegistry = new Map();
-  for (const input of await planInputs(positionals)) {
+  const asWritten = ({ path }: { readonly path: string }): string => path;
+  for (const input of (await planInputs(positionals, undefined, asWritten)).files) {
     const file = await inspectPath(input, ids);
     files.push(file);
     if (!values.json) await print(inspectText(file, rows));
@@ -119,7 +120,7 @@ function parseOptions(argv: string[]): {
   }
 }
 
-async function inspectPath(input: PlannedInput, ids: IdRegistry): Promise<InspectedFile> {
+async function inspectPath(input: PlannedFile, ids: IdRegistry): Promise<InspectedFile> {
   const found = {
     file: input.path,
     sizeBytes: null as number | null,
@@ -132,7 +133,7 @@ async function inspectPath(input: PlannedInput, ids: IdRegistry): Promise<Inspec
   };
   try {
     const { verdicts } = input;
-    const source = input.open ? await input.open() : await openPath(input.path);
+    const source = input.path === '-' ? await stdinSource() : await openPlanned(input);
     found.file = source.name;
     found.sizeBytes = source.sizeBytes;
     try {

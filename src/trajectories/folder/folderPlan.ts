@@ -27,6 +27,8 @@ export interface FolderPlan {
   readonly units: readonly FolderUnit[];
   /** What evaluation reports, results and predictions say about the runs. */
   readonly verdicts: VerdictBook;
+  /** The files that `verdicts` come from; they are not imported. */
+  readonly reports: readonly string[];
   /** Files that are not imported because another holds all they say. */
   readonly repeated: readonly string[];
 }
@@ -79,7 +81,7 @@ export async function planFolder(entries: readonly FolderEntry[]): Promise<Folde
     else if (used.has(path) || repeated.has(path) || (reports.has(path) && !isAlone)) continue;
     else units.push({ path, parts: null, sizeBytes });
   }
-  return { units, verdicts, repeated: [...repeated] };
+  return { units, verdicts, reports: isAlone ? [] : [...reports], repeated: [...repeated] };
 }
 
 function decode(bytes: Uint8Array): string {

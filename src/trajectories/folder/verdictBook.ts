@@ -16,19 +16,39 @@ interface Entry<T> {
   readonly file: string;
 }
 
+/** A file's verdicts as plain data, which can be sent to a thread. */
+export interface FiledVerdicts {
+  readonly file: string;
+  readonly found: VerdictFile;
+}
+
 /** Verdicts and patches of a folder's files, found again for each run by its id and by where it lies. */
 export class VerdictBook {
+  readonly #files: FiledVerdicts[] = [];
   readonly #outcomes = new Map<string, Entry<Outcome>[]>();
   readonly #patches = new Map<string, Entry<string>[]>();
   /** Verdicts of the run in a folder, by folder. */
   readonly #own = new Map<string, Entry<Outcome>>();
+
+  static from(files: readonly FiledVerdicts[]): VerdictBook {
+    const book = new VerdictBook();
+    for (const { file, found } of files) book.add(file, found);
+    return book;
+  }
+
+  /** All that was added. */
+  get files(): readonly FiledVerdicts[] {
+    return this.#files;
+  }
 
   get isEmpty(): boolean {
     return this.#outcomes.size + this.#patches.size + this.#own.size === 0;
   }
 
   /** @param file path of the verdict file, with `/` between folders */
-  add(file: string, { byId, own, patches }: VerdictFile): void {
+  add(file: string, found: VerdictFile): void {
+    const { byId, own, patches } = found;
+    this.#files.push({ file, found });
     const scope = folderOf(file);
     for (const [id, value] of byId) push(this.#outcomes, id, { scope, value, file });
     for (const [id, value] of patches) push(this.#patches, id, { scope, value, file });

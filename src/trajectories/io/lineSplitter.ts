@@ -185,7 +185,7 @@ export class LineSplitter implements Splitter {
       out.push(brokenItem(bytes, at, next.start ?? end, base, 'the value never ends'));
       if (next.start === null) return;
       this.#emit(bytes, next.start, next.end, base, next.parsed, out);
-      at = skipBlank(bytes, next.end, end);
+      at = this.#soundValues(bytes, next.end, end, base, out);
       if (at >= end) return;
     }
   }

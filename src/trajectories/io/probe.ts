@@ -87,9 +87,11 @@ export async function probeText(
         if (after < bytes.length) {
           // A lost opening bracket makes the first value end too early.
           const kind = afterFirst(bytes, start, end, after);
-          const isCutShort = kind !== 'lines' && closesOrContinues(bytes, after);
+          const isCutShort =
+            kind !== 'lines' && closesOrContinues(bytes, after) && !hasSibling(bytes, start, end);
           return isCutShort ? result(kindOfValue(bytes, start), null) : result(kind, end);
         }
+        if (isWhole && laterValuesStand(bytes, start, isWhole)) return result('sequence', null);
         if (isWhole) return result(kindOfValue(bytes, start), end);
         continue;
       }
@@ -97,6 +99,7 @@ export async function probeText(
       if (isWhole || end === BROKEN || bytes.length >= nextLineCheck) {
         if (bytes[start] === OPEN_BRACE && laterLinesParse(bytes, start, isWhole))
           return result('lines', null);
+        if (laterValuesStand(bytes, start, isWhole)) return result('sequence', null);
         nextLineCheck = bytes.length * 4;
       }
       if (isWhole || end === BROKEN || bytes.length >= maxBytes) {
@@ -117,6 +120,17 @@ function closesOrContinues(bytes: Uint8Array, after: number): boolean {
   const byte = bytes[after];
   if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) return true;
   return byte === COMMA && bytes[skipBlank(bytes, after + 1, bytes.length)] === QUOTE;
+}
+
+/** True when the value in [start, end) is sound and a value like it comes later: then the damage is between them. */
+function hasSibling(bytes: Uint8Array, start: number, end: number): boolean {
+  if (bytes[start] !== OPEN_BRACE) return false;
+  const first = bytes.subarray(start, end);
+  const parsed = parseRecord(first);
+  if (!parsed.ok) return false;
+  const finder = new RestartFinder();
+  finder.learn(first, parsed.value);
+  return finder.find(bytes, end, Math.min(bytes.length, end + GUESS_BYTES)).start !== null;
 }
 
 /** Offset of the first byte that is no byte order mark and not blank. */
@@ -154,22 +168,32 @@ function isFollowedByText(bytes: Uint8Array, at: number): boolean {
 }
 
 function afterFirst(bytes: Uint8Array, start: number, end: number, after: number): Probe['kind'] {
-  const firstLineEnd = indexOfByte(bytes, NEWLINE, start, end);
-  const breakAfter = indexOfByte(bytes, NEWLINE, end, after);
-  if (firstLineEnd === -1 && breakAfter !== -1) return 'lines';
-  // `{…}{…}` on one line, values over several lines, or damage.
+  // A value over several lines, whatever follows it.
+  if (indexOfByte(bytes, NEWLINE, start, end) !== -1) return 'sequence';
+  if (indexOfByte(bytes, NEWLINE, end, after) !== -1) return 'lines';
+  // `{…}{…}` on one line, or damage.
   const next = bytes[after];
   const isKnown = next === OPEN_BRACE || next === COMMA || next === CLOSE_BRACE || next === CLOSE_BRACKET;
-  return isKnown || (next === OPEN_BRACKET && firstLineEnd !== -1) ? 'sequence' : 'lines';
+  return isKnown ? 'sequence' : 'lines';
 }
 
 /** The layout of a file whose beginning is no JSON but which has sound JSON objects soon after. */
 function guessLayout(bytes: Uint8Array, start: number, isWhole: boolean): Probe['kind'] {
-  if (linesParse(bytes, start, isWhole) > 0) return 'lines';
   const isBracket = bytes[start] === OPEN_BRACKET || bytes[start] === OPEN_BRACE;
   const looked = Math.min(bytes.length, start + GUESS_BYTES);
-  if (!isBracket || new RestartFinder().find(bytes, start + 1, looked).start === null) return 'text';
-  return kindOfValue(bytes, start);
+  const finder = new RestartFinder();
+  let found = finder.find(bytes, start + 1, looked);
+  // Of an object over several lines, a line that is an object by itself (`{}`) means nothing.
+  const isSpread = found.start !== null && indexOfByte(bytes, NEWLINE, found.start, found.end) !== -1;
+  if (!isSpread && linesParse(bytes, start, isWhole) > 0) return 'lines';
+  if (found.start === null) return 'text';
+  if (laterValuesStand(bytes, start, isWhole)) return 'sequence';
+  if (isBracket) return kindOfValue(bytes, start);
+  if (!isSpread) return 'text';
+  while (found.start !== null && bytes[found.start - 1] !== NEWLINE) {
+    found = finder.find(bytes, found.end, looked);
+  }
+  return found.start === null ? 'text' : 'sequence';
 }
 
 /** Share of the first complete lines that are JSON objects or arrays of their own. */
@@ -206,6 +230,35 @@ function laterLinesParse(bytes: Uint8Array, start: number, isWhole: boolean): bo
     }
     if (bytes[at] === OPEN_BRACE && end - at > 2 && parseRecord(bytes.subarray(at, end)).ok) return true;
     at = end + 1;
+  }
+  return false;
+}
+
+/**
+ * True when an object over several lines begins in the first column further on and neither a comma nor a
+ * bracket follows it: it stands by itself, so the first value, which never ended, is one of a sequence.
+ */
+function laterValuesStand(bytes: Uint8Array, start: number, isWhole: boolean): boolean {
+  if (bytes[start] !== OPEN_BRACE) return false;
+  const looked = Math.min(bytes.length, start + GUESS_BYTES);
+  const scanner = new ValueScanner();
+  let at = start;
+  for (let tries = 0; tries < PROBE_LINES; tries++) {
+    at = indexOfByte(bytes, NEWLINE, at, looked) + 1;
+    if (at === 0) return false;
+    if (bytes[at] !== OPEN_BRACE) {
+      tries--;
+      continue;
+    }
+    scanner.reset();
+    const end = scanner.scan(bytes, at, bytes.length);
+    if (end < 0) continue;
+    const after = skipBlank(bytes, end, bytes.length);
+    const next = bytes[after];
+    const goesOn = next === COMMA || next === CLOSE_BRACE || next === CLOSE_BRACKET;
+    const standsAlone = after === bytes.length ? isWhole : !goesOn;
+    if (standsAlone && parseRecord(bytes.subarray(at, end)).ok) return true;
+    at = end;
   }
   return false;
 }

@@ -15,6 +15,7 @@ const roleLabels: Readonly<Record<FileRole, string>> = {
   database: 'Database',
   benchmark: 'Benchmark',
   tokenizer: 'Tokenizer',
+  companion: 'Belongs to runs',
   unknown: 'Not recognised',
 };
 const roleIcons: Readonly<Record<FileRole, IconName>> = {
@@ -22,6 +23,7 @@ const roleIcons: Readonly<Record<FileRole, IconName>> = {
   database: 'database',
   benchmark: 'flag',
   tokenizer: 'keyboard',
+  companion: 'check',
   unknown: 'warning',
 };
 const keptLabels: Readonly<Record<ImportedFile['keptBy'], string>> = {
