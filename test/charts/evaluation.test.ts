@@ -29,7 +29,7 @@ describe('the forest of differences', () => {
 
   it('draws lines whose interval holds zero open, zero in the middle', () => {
     const geometry = layoutForest(spec, [row('', 0.2, [0.1, 0.3]), row('8', 0, [-0.3, 0.3])], size);
-    const boxes = geometry.marks.filter(({ type }) => type === 'rect');
+    const boxes = geometry.marks.filter((mark) => mark.type === 'rect');
     expect(boxes.map(({ fill }) => fill)).toEqual(['accent', 'surface']);
     const zero = geometry.marks.find((mark) => mark.type === 'line' && mark.stroke === 'axis');
     const box = boxes[1];

@@ -17,13 +17,15 @@ function sketch(geometry: ChartGeometry): string[] {
   const line = (mark: Mark): string => {
     switch (mark.type) {
       case 'rect':
-        return `rect ${mark.x},${mark.y} ${mark.width}×${mark.height} ${mark.fill ?? mark.stroke}`;
+        return `rect ${mark.x},${mark.y} ${mark.width}×${mark.height} ${String(mark.fill ?? mark.stroke)}`;
       case 'line':
-        return `line ${mark.x1},${mark.y1} ${mark.x2},${mark.y2} ${mark.stroke}`;
+        return `line ${mark.x1},${mark.y1} ${mark.x2},${mark.y2} ${String(mark.stroke)}`;
       case 'path':
         return `path ${mark.d}`;
       case 'text':
         return `text ${mark.x},${mark.y} ${mark.text}`;
+      case 'grid':
+        return `grid ${mark.x},${mark.y} ${mark.columns}×${mark.rows}`;
     }
   };
   return geometry.marks.map(line);

@@ -1,8 +1,18 @@
-import { useId, useRef, useState, type KeyboardEvent, type PointerEvent, type ReactNode } from 'react';
-import type { ChartCell, ChartGeometry } from './geometry.ts';
+import {
+  useContext,
+  useId,
+  useMemo,
+  useRef,
+  useState,
+  type KeyboardEvent,
+  type PointerEvent,
+  type ReactNode,
+} from 'react';
+import type { ChartCell, ChartGeometry, ChartTarget } from './geometry.ts';
+import { ChartHostContext } from './chartHost.ts';
+import { ChartPicture } from './ChartPicture.tsx';
 import { nextCell } from './navigate.ts';
-import { pagePaint } from './palette.ts';
-import { svgElement } from './paintSvg.ts';
+import { colourOf, pagePaint } from './palette.ts';
 import { saveChart, type ChartFileType } from './saveChart.ts';
 import './chart.css';
 
@@ -16,6 +26,10 @@ export interface ChartProps {
   readonly footer: string;
   /** Click or Enter on a cell. */
   readonly onOpen?: (cell: ChartCell) => void;
+  /** Click or Enter on a cell that stands for a part of the model; null takes the selection away. */
+  readonly onSelect?: (target: ChartTarget | null) => void;
+  /** What is selected anywhere; cells that stand for it are outlined. */
+  readonly selected?: ChartTarget | null;
   /** The brushed range in units of the axis; null takes the brush away. */
   readonly brushed?: readonly [number, number] | null;
   readonly onBrush?: (range: readonly [number, number] | null) => void;
@@ -23,6 +37,12 @@ export interface ChartProps {
   readonly level?: 2 | 3;
   /** Form equivalents of the brush and other settings, under the picture. */
   readonly controls?: ReactNode;
+}
+
+function isPartOf(target: ChartTarget | undefined, selected: ChartTarget): boolean {
+  if (!target) return false;
+  const keys = Object.keys(target) as (keyof ChartTarget)[];
+  return keys.length > 0 && keys.every((key) => target[key] === selected[key]);
 }
 
 /**
@@ -33,6 +53,8 @@ export function Chart({
   geometry,
   footer,
   onOpen,
+  onSelect,
+  selected = null,
   brushed = null,
   onBrush,
   level = 3,
@@ -41,10 +63,24 @@ export function Chart({
   const [asTable, setAsTable] = useState(false);
   const [cursorId, setCursorId] = useState<string | null>(null);
   const [draft, setDraft] = useState<readonly [number, number] | null>(null);
+  const [pinnedId, setPinnedId] = useState<string | null>(null);
+  const host = useContext(ChartHostContext);
   const pressedAt = useRef<number | null>(null);
   const id = useId();
   const { size, cells, brush } = geometry;
   const cursor = cells.find((cell) => cell.id === cursorId) ?? null;
+  const pinned = cells.find((cell) => cell.id === pinnedId) ?? null;
+  // What is pointed at is told; else what was pinned, since nobody hovers from a lectern.
+  const told = cursor ?? pinned;
+  const linked = useMemo(
+    () => (selected ? cells.filter(({ target }) => isPartOf(target, selected)) : []),
+    [cells, selected],
+  );
+  const open = (cell: ChartCell): void => {
+    setPinnedId(cell.id);
+    onOpen?.(cell);
+    if (cell.target) onSelect?.(cell.target);
+  };
   const Title = level === 2 ? 'h2' : 'h3';
 
   const cellAt = (x: number, y: number): ChartCell | null =>
@@ -58,12 +94,14 @@ export function Chart({
 
   const onKeyDown = (event: KeyboardEvent): void => {
     if (event.key === 'Escape') {
-      if (cursor === null && brushed === null) return;
+      if (cursor === null && brushed === null && pinned === null && selected === null) return;
       setCursorId(null);
+      setPinnedId(null);
+      onSelect?.(null);
       onBrush?.(null);
     } else if (event.key === 'Enter' || event.key === ' ') {
       if (!cursor) return;
-      onOpen?.(cursor);
+      open(cursor);
     } else {
       const next = cursor ? nextCell(cells, cursor, event.key) : (cells[0] ?? null);
       if (!/^(Arrow|Home|End|Page)/.test(event.key)) return;
@@ -152,55 +190,14 @@ export function Chart({
               return;
             }
             const cell = cellAt(x, y);
-            if (cell) onOpen?.(cell);
+            if (cell) open(cell);
           }}
           onPointerLeave={() => {
             if (pressedAt.current === null) setCursorId(null);
           }}
           onDoubleClick={() => onBrush?.(null)}
         >
-          <svg
-            width={size.width}
-            height={size.height}
-            viewBox={`0 0 ${size.width} ${size.height}`}
-            aria-hidden="true"
-            data-openable={onOpen ? true : undefined}
-          >
-            <defs>
-              <pattern
-                id={`${id}-hatch`}
-                width="5"
-                height="5"
-                patternUnits="userSpaceOnUse"
-                patternTransform="rotate(45)"
-              >
-                <rect width="5" height="5" fill={pagePaint.surface} />
-                <line x1="0" y1="0" x2="0" y2="5" stroke={pagePaint.inkFaint} strokeWidth="2.4" />
-              </pattern>
-            </defs>
-            {geometry.marks.map((mark, index) => {
-              const {
-                tag: Tag,
-                attributes,
-                text,
-              } = svgElement(mark, pagePaint, size.fontSize, `${id}-hatch`);
-              const { 'text-anchor': textAnchor, ...rest } = attributes;
-              const camel = Object.fromEntries(
-                Object.entries(rest).map(([name, value]) => [
-                  name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase()),
-                  value,
-                ]),
-              );
-              return (
-                <Tag
-                  key={index}
-                  {...camel}
-                  {...(textAnchor ? { textAnchor: String(textAnchor) as 'end' } : {})}
-                >
-                  {text}
-                </Tag>
-              );
-            })}
+          <ChartPicture geometry={geometry} hatchId={`${id}-hatch`} openable={Boolean(onOpen || onSelect)}>
             {brush && range ? (
               <rect
                 className="chart-brush"
@@ -213,6 +210,16 @@ export function Chart({
                 height={brush.y1 - brush.y0}
               />
             ) : null}
+            {linked.map((cell) => (
+              <rect
+                key={cell.id}
+                className="chart-linked"
+                x={cell.x}
+                y={cell.y}
+                width={cell.width}
+                height={cell.height}
+              />
+            ))}
             {cursor ? (
               <rect
                 className="chart-cursor"
@@ -222,16 +229,18 @@ export function Chart({
                 height={cursor.height}
               />
             ) : null}
-          </svg>
-          {cursor ? (
+          </ChartPicture>
+          {told ? (
             <div
               className="chart-tip"
+              data-pinned={told === pinned || undefined}
               style={{
-                insetInlineStart: `${Math.min(cursor.x + cursor.width / 2, size.width - 90)}px`,
-                insetBlockStart: `${cursor.y}px`,
+                // Kept inside the picture at both ends.
+                insetInlineStart: `${Math.max(90, Math.min(told.x + told.width / 2, size.width - 90))}px`,
+                insetBlockStart: `${told.y}px`,
               }}
             >
-              {cursor.label}
+              {told.label}
             </div>
           ) : null}
           <span className="visually-hidden" aria-live="polite">
@@ -253,22 +262,37 @@ export function Chart({
                     ? 'none'
                     : entry.fill === 'hatch'
                       ? `url(#${id}-hatch)`
-                      : pagePaint[entry.fill]
+                      : colourOf(entry.fill, pagePaint)
                 }
-                stroke={entry.stroke ? pagePaint[entry.stroke] : pagePaint.axis}
+                stroke={entry.stroke ? colourOf(entry.stroke, pagePaint) : pagePaint.axis}
               />
+              {entry.sign === 'muted' ? (
+                <line x1="0" y1="10" x2="10" y2="0" stroke={pagePaint.inkFaint} />
+              ) : null}
             </svg>
             {entry.label}
           </span>
         ))}
         {controls}
       </div>
+      {geometry.notes && geometry.notes.length > 0 ? (
+        <ul className="chart-notes">
+          {geometry.notes.map((note) => (
+            <li key={note}>{note}</li>
+          ))}
+        </ul>
+      ) : null}
       <div className="chart-foot">
         <span className="chart-origin">{footer}</span>
         <div className="chart-tools" role="group" aria-label="Chart as">
           <button type="button" aria-pressed={asTable} onClick={() => setAsTable(!asTable)}>
             {asTable ? 'Show as chart' : 'Show as table'}
           </button>
+          {host ? (
+            <button type="button" onClick={() => host.onPin({ geometry, footer })}>
+              Pin<span className="visually-hidden"> to the board: {geometry.title}</span>
+            </button>
+          ) : null}
           {fileTypes.map((type) => (
             <button
               key={type}

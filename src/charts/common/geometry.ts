@@ -1,4 +1,5 @@
 import type { ChartPaint } from './palette.ts';
+import type { RampName } from './ramps.ts';
 
 /** Size a chart is laid out for. `fontSize` is that of tick labels in pixels and follows the page's scale. */
 export interface ChartSize {
@@ -7,11 +8,18 @@ export interface ChartSize {
   readonly fontSize: number;
 }
 
-export type PaintName = Exclude<keyof ChartPaint, 'fontFamily'>;
+export type PaintName = Exclude<keyof ChartPaint, 'fontFamily' | 'theme'>;
+
+/** A colour of a ramp: `sequential` t in 0 … 1, `diverging` t in -1 … 1. */
+export interface RampInk {
+  readonly ramp: RampName;
+  readonly t: number;
+}
+export type Ink = PaintName | RampInk;
 
 interface MarkBase {
-  readonly fill?: PaintName | 'none' | 'hatch';
-  readonly stroke?: PaintName;
+  readonly fill?: Ink | 'none' | 'hatch';
+  readonly stroke?: Ink;
   readonly strokeWidth?: number;
   readonly dash?: string;
   readonly opacity?: number;
@@ -45,12 +53,42 @@ export interface TextMark extends MarkBase {
   readonly scale?: number;
   readonly weight?: 400 | 600;
 }
+/**
+ * Equal cells coloured by value: painted on a canvas on the page, as paths in files. Always the lowest layer.
+ * Cell (row, column) lies at values[row * columns + column].
+ */
+export interface GridMark {
+  readonly type: 'grid';
+  readonly x: number;
+  readonly y: number;
+  readonly columns: number;
+  readonly rows: number;
+  readonly cellWidth: number;
+  readonly cellHeight: number;
+  readonly ramp: RampName;
+  /** Positions on the ramp; null is missing and hatched. */
+  readonly values: readonly (number | null)[];
+  /** Cells that differ from nothing beyond chance: paled and struck through. */
+  readonly muted?: readonly boolean[];
+  /** Cells that do not exist (a ragged row): left empty. */
+  readonly absent?: readonly boolean[];
+}
 /** What a chart is drawn from. Coordinates in pixels from the top left. */
-export type Mark = RectMark | LineMark | PathMark | TextMark;
+export type Mark = RectMark | LineMark | PathMark | TextMark | GridMark;
+
+/** A part of the model or of the data that a mark stands for. */
+export interface ChartTarget {
+  readonly layer?: number;
+  readonly head?: number;
+  readonly expert?: number;
+  readonly piece?: string;
+}
 
 /** A place of the chart that can be pointed at, reached by arrow keys, and opened. */
 export interface ChartCell {
   readonly id: string;
+  /** What it stands for in the model or the data, for selections that all charts follow. */
+  readonly target?: ChartTarget;
   /** Position for the arrow keys: rows go down, columns to the right. */
   readonly row: number;
   readonly column: number;
@@ -92,11 +130,15 @@ export interface ChartGeometry {
   readonly cells: readonly ChartCell[];
   readonly table: ChartTable;
   readonly brush?: BrushArea;
+  /** What a reader needs beside the picture: definitions, what an interval is, what is claimed. */
+  readonly notes?: readonly string[];
   /** Meaning of colours and patterns that the picture does not label itself. */
   readonly legend: readonly {
     readonly label: string;
-    readonly fill: PaintName | 'hatch' | 'none';
-    readonly stroke?: PaintName;
+    readonly fill: Ink | 'hatch' | 'none';
+    readonly stroke?: Ink;
+    /** `muted`: paled and struck through, as in grids; `line`, `dash`: a piece of line. */
+    readonly sign?: 'muted' | 'line' | 'dash';
   }[];
 }
 

@@ -1,5 +1,6 @@
-import type { ChartGeometry, Mark } from './geometry.ts';
-import type { ChartPaint } from './palette.ts';
+import type { ChartGeometry, GridMark, Mark } from './geometry.ts';
+import { colourOf, type ChartPaint } from './palette.ts';
+import { mutedStrength, rampColour, rampStep } from './ramps.ts';
 
 /** One SVG element as data; the page and exported files are both made from it. */
 export interface SvgElement {
@@ -12,11 +13,16 @@ export interface SvgElement {
 export const hatchId = 'chart-hatch';
 
 /** Turns a mark into an element with the colours of `paint`. */
-export function svgElement(mark: Mark, paint: ChartPaint, fontSize: number, hatch: string): SvgElement {
+export function svgElement(
+  mark: Exclude<Mark, GridMark>,
+  paint: ChartPaint,
+  fontSize: number,
+  hatch: string,
+): SvgElement {
   const attributes: Record<string, string | number> = {};
   const { fill = 'none', stroke, strokeWidth, dash, opacity } = mark;
-  attributes['fill'] = fill === 'none' ? 'none' : fill === 'hatch' ? `url(#${hatch})` : paint[fill];
-  if (stroke) attributes['stroke'] = paint[stroke];
+  attributes['fill'] = fill === 'none' ? 'none' : fill === 'hatch' ? `url(#${hatch})` : colourOf(fill, paint);
+  if (stroke) attributes['stroke'] = colourOf(stroke, paint);
   if (strokeWidth !== undefined) attributes['stroke-width'] = strokeWidth;
   if (dash) attributes['stroke-dasharray'] = dash;
   if (opacity !== undefined) attributes['opacity'] = opacity;
@@ -37,6 +43,47 @@ export function svgElement(mark: Mark, paint: ChartPaint, fontSize: number, hatc
       if (mark.weight) attributes['font-weight'] = mark.weight;
       return { tag: 'text', attributes, text: mark.text };
   }
+}
+
+const round = (value: number): number => Math.round(value * 100) / 100;
+
+/** A grid as paths: one a colour, so that thousands of cells stay a small file. */
+export function gridElements(grid: GridMark, paint: ChartPaint, hatch: string): SvgElement[] {
+  const { columns, cellWidth, cellHeight, ramp, values, muted, absent } = grid;
+  const theme = paint.theme === 'dark' ? 'dark' : 'light';
+  const byFill = new Map<string, string>();
+  let strikes = '';
+  // Cells meet on whole pixels: no seams between neighbours.
+  const gap = Math.min(cellWidth, cellHeight) >= 6 ? 0.5 : 0;
+  values.forEach((value, index) => {
+    if (absent?.[index]) return;
+    const x = grid.x + (index % columns) * cellWidth;
+    const y = grid.y + Math.floor(index / columns) * cellHeight;
+    const isMuted = muted?.[index] === true && value !== null;
+    const key = value === null ? 'hatch' : `${rampStep(ramp, value)} ${isMuted ? 1 : 0}`;
+    const d = `M${round(x)} ${round(y)}h${round(cellWidth - gap)}v${round(cellHeight - gap)}h${round(gap - cellWidth)}z`;
+    byFill.set(key, (byFill.get(key) ?? '') + d);
+    if (isMuted)
+      strikes += `M${round(x)} ${round(y + cellHeight - gap)}L${round(x + cellWidth - gap)} ${round(y)}`;
+  });
+  const elements = [...byFill].map(([key, d]): SvgElement => {
+    if (key === 'hatch') return { tag: 'path', attributes: { d, fill: `url(#${hatch})` } };
+    const [step, isMuted] = key.split(' ');
+    const share = Number(step) / 255;
+    const fill = rampColour(ramp, ramp === 'diverging' ? share * 2 - 1 : share, theme);
+    return {
+      tag: 'path',
+      attributes: { d, fill, ...(isMuted === '1' ? { 'fill-opacity': mutedStrength } : {}) },
+    };
+  });
+  if (strikes !== '') {
+    const stroke = paint.inkFaint;
+    elements.push({
+      tag: 'path',
+      attributes: { d: strikes, fill: 'none', stroke, 'stroke-width': 0.6, 'stroke-opacity': 0.55 },
+    });
+  }
+  return elements;
 }
 
 const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
@@ -106,14 +153,21 @@ export function svgDocument(geometry: ChartGeometry, paint: ChartPaint, footer: 
   }
   const top = y;
   parts.push(`<g transform="translate(${margin} ${Math.round(top)})">`);
-  for (const mark of marks) parts.push(serialise(svgElement(mark, paint, size.fontSize, hatchId)));
+  for (const mark of marks) {
+    if (mark.type === 'grid') parts.push(...gridElements(mark, paint, hatchId).map(serialise));
+    else parts.push(serialise(svgElement(mark, paint, size.fontSize, hatchId)));
+  }
   parts.push('</g>');
   y = Math.round(top) + size.height + size.fontSize * 1.4;
   let x = margin;
   for (const entry of geometry.legend) {
     const swatch = size.fontSize * 0.8;
     const fill =
-      entry.fill === 'hatch' ? `url(#${hatchId})` : entry.fill === 'none' ? 'none' : paint[entry.fill];
+      entry.fill === 'hatch'
+        ? `url(#${hatchId})`
+        : entry.fill === 'none'
+          ? 'none'
+          : colourOf(entry.fill, paint);
     parts.push(
       serialise({
         tag: 'rect',
@@ -123,7 +177,7 @@ export function svgDocument(geometry: ChartGeometry, paint: ChartPaint, footer: 
           width: swatch,
           height: swatch,
           fill,
-          stroke: entry.stroke ? paint[entry.stroke] : paint.axis,
+          stroke: entry.stroke ? colourOf(entry.stroke, paint) : paint.axis,
         },
       }),
       serialise({
