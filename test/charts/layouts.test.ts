@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { chartCsv } from '../../src/charts/common/exportData.ts';
-import type { ChartGeometry, Mark } from '../../src/charts/common/geometry.ts';
+import type { ChartGeometry, Ink, Mark } from '../../src/charts/common/geometry.ts';
 import { nextCell } from '../../src/charts/common/navigate.ts';
 import { svgDocument } from '../../src/charts/common/paintSvg.ts';
 import { lightPaint } from '../../src/charts/common/palette.ts';
@@ -12,14 +12,17 @@ import { binnedQuantile, layoutTokenLength, toLogBins } from '../../src/charts/t
 
 const size = { width: 600, height: 200, fontSize: 12 };
 
+const inkName = (ink: Ink | 'none' | 'hatch' | undefined): string =>
+  typeof ink === 'object' ? `${ink.ramp} ${ink.t}` : String(ink);
+
 /** The picture in short lines: enough to see any change of layout. */
 function sketch(geometry: ChartGeometry): string[] {
   const line = (mark: Mark): string => {
     switch (mark.type) {
       case 'rect':
-        return `rect ${mark.x},${mark.y} ${mark.width}×${mark.height} ${String(mark.fill ?? mark.stroke)}`;
+        return `rect ${mark.x},${mark.y} ${mark.width}×${mark.height} ${inkName(mark.fill ?? mark.stroke)}`;
       case 'line':
-        return `line ${mark.x1},${mark.y1} ${mark.x2},${mark.y2} ${String(mark.stroke)}`;
+        return `line ${mark.x1},${mark.y1} ${mark.x2},${mark.y2} ${inkName(mark.stroke)}`;
       case 'path':
         return `path ${mark.d}`;
       case 'text':

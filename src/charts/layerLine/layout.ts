@@ -104,12 +104,12 @@ export function spreadLabels(wanted: readonly number[], gap: number, low: number
   let floor = low;
   for (const index of order) {
     placed[index] = Math.max(floor, wanted[index]!);
-    floor = placed[index]! + gap;
+    floor = placed[index] + gap;
   }
   let ceiling = high;
   for (const index of [...order].reverse()) {
     placed[index] = Math.min(ceiling, placed[index]!);
-    ceiling = placed[index]! - gap;
+    ceiling = placed[index] - gap;
   }
   return placed;
 }
