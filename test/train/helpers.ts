@@ -164,6 +164,7 @@ export class FakeTrainer implements RunTrainer {
     return Promise.resolve({
       name: 'fake',
       sha256: '',
+      baseModel: null,
       pairs: new Map([['model.layers.0.self_attn.q_proj', pair]]),
     });
   }
