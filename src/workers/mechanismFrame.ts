@@ -1,0 +1,490 @@
+import {
+  attentionStatistics,
+  type AttentionRow,
+  type AttentionStatistic,
+  type MechanismDocument,
+  type MechanismSubject,
+  type RoutingRow,
+  type RoutingShare,
+} from '../mechanism/document.ts';
+import { definitions } from '../mechanism/definitions.ts';
+import type {
+  ChangeNumbers,
+  DocumentSummary,
+  FilmstripFrame,
+  FrameRequest,
+  LayerNumbers,
+  MechanismFrame,
+  MetricFrame,
+  PairsFrame,
+  RouterNumbers,
+  RoutingFrame,
+  RoutingGroup,
+  TrackFrame,
+  TrackRequest,
+} from './mechanismApi.ts';
+import { pairedChange, type PairedChange } from './pairedChange.ts';
+
+/** The subjects that a request names, found and checked. */
+export interface ChosenSubjects {
+  readonly document: MechanismDocument;
+  readonly summary: DocumentSummary;
+  readonly baseline: MechanismSubject;
+  readonly comparison: MechanismSubject | null;
+  readonly control: MechanismSubject | null;
+  readonly problem: string | null;
+}
+
+type Cells = (number | null)[];
+type CellItems = (readonly (number | null)[] | undefined)[];
+
+const longRange = /^longRangeMass:(\d+)$/;
+
+/** Metrics of the switch: the statistics of a head, and the long-range mass at each threshold. */
+export function metricsOf({ settings }: MechanismDocument, { attention }: MechanismSubject): string[] {
+  const named = attentionStatistics.filter((name) => attention.some((row) => row[name] !== null));
+  const hasLong = attention.some((row) => row.longRangeMass.length > 0);
+  const long = hasLong ? settings.thresholds.map((threshold) => `longRangeMass:${threshold}`) : [];
+  // Without sinks first: raw distance is mostly the sink's.
+  const order: readonly string[] = ['sinkExcludedDistance', 'relativeDistance', 'meanDistance'];
+  const rank = (name: string): number => (order.includes(name) ? order.indexOf(name) : order.length);
+  return [...named, ...long].sort((a, b) => rank(a) - rank(b));
+}
+
+function reader(
+  document: MechanismDocument,
+  metric: string,
+): {
+  value: (row: AttentionRow) => number | null;
+  items: (row: AttentionRow) => readonly (number | null)[] | undefined;
+} {
+  const threshold = longRange.exec(metric)?.[1];
+  if (threshold !== undefined) {
+    const at = document.settings.thresholds.indexOf(Number(threshold));
+    return { value: (row) => row.longRangeMass[at] ?? null, items: () => undefined };
+  }
+  const name = metric as AttentionStatistic;
+  return { value: (row) => row[name], items: (row) => row.perItem[name] };
+}
+
+function headCells(
+  document: MechanismDocument,
+  subject: MechanismSubject,
+  metric: string,
+): { values: Cells; items: CellItems } {
+  // prettier-ignore
+  const { layers, heads } = document.model;
+  const values: Cells = new Array<number | null>(layers * heads).fill(null);
+  const items: CellItems = new Array<undefined>(layers * heads).fill(undefined);
+  const read = reader(document, metric);
+  for (const row of subject.attention) {
+    const cell = row.layer * heads + row.head;
+    values[cell] = read.value(row);
+    items[cell] = read.items(row);
+  }
+  return { values, items };
+}
+
+function mean(values: readonly (number | null | undefined)[]): number | null {
+  let sum = 0;
+  let count = 0;
+  for (const value of values) {
+    if (value == null) continue;
+    sum += value;
+    count++;
+  }
+  return count === 0 ? null : sum / count;
+}
+
+/** Means over the heads of each layer, with their per-item values. */
+function layerCells(
+  { values, items }: { values: Cells; items: CellItems },
+  layers: number,
+  heads: number,
+): { values: Cells; items: CellItems } {
+  // prettier-ignore
+  const means: Cells = [];
+  const meanItems: CellItems = [];
+  for (let layer = 0; layer < layers; layer++) {
+    means.push(mean(values.slice(layer * heads, (layer + 1) * heads)));
+    const rows = items.slice(layer * heads, (layer + 1) * heads).filter((row) => row !== undefined);
+    const count = rows[0]?.length ?? 0;
+    meanItems.push(rows.length === 0 ? undefined : Array.from({ length: count }, (_, item) => mean(rows.map((row) => row[item])))); // prettier-ignore
+  }
+  return { values: means, items: meanItems };
+}
+
+/** 95 % intervals of one subject's means: the bootstrap against zero. */
+function levelNumbers(cells: { values: Cells; items: CellItems }, weights: readonly number[]): LayerNumbers {
+  const zeros = cells.items.map((row) => row?.map((value) => (value === null ? null : 0)));
+  const { low, high } = pairedChange(cells.values.map((value) => (value === null ? null : 0)), cells.values, zeros, cells.items, weights); // prettier-ignore
+  return { mean: cells.values, low, high };
+}
+
+/** With a control, what is clear must be clear against it too. */
+function withControl(change: PairedChange, overControl: PairedChange | null): ChangeNumbers {
+  if (!overControl) return change;
+  return {
+    ...change,
+    clear: change.clear.map((isClear, cell) => isClear && overControl.clear[cell] === true),
+  };
+}
+
+function metricFrame(
+  { document, baseline, comparison, control }: ChosenSubjects,
+  metric: string,
+): MetricFrame {
+  const { layers, heads } = document.model;
+  const weights = document.items.map(({ queryTokens }) => queryTokens);
+  const cellsOf = (subject: MechanismSubject | null) =>
+    subject ? headCells(document, subject, metric) : null;
+  const [base, after, control_] = [
+    headCells(document, baseline, metric),
+    cellsOf(comparison),
+    cellsOf(control),
+  ];
+  const difference = (from: { values: Cells; items: CellItems }, to: { values: Cells; items: CellItems }): PairedChange => pairedChange(from.values, to.values, from.items, to.items, weights); // prettier-ignore
+  const overControl = after && control_ ? difference(control_, after) : null;
+  const layersOf = (cells: { values: Cells; items: CellItems }) => layerCells(cells, layers, heads);
+  const layerOverControl = after && control_ ? difference(layersOf(control_), layersOf(after)) : null;
+  const definition = document.definitions[metric.split(':')[0]!] ?? definitions[metric.split(':')[0]!];
+  return {
+    key: metric,
+    baseline: base.values,
+    comparison: after?.values ?? null,
+    control: control_?.values ?? null,
+    change: after ? withControl(difference(base, after), overControl) : null,
+    overControl,
+    layers: {
+      baseline: levelNumbers(layersOf(base), weights),
+      comparison: after ? levelNumbers(layersOf(after), weights) : null,
+      control: control_ ? levelNumbers(layersOf(control_), weights) : null,
+      change: after ? withControl(difference(layersOf(base), layersOf(after)), layerOverControl) : null,
+    },
+    formula: definition?.formula ?? 'not defined in the document',
+    unit: definition?.unit.split(/[,;]/)[0] ?? '',
+    source: definition?.source ?? 'not given',
+  };
+}
+
+/** Jensen-Shannon divergence in nats of two loads, each normalised to 1. */
+function divergence(a: readonly (number | null)[], b: readonly (number | null)[]): number | null {
+  const total = (row: readonly (number | null)[]): number =>
+    row.reduce<number>((sum, value) => sum + (value ?? 0), 0);
+  const [ta, tb] = [total(a), total(b)];
+  if (ta === 0 || tb === 0) return null;
+  let sum = 0;
+  for (let e = 0; e < a.length; e++) {
+    const [p, q] = [(a[e] ?? 0) / ta, (b[e] ?? 0) / tb];
+    const m = (p + q) / 2;
+    if (p > 0) sum += 0.5 * p * Math.log(p / m);
+    if (q > 0) sum += 0.5 * q * Math.log(q / m);
+  }
+  return Math.max(0, sum);
+}
+
+function routingCells(
+  subject: MechanismSubject | null,
+  layers: readonly number[],
+  experts: number,
+): { values: Cells; items: CellItems } | null {
+  // prettier-ignore
+  if (!subject || subject.routing.length === 0) return null;
+  const rowOf = new Map(layers.map((layer, row) => [layer, row]));
+  const values: Cells = new Array<number | null>(layers.length * experts).fill(null);
+  const items: CellItems = new Array<undefined>(layers.length * experts).fill(undefined);
+  for (const { layer, expert, frequency, perItem } of subject.routing) {
+    const row = rowOf.get(layer);
+    if (row === undefined) continue;
+    values[row * experts + expert] = frequency;
+    items[row * experts + expert] = perItem.frequency;
+  }
+  return { values, items };
+}
+
+const groupings = [
+  { by: 'agent kind', of: (row: RoutingRow) => row.byKind },
+  { by: 'token role', of: (row: RoutingRow) => row.byTokenRole },
+  { by: 'evidence role', of: (row: RoutingRow) => row.byEvidenceRole },
+] as const;
+
+function routingGroups(
+  baseline: MechanismSubject,
+  comparison: MechanismSubject | null,
+  layers: readonly number[],
+  experts: number,
+): RoutingGroup[] {
+  // prettier-ignore
+  const rowOf = new Map(layers.map((layer, row) => [layer, row]));
+  return groupings.flatMap(({ by, of }): RoutingGroup[] => {
+    const names = [...new Set(baseline.routing.flatMap((row) => Object.keys(of(row))))];
+    if (names.length === 0) return [];
+    const read = (subject: MechanismSubject): Cells => {
+      const values: Cells = new Array<number | null>(layers.length * names.length * experts).fill(null);
+      for (const row of subject.routing) {
+        const at = rowOf.get(row.layer);
+        if (at === undefined) continue;
+        const shares: Readonly<Record<string, RoutingShare | undefined>> = of(row);
+        names.forEach((name, index) => {
+          values[(at * names.length + index) * experts + row.expert] = shares[name]?.frequency ?? null;
+        });
+      }
+      return values;
+    };
+    const divergences = (values: Cells): Cells =>
+      layers.map((_, row) => {
+        const strip = (index: number) => values.slice((row * names.length + index) * experts, (row * names.length + index + 1) * experts); // prettier-ignore
+        const pairs: (number | null)[] = [];
+        for (let a = 0; a < names.length; a++) for (let b = a + 1; b < names.length; b++) pairs.push(divergence(strip(a), strip(b))); // prettier-ignore
+        return mean(pairs);
+      });
+    const before = read(baseline);
+    const after = comparison ? read(comparison) : null;
+    return [{ by, names, baseline: before, comparison: after, divergenceBaseline: divergences(before), divergenceComparison: after ? divergences(after) : null }]; // prettier-ignore
+  });
+}
+
+function routerNumbers(subject: MechanismSubject, layers: readonly number[], experts: number): RouterNumbers {
+  const byLayer = new Map(subject.routerSummary.map((row) => [row.layer, row]));
+  const pick = (read: (row: MechanismSubject['routerSummary'][number]) => number | null): Cells => layers.map((layer) => { const row = byLayer.get(layer); return row ? read(row) : null; }); // prettier-ignore
+  return {
+    normalizedEntropy: pick(({ routerEntropy }) =>
+      routerEntropy === null ? null : routerEntropy / Math.log(experts),
+    ),
+    gini: pick(({ gini }) => gini),
+    maxOverMean: pick(({ maxOverMean }) => maxOverMean),
+    effectiveExperts: pick(({ effectiveExperts }) => effectiveExperts),
+    saturation: pick(({ saturationAgainstBase }) => saturationAgainstBase),
+    kindDivergence: pick(({ kindDivergence }) => mean(kindDivergence.map(({ value }) => value))),
+  };
+}
+
+function routingFrame({ document, baseline, comparison, control }: ChosenSubjects): RoutingFrame | null {
+  const { experts, expertsPerToken } = document.model;
+  if (experts === null || expertsPerToken === null) return null;
+  const layers = [...new Set(baseline.routing.map(({ layer }) => layer))].sort((a, b) => a - b);
+  const base = routingCells(baseline, layers, experts);
+  if (!base) return null;
+  const after = routingCells(comparison, layers, experts);
+  const control_ = routingCells(control, layers, experts);
+  const weights = document.items.map(({ queryTokens }) => queryTokens);
+  const change = after ? pairedChange(base.values, after.values, base.items, after.items, weights) : null;
+  const overControl = after && control_ ? pairedChange(control_.values, after.values, control_.items, after.items, weights) : null; // prettier-ignore
+  const strip = (values: Cells, row: number): Cells => values.slice(row * experts, (row + 1) * experts);
+  const numbers = (subject: MechanismSubject | null): RouterNumbers | null => subject && subject.routing.length > 0 ? routerNumbers(subject, layers, experts) : null; // prettier-ignore
+  return {
+    layers,
+    experts,
+    perToken: expertsPerToken,
+    baseline: base.values,
+    comparison: after?.values ?? null,
+    control: control_?.values ?? null,
+    change: change ? withControl(change, overControl) : null,
+    overControl,
+    divergence: after
+      ? layers.map((_, row) => divergence(strip(base.values, row), strip(after.values, row)))
+      : null,
+    groups: routingGroups(baseline, after ? comparison : null, layers, experts),
+    summary: { baseline: routerNumbers(baseline, layers, experts), comparison: numbers(comparison), control: numbers(control) }, // prettier-ignore
+  };
+}
+
+function perLayer(document: MechanismDocument, subject: MechanismSubject, metric: AttentionStatistic): Cells {
+  const { layers, heads } = document.model;
+  return layerCells(headCells(document, subject, metric), layers, heads).values;
+}
+
+function spectrumOf({ document, baseline, comparison }: ChosenSubjects): MechanismFrame['spectrum'] {
+  const { layers } = document.model;
+  const bins = Math.max(0, ...baseline.attention.map(({ distanceHistogram }) => distanceHistogram.length));
+  if (bins === 0) return null;
+  const read = (subject: MechanismSubject): Cells => {
+    const sums = new Float64Array(layers * bins);
+    const counts = new Float64Array(layers);
+    for (const { layer, distanceHistogram } of subject.attention) {
+      if (distanceHistogram.length === 0) continue;
+      counts[layer]! += 1;
+      distanceHistogram.forEach((share, bin) => {
+        if (bin < bins) sums[layer * bins + bin]! += share;
+      });
+    }
+    return Array.from(sums, (sum, at) => (counts[Math.floor(at / bins)]! > 0 ? sum / counts[Math.floor(at / bins)]! : null)); // prettier-ignore
+  };
+  return { bins, baseline: read(baseline), comparison: comparison ? read(comparison) : null };
+}
+
+/** Words that trace the numbers: document, data, run. */
+export function footerOf(summary: DocumentSummary, document: MechanismDocument): string {
+  const run = document.run;
+  const text = (key: string): string | null => {
+    const value = run[key];
+    return typeof value === 'string' || typeof value === 'number' ? String(value) : null;
+  };
+  const version = text('codeVersion') ?? text('version');
+  const adapter = text('adapter') ?? text('gpu');
+  return [
+    `${summary.name} #${summary.id.slice(0, 8)}`,
+    `model ${document.model.name}`,
+    `items ${summary.itemsHash.slice(0, 8)}`,
+    version === null ? null : `version ${version}`,
+    adapter === null ? null : `computed on ${adapter}`,
+    summary.isPartial ? 'still measuring' : null,
+  ]
+    .filter((part) => part !== null)
+    .join(' · ');
+}
+
+/** Everything the charts of a pair of subjects are made from. */
+export function makeFrame(chosen: ChosenSubjects, request: FrameRequest): MechanismFrame {
+  const { document, summary, baseline, comparison, control, problem } = chosen;
+  const metrics = metricsOf(document, baseline);
+  const metric = metrics.includes(request.metric) ? request.metric : (metrics[0] ?? 'meanDistance');
+  const distance = mean(perLayer(document, baseline, 'meanDistance'));
+  const sink = mean(perLayer(document, baseline, 'sinkMass'));
+  const length = mean(document.items.map(({ tokens }) => tokens)) ?? 0;
+  // A key of the sink lies about as far back as the item is long.
+  const sinkShare =
+    distance !== null && sink !== null && distance > 0 ? Math.min(1, (sink * length) / distance) : null;
+  return {
+    document: summary,
+    baseline: baseline.name,
+    comparison: comparison?.name ?? null,
+    control: control?.name ?? null,
+    problem,
+    layers: document.model.layers,
+    heads: document.model.heads,
+    metric: metricFrame(chosen, metric),
+    metrics,
+    sinkWarning: sinkShare !== null && sinkShare > 0.5 ? sinkShare : null,
+    spectrum: spectrumOf(chosen),
+    composition: [baseline, ...(comparison ? [comparison] : [])].map((subject) => ({
+      name: subject.name,
+      sink: perLayer(document, subject, 'sinkMass'),
+      gold: perLayer(document, subject, 'goldMass'),
+      distractor: perLayer(document, subject, 'distractorMass'),
+    })),
+    goldShare: mean(document.items.map(({ goldContextShare }) => goldContextShare ?? null)),
+    items: document.items.map(({ id, hash, kind, tokens, queryTokens }) => ({
+      id,
+      hash,
+      kind,
+      tokens,
+      queryTokens,
+    })),
+    routing: routingFrame(chosen),
+    footer: footerOf(summary, document),
+  };
+}
+
+/** Mean of the rows of a [layers, heads, width] array that the selection takes. */
+function selected(
+  values: readonly number[],
+  layers: number,
+  heads: number,
+  width: number,
+  layer: number | null,
+  head: number | null,
+): number[] | null {
+  // prettier-ignore
+  if (values.length !== layers * heads * width) return null;
+  const out = new Array<number>(width).fill(0);
+  let count = 0;
+  for (let l = 0; l < layers; l++) {
+    if (layer !== null && l !== layer) continue;
+    for (let h = 0; h < heads; h++) {
+      if (head !== null && heads > 1 && h !== head) continue;
+      count++;
+      for (let at = 0; at < width; at++) out[at]! += values[(l * heads + h) * width + at] ?? 0;
+    }
+  }
+  return count === 0 ? null : out.map((sum) => sum / count);
+}
+
+/** Attention of one item along its tokens, and on each of its pieces. */
+export function makeTrack(
+  { document, baseline, comparison }: ChosenSubjects,
+  request: TrackRequest,
+): TrackFrame | null {
+  // prettier-ignore
+  const { itemIndex, layer, head } = request;
+  const item = document.items[itemIndex];
+  if (!item) return null;
+  const { layers, heads } = document.model;
+  const density = (subject: MechanismSubject | null): number[] | null => {
+    const held = subject?.density;
+    const values = held?.values[itemIndex];
+    if (!held || !values) return null;
+    return selected(values, layers, held.perHead ? heads : 1, held.bins, layer, held.perHead ? head : null);
+  };
+  const pieceCount = item.evidence.length;
+  const side = (
+    subject: MechanismSubject | null,
+    piece: number,
+  ): { share: number; low: number; high: number } | null => {
+    const values = subject?.evidenceMass[itemIndex];
+    if (!values || values.length !== layers * heads * pieceCount) return null;
+    const shares: number[] = [];
+    for (let l = 0; l < layers; l++) {
+      if (layer !== null && l !== layer) continue;
+      for (let h = 0; h < heads; h++) {
+        if (head !== null && h !== head) continue;
+        shares.push(values[(l * heads + h) * pieceCount + piece]!);
+      }
+    }
+    const share = mean(shares) ?? 0;
+    const variance =
+      shares.reduce((sum, value) => sum + (value - share) ** 2, 0) / Math.max(1, shares.length - 1);
+    const half = shares.length > 1 ? 1.96 * Math.sqrt(variance / shares.length) : 0;
+    return { share, low: Math.max(0, share - half), high: share + half };
+  };
+  const isPerHead = baseline.density?.perHead ?? true;
+  return {
+    item: item.id,
+    kind: item.kind,
+    tokens: item.tokens,
+    pieces: item.evidence.map(({ id, title, role, start, end }) => ({
+      id,
+      title: title ?? '',
+      role,
+      start,
+      end,
+    })),
+    roles: item.roles,
+    baseline: density(baseline),
+    comparison: density(comparison),
+    heads: layer === null ? 'mean over all layers and heads' : head === null ? `layer ${layer}, mean over heads` : isPerHead ? `head L${layer}·H${head}` : `layer ${layer}, mean over heads (single heads were not kept)`, // prettier-ignore
+    lifts: item.evidence.map(({ id, role, start, end }, piece) => ({
+      id,
+      role,
+      tokenShare: (end - start) / Math.max(1, item.tokens),
+      baseline: side(baseline, piece),
+      comparison: side(comparison, piece),
+    })),
+  };
+}
+
+export function makePairs(
+  document: MechanismDocument,
+  subject: MechanismSubject,
+  layer: number,
+): PairsFrame | null {
+  const row = subject.routerSummary.find((each) => each.layer === layer);
+  if (!row || row.coActivation.length === 0) return null;
+  return { subject: subject.name, layer, experts: document.model.experts ?? 0, allPairs: row.coActivation, rankAdjacent: row.coActivationRankAdjacent }; // prettier-ignore
+}
+
+/** One layer over all subjects, checkpoints in the order of their steps. */
+export function makeFilmstrip(document: MechanismDocument, layer: number, metric: string): FilmstripFrame {
+  const { heads, experts } = document.model;
+  const inOrder = document.subjects
+    .map((subject, index) => ({ subject, index }))
+    .sort((a, b) => (a.subject.step ?? (a.subject.kind === 'base' ? -1 : Infinity)) - (b.subject.step ?? (b.subject.kind === 'base' ? -1 : Infinity)) || a.index - b.index); // prettier-ignore
+  return {
+    layer,
+    frames: inOrder.map(({ subject }) => {
+      const load: Cells = new Array<number | null>(experts ?? 0).fill(null);
+      for (const row of subject.routing) if (row.layer === layer) load[row.expert] = row.frequency;
+      return { name: subject.name, step: subject.step ?? null, experts: load, heads: headCells(document, subject, metric).values.slice(layer * heads, (layer + 1) * heads) }; // prettier-ignore
+    }),
+  };
+}
