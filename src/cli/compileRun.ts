@@ -3,7 +3,7 @@ import { benchmarkTexts } from '../compile/curate/benchmarkRows.ts';
 import type { BenchmarkText } from '../compile/curate/decontaminate.ts';
 import { datasetCard } from '../compile/datasetCard.ts';
 import { estimateCounter, type TokenCounter } from '../compile/countText.ts';
-import { makeRecipe, type Recipe } from '../compile/recipe.ts';
+import { makeRecipe, type Recipe, type RecipeFile } from '../compile/recipe.ts';
 import { prettyJson } from '../compile/serialize.ts';
 import { StreamingCurator, type CurationOptions } from '../compile/setCurator.ts';
 import { SetReducer, type CompileSink, type SetReport } from '../compile/setReducer.ts';
@@ -12,13 +12,13 @@ import type { JsonValue } from '../core/json.ts';
 import { InputError } from '../core/errors.ts';
 import type { VerdictBook } from '../trajectories/folder/verdictBook.ts';
 import type { Issue } from '../trajectories/schema.ts';
-import { hashFile, hashFiles, isDatabaseFile, listFiles, type NamedFile } from './compileFiles.ts';
+import { hashFiles, isDatabaseFile, listFiles, type NamedFile } from './compileFiles.ts';
 import { planInputs, type PlannedFile } from './folderInputs.ts';
 import { startMapper, type MapperFacts, type MapperSetup } from './compileMapperThread.ts';
 import { OutputFolder, StandardOutput } from './compileOutput.ts';
 import { CompilePool } from './compilePool.ts';
 import { openTokenizer } from './compileTokenizer.ts';
-import { readInputs } from './readInputs.ts';
+import { readInputs, type InputReader } from './readInputs.ts';
 
 export interface CompileJob {
   readonly inputs: readonly string[];
@@ -48,28 +48,119 @@ export interface CompileOutcomeSummary {
 /** Issues listed in the report; the import itself also limits them by file and kind. */
 const listedIssues = 5000;
 
+/** A file that decides the output without being imported. */
+export interface HashedFile {
+  readonly file: NamedFile;
+  readonly hash: RecipeFile;
+}
+
+/** The inputs as they were found on disk. */
+export interface PreparedCompile {
+  readonly files: readonly PlannedFile[];
+  readonly books: readonly VerdictBook[];
+  /** Of all files and of the reports beside them, for the recipe. */
+  readonly inputs: readonly RecipeFile[];
+  readonly databases: readonly HashedFile[];
+  readonly benchmarks: readonly HashedFile[];
+}
+
+/** Where mapped outcomes come from. */
+export interface OutcomeSource {
+  readonly facts: MapperFacts;
+  readonly counter: TokenCounter;
+  read(reader: Pick<InputReader, 'onOutcome' | 'onIssue' | 'onProgress'>): Promise<void>;
+}
+
 /** Imports, compiles, reduces and writes. The output does not depend on the number of jobs. */
 export async function runCompile(job: CompileJob): Promise<CompileOutcomeSummary> {
+  const prepared = await prepareCompile(job);
+  const setup = await mapperSetup(job, prepared);
+  const pool = job.jobs > 1 ? await CompilePool.start(job.jobs, setup) : null;
+  try {
+    // The main thread maps itself when it is alone.
+    const mapper = pool ? null : await startMapper(setup);
+    return await writeSet(job, prepared, {
+      facts: pool?.facts ?? mapper!.facts,
+      counter: mapper?.counter ?? (await counterOfReducer(job)),
+      read: (reader) =>
+        readInputs(prepared.files, {
+          ...reader,
+          pool,
+          books: prepared.books,
+          map: (drafts) => mapper!.map(drafts),
+          concurrency: pool ? job.jobs * 2 : 1,
+        }),
+    });
+  } finally {
+    await pool?.stop();
+  }
+}
+
+/** Finds and hashes all files of a job. @throws InputError when one does not exist */
+export async function prepareCompile(
+  job: Pick<CompileJob, 'inputs' | 'databases' | 'benchmarks'>,
+): Promise<PreparedCompile> {
   const { files, reports, leftOut } = await planInputs(job.inputs, isDatabaseFile);
-  const databases = [...(await listFiles(job.databases)), ...leftOut];
   const hashes = await hashFiles(files.filter((file) => file.path !== '-'));
-  const benchmarkFiles = await listFiles(job.benchmarks);
-  const books = [...new Set(files.flatMap(({ verdicts }) => verdicts ?? []))];
-  const setup: MapperSetup = {
+  return {
+    files,
+    books: [...new Set(files.flatMap(({ verdicts }) => verdicts ?? []))],
+    // Verdicts beside runs decide which are compiled.
+    inputs: [...hashes, ...(await hashFiles(reports))],
+    databases: await hashed([...(await listFiles(job.databases)), ...leftOut]),
+    benchmarks: await hashed(await listFiles(job.benchmarks)),
+  };
+}
+
+async function hashed(files: readonly NamedFile[]): Promise<HashedFile[]> {
+  const hashes = await hashFiles(files);
+  return files.map((file, index) => ({ file, hash: hashes[index]! }));
+}
+
+/** What the map step needs of a job. */
+export async function mapperSetup(
+  job: Pick<CompileJob, 'options' | 'tokenizer' | 'curation'>,
+  { inputs, books, databases, benchmarks }: PreparedCompile,
+): Promise<MapperSetup> {
+  return {
     options: job.options,
     tokenizer: job.tokenizer,
-    databases,
+    databases: databases.map(({ file }) => file),
     curation: job.curation,
-    benchmarks: await loadBenchmarks(benchmarkFiles),
-    hashes: Object.fromEntries(hashes.map((item) => [item.file, item.sha256])),
+    benchmarks: await loadBenchmarks(benchmarks.map(({ file }) => file)),
+    hashes: Object.fromEntries(inputs.map((item) => [item.file, item.sha256])),
     books: books.map((book) => book.files),
   };
+}
+
+/** The reduce step over all outcomes, and the output folder. Needs no input file. */
+export async function writeSet(
+  job: Pick<CompileJob, 'out' | 'options' | 'curation' | 'toolVersion' | 'onProgress'>,
+  { files, inputs, databases, benchmarks }: PreparedCompile,
+  source: OutcomeSource,
+): Promise<CompileOutcomeSummary> {
   const issues: Issue[] = [];
   const folder = job.out === null ? null : await OutputFolder.open(job.out);
   const sink: CompileSink = folder ?? new StandardOutput();
   try {
-    const { reducer, curator, facts } = await compileFiles(job, { files, books }, setup, sink, issues);
-    const listed = [...facts.databaseIssues, ...issues].slice(0, listedIssues) as unknown as JsonValue;
+    const curator = new StreamingCurator(job.curation);
+    const signs = job.curation.dedup !== 'none' || job.curation.evalShare > 0 || benchmarks.length > 0;
+    const reducer = new SetReducer(job.options, sink, source.counter, signs ? curator : null);
+    const totalBytes = files.reduce((sum, file) => sum + file.bytes, 0);
+    let seen = 0;
+    let accepted = 0;
+    await source.read({
+      onOutcome: async (outcome) => {
+        seen++;
+        if (!('rejection' in outcome)) accepted++;
+        await reducer.add(outcome);
+      },
+      onIssue: (issue) => {
+        if (issues.length < listedIssues) issues.push(issue);
+      },
+      onProgress: (doneBytes) => job.onProgress({ doneBytes, totalBytes, accepted, seen }),
+    });
+    const listed = [...source.facts.databaseIssues, ...issues].slice(0, listedIssues) as unknown as JsonValue;
     const report = await reducer.finish(listed);
     const split = curator.split(job.options.seed);
     const output = folder
@@ -78,11 +169,10 @@ export async function runCompile(job: CompileJob): Promise<CompileOutcomeSummary
     const recipe = makeRecipe({
       toolVersion: job.toolVersion,
       options: job.options,
-      tokenizer: facts.tokenizer,
-      // Verdicts beside runs decide which are compiled.
-      inputs: [...hashes, ...(await hashFiles(reports))],
-      databases: await Promise.all(databases.map(hashFile)),
-      benchmarks: await Promise.all(benchmarkFiles.map(hashFile)),
+      tokenizer: source.facts.tokenizer,
+      inputs,
+      databases: databases.map(({ hash }) => hash),
+      benchmarks: benchmarks.map(({ hash }) => hash),
       curation: { ...job.curation },
       output,
     });
@@ -143,54 +233,11 @@ function parseLine(line: string): JsonValue[] {
   }
 }
 
-interface Reading {
-  readonly reducer: SetReducer;
-  readonly curator: StreamingCurator;
-  readonly facts: MapperFacts;
-}
-
-async function compileFiles(
-  job: CompileJob,
-  { files, books }: { readonly files: readonly PlannedFile[]; readonly books: readonly VerdictBook[] },
-  setup: MapperSetup,
-  sink: CompileSink,
-  issues: Issue[],
-): Promise<Reading> {
-  const totalBytes = files.reduce((sum, file) => sum + file.bytes, 0);
-  const pool = job.jobs > 1 ? await CompilePool.start(job.jobs, setup) : null;
-  // The main thread maps itself when it is alone.
-  const mapper = pool ? null : await startMapper(setup);
-  const curator = new StreamingCurator(job.curation);
-  const signs = job.curation.dedup !== 'none' || job.curation.evalShare > 0 || setup.benchmarks.length > 0;
-  const counter = mapper?.counter ?? (await counterOfReducer(job));
-  const reducer = new SetReducer(job.options, sink, counter, signs ? curator : null);
-  let seen = 0;
-  let accepted = 0;
-  const facts = pool?.facts ?? mapper!.facts;
-  try {
-    await readInputs(files, {
-      pool,
-      books,
-      map: (drafts) => mapper!.map(drafts),
-      concurrency: pool ? job.jobs * 2 : 1,
-      onOutcome: async (outcome) => {
-        seen++;
-        if (!('rejection' in outcome)) accepted++;
-        await reducer.add(outcome);
-      },
-      onIssue: (issue) => {
-        if (issues.length < listedIssues) issues.push(issue);
-      },
-      onProgress: (doneBytes) => job.onProgress({ doneBytes, totalBytes, accepted, seen }),
-    });
-  } finally {
-    await pool?.stop();
-  }
-  return { reducer, curator, facts };
-}
-
 /** With threads only the control that adds foreign evidence counts tokens in the main thread. */
-async function counterOfReducer({ options, tokenizer }: CompileJob): Promise<TokenCounter> {
+export async function counterOfReducer({
+  options,
+  tokenizer,
+}: Pick<CompileJob, 'options' | 'tokenizer'>): Promise<TokenCounter> {
   const counts = options.countTokens && options.control === 'random-context';
   return counts ? (await openTokenizer(tokenizer)).counter : estimateCounter;
 }

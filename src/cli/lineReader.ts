@@ -45,7 +45,7 @@ const newline = 0x0a;
 const openFiles = 8;
 
 /** Leaves ids as they are: uniqueness needs the whole set, so the main thread sees to it. */
-class NoIds extends Map<string, number> {
+export class NoIds extends Map<string, number> {
   override get(): undefined {
     return undefined;
   }

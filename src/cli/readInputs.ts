@@ -6,7 +6,6 @@ import { importFile, type IdRegistry } from '../trajectories/import.ts';
 import { formats } from '../trajectories/formats/registry.ts';
 import { defaultImportLimits, ImportRun } from '../trajectories/io/importRun.ts';
 import type { Issue, Trajectory } from '../trajectories/schema.ts';
-import type { CompilePool } from './compilePool.ts';
 import { lineBatches, lineFormat, type LineBatch } from './lineBatch.ts';
 import type { LineEvent, LineResult, RenamedDraft } from './lineReader.ts';
 import { openPlanned, type PlannedFile } from './folderInputs.ts';
@@ -18,9 +17,16 @@ const batchCharacters = 2_000_000;
 /** Drafts pass through the import; whoever maps them completes them. */
 const complete = (draft: DraftTrajectory): Trajectory => draft as Trajectory;
 
+/** Who maps outside this thread; results come in any order. */
+export interface OutcomeMapper {
+  map(drafts: readonly DraftTrajectory[]): Promise<readonly MappedOutcome[]>;
+  readLines(batch: LineBatch): Promise<LineResult>;
+  readRenamed(batch: LineBatch, renamed: readonly RenamedDraft[]): Promise<readonly MappedOutcome[]>;
+}
+
 export interface InputReader {
   /** Threads; null maps here. */
-  readonly pool: CompilePool | null;
+  readonly pool: OutcomeMapper | null;
   readonly map: (drafts: readonly DraftTrajectory[]) => readonly MappedOutcome[];
   /** Units under way at once. */
   readonly concurrency: number;
@@ -49,7 +55,7 @@ export async function readInputs(files: readonly PlannedFile[], reader: InputRea
     const format = reader.pool && file.path !== '-' ? await formatOf(file) : null;
     if (reader.pool && format !== null) {
       await readTogether();
-      await readLines(file, format, reader, reader.pool, ids, before);
+      await readLines(file, format, reader, reader.pool, ids, before, null);
     } else {
       together.push(file);
     }
@@ -71,8 +77,8 @@ async function formatOf(file: PlannedFile): Promise<string | null> {
   }
 }
 
-/** Files that are read here. `skipRecords`: records of the (only) file that were told already. */
-async function readDrafts(
+/** Files that are read in one go. `skipRecords`: records of the (only) file that were told already. */
+export async function readDrafts(
   files: readonly PlannedFile[],
   reader: InputReader,
   ids: IdRegistry,
@@ -91,9 +97,9 @@ async function readDrafts(
 }
 
 /** Drafts of the files in order, in batches of bounded size. */
-async function* draftBatches(
+export async function* draftBatches(
   files: readonly PlannedFile[],
-  { onIssue, onProgress }: InputReader,
+  { onIssue, onProgress }: Pick<InputReader, 'onIssue' | 'onProgress'>,
   ids: IdRegistry,
   before: number,
   skipRecords: number,
@@ -126,14 +132,18 @@ async function* draftBatches(
   if (batch.length > 0) yield batch;
 }
 
-/** A JSON-lines file that the threads read. Where its lines turn out damaged, the rest of it is read here. */
-async function readLines(
+/**
+ * A JSON-lines file that the threads read. Where its lines turn out damaged, the rest of it is read here.
+ * @param cut its ranges where they are known; null finds them
+ */
+export async function readLines(
   file: PlannedFile,
   format: string,
   reader: InputReader,
-  pool: CompilePool,
+  pool: OutcomeMapper,
   ids: IdRegistry,
   before: number,
+  cut: Iterable<LineBatch> | null,
 ): Promise<void> {
   const idsBefore = new Map(ids);
   const run = new ImportRun({
@@ -145,12 +155,12 @@ async function readLines(
     totalBytes: file.bytes,
     what: `Importing ${file.name}`,
   });
-  const source = await openInput(file);
+  const source = cut ? null : await openInput(file);
   const state: { brokenFrom: number | null } = { brokenFrom: null };
   const book = file.verdicts ? reader.books.indexOf(file.verdicts) : null;
   const place = { path: file.path, file: file.name, format, book };
   const batches = async function* (): AsyncGenerator<LineBatch> {
-    for await (const batch of lineBatches(source, place)) {
+    for await (const batch of cut ?? lineBatches(source!, place)) {
       if (state.brokenFrom !== null) return;
       yield batch;
     }
@@ -174,7 +184,7 @@ async function readLines(
       reader.concurrency,
     );
   } finally {
-    await source.close();
+    await source?.close();
   }
   if (state.brokenFrom === null) {
     run.reportUnlisted();
@@ -193,7 +203,7 @@ async function takeBatch(
   format: string,
   run: ImportRun,
   reader: InputReader,
-  pool: CompilePool,
+  pool: OutcomeMapper,
 ): Promise<void> {
   const renamed: RenamedDraft[] = [];
   const outcomes: (MappedOutcome | null)[] = [];

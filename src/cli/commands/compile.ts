@@ -16,8 +16,11 @@ import {
   type OptionShape,
   type ParsedArguments,
 } from '../compileArguments.ts';
-import { runCompile } from '../compileRun.ts';
+import { runCompile, type CompileJob } from '../compileRun.ts';
 import { EXIT_DONE, EXIT_REJECTED, endProgress, note, print, printJson, progressLine } from '../output.ts';
+import { defaultShardBytes, readPlan } from '../shardPlan.ts';
+import { reduceShards } from '../shardReduce.ts';
+import { runMap, runPlan, shardStep } from './compileShards.ts';
 import { version } from '../../../package.json';
 
 const shapes: Readonly<Record<string, OptionShape>> = {
@@ -47,6 +50,11 @@ const shapes: Readonly<Record<string, OptionShape>> = {
   decontaminate: 'many',
   'eval-share': 'one',
   jobs: 'one',
+  plan: 'one',
+  'shard-bytes': 'one',
+  map: 'one',
+  shard: 'one',
+  reduce: 'one',
   json: 'flag',
   quiet: 'flag',
   help: 'flag',
@@ -82,6 +90,12 @@ Curation:
   --eval-share 0…1          holds out examples that share no document (examples.eval.jsonl)
 
   --jobs N                  threads (1); the output does not depend on it
+
+Over several processes or machines that share a folder; the output is that of one process:
+  FILE… --plan DIR          cuts the inputs into shards of --shard-bytes N (${defaultShardBytes}), fixes all options
+  --map DIR --shard LIST    compiles shards (0-3,7; all without --shard); what is done already is left alone
+  --reduce DIR --out OUT    puts them together: ids, caps, curation, split
+
   --json                    one JSON document on standard output`;
 
 /** Compiles trajectories. Exit code 0, or 1 when inputs were rejected (they are listed in the report). */
@@ -91,15 +105,18 @@ export async function run(argv: string[]): Promise<number> {
     await print(help);
     return EXIT_DONE;
   }
-  if (parsed.words.length === 0)
+  const step = shardStep(parsed);
+  if (step === 'map') return runMap(parsed, jobsFrom(parsed));
+  if (parsed.words.length === 0 && step !== 'reduce')
     throw new UsageError('no-input', 'compile needs at least one file', { advice: 'see acc compile --help' });
   const outValue = lastValue(parsed, 'out');
   const isFilter = outValue === '-' || (outValue === null && parsed.words.includes('-'));
-  if (outValue === null && !isFilter) throw new UsageError('no-output', 'compile needs --out DIR');
+  if (outValue === null && !isFilter && step !== 'plan')
+    throw new UsageError('no-output', 'compile needs --out DIR');
   if (isFilter && parsed.flags.has('json'))
     throw new UsageError('bad-option', '--json and examples cannot share standard output');
   const started = performance.now();
-  const { report, recipe } = await runCompile({
+  const job: CompileJob = {
     inputs: parsed.words,
     out: isFilter ? null : outValue,
     tokenizer: lastValue(parsed, 'tokenizer') ?? 'qwen3',
@@ -110,7 +127,11 @@ export async function run(argv: string[]): Promise<number> {
     jobs: jobsFrom(parsed),
     toolVersion: version,
     onProgress: progressReporter(started),
-  });
+  };
+  if (step === 'plan') return runPlan(parsed, job);
+  const folder = lastValue(parsed, 'reduce');
+  const { report, recipe } =
+    folder === null ? await runCompile(job) : await reduceShards(folder, await readPlan(folder), job);
   endProgress();
   const { accepted, rejections } = report;
   if (parsed.flags.has('json')) {
