@@ -168,6 +168,11 @@ export class Scratch {
     return total;
   }
 
+  /** Bytes by name. */
+  get sizes(): ReadonlyMap<string, number> {
+    return new Map([...this.slots].map(([name, buffer]) => [name, buffer.sizeBytes]));
+  }
+
   /** Gives up every name. */
   clear(): void {
     for (const buffer of this.slots.values()) this.buffers.destroy(buffer);

@@ -61,7 +61,7 @@ export interface ModelPlan {
 }
 
 /** Buffers that are only counted: the allocating code itself is the plan, so the two cannot drift apart. */
-function countingBuffers(): { buffers: Buffers; largestBytes: () => number } {
+export function countingBuffers(): { buffers: Buffers; largestBytes: () => number } {
   let largest = 0;
   const device = {
     limits: { maxBufferSize: Number.MAX_SAFE_INTEGER },
@@ -74,7 +74,7 @@ function countingBuffers(): { buffers: Buffers; largestBytes: () => number } {
 }
 
 /** Takes the calls of a pass without running it: sizes of scratch memory, kernel variants. */
-class PlanSink implements KernelSink {
+export class PlanSink implements KernelSink {
   readonly pipelines = new Map<string, PipelineRequest>();
   private readonly memory: Scratch;
 
@@ -91,6 +91,16 @@ class PlanSink implements KernelSink {
 
   scratch(name: string, sizeBytes: number): BufferRange {
     return this.memory.take(name, sizeBytes);
+  }
+
+  /** Nothing to plan: no memory, no kernel. */
+  clear(): void {
+    return;
+  }
+
+  /** Scratch memory by name, as it will be taken. */
+  get scratchSizes(): ReadonlyMap<string, number> {
+    return this.memory.sizes;
   }
 
   get scratchBytes(): number {

@@ -24,7 +24,7 @@ import type { Checkpoint } from './checkpoint.ts';
 import { recordForward, type ForwardHooks, type ForwardModel } from './forward.ts';
 import { KvCache } from './kvCache.ts';
 import { planModel, ropeBytesOf, type LoadOptions, type ModelPlan } from './planner.ts';
-import { ropeFrequencies, ropeTable } from './rope.ts';
+import { uploadRopeTable } from './ropeUpload.ts';
 import { loadWeights, type LoadProgress } from './weightLoader.ts';
 import { allocateWeights, destroyWeights, type ModelWeights } from './weightPlan.ts';
 
@@ -118,7 +118,7 @@ export class ModelSession {
     const recorder = new Recorder(engine);
     const session = await engine.guard('model memory', () => new ModelSession(recorder, checkpoint, plan));
     try {
-      session.uploadRope();
+      uploadRopeTable(recorder, session.rope, checkpoint.config, plan.memory.options.contextLength);
       await loadWeights(recorder, checkpoint, plan.weights, session.weights, handlers);
     } catch (error) {
       session.destroy();
@@ -135,24 +135,6 @@ export class ModelSession {
       cache: this.cache,
       rope: this.rope,
     };
-  }
-
-  /** Rows of [cos of D/2 angles, sin of D/2 angles], uploaded in slices of 4,096 positions. */
-  private uploadRope(): void {
-    const { config } = this.checkpoint;
-    const { contextLength } = this.plan.memory.options;
-    const half = config.headDim / 2;
-    const frequencies = ropeFrequencies(config, contextLength);
-    for (let first = 0; first < contextLength; first += 4096) {
-      const count = Math.min(4096, contextLength - first);
-      const { cos, sin } = ropeTable(frequencies, first, count);
-      const rows = new Float32Array(count * config.headDim);
-      for (let t = 0; t < count; t++) {
-        rows.set(cos.subarray(t * half, (t + 1) * half), t * config.headDim);
-        rows.set(sin.subarray(t * half, (t + 1) * half), t * config.headDim + half);
-      }
-      this.recorder.upload(this.rope, rows, first * config.headDim * 4);
-    }
   }
 
   /** Tokens in the cache. */

@@ -28,6 +28,8 @@ const someModules = {
   reduce: 'reduce_shared.wgsl',
   kv: 'kv_f32.wgsl',
   keys: 'keys_plain.wgsl',
+  rows: 'rows_plain.wgsl',
+  pairs: 'pairs_plain.wgsl',
 };
 
 /** `name: type` pairs of `struct Params`. */
@@ -45,7 +47,7 @@ function storageOf(code: string): [number, string, string][] {
 describe('kernel wrappers', () => {
   it('exist for every WGSL entry point, under the same name', () => {
     const files = readdirSync(folder, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory() && entry.name === 'forward')
+      .filter((entry) => entry.isDirectory() && ['forward', 'backward', 'optim'].includes(entry.name))
       .flatMap((entry) => readdirSync(join(folder, entry.name)).map((file) => `${entry.name}/${file}`))
       .map((file) => file.replace('.wgsl', ''));
     const names = new Set([...kernels].map((kernel) => kernel.name));

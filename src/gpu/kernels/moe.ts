@@ -209,17 +209,27 @@ export const pairsKernels = {
 
 /** Scores the experts and picks each token's, see `RouteTokens`. */
 export function routeTokens(sink: KernelSink, input: RouteTokens): void {
-  const { engine } = sink;
-  const { x, router, perToken, indices, weights } = input;
+  const { x, router } = input;
   const experts = router.rows;
+  const logits =
+    input.logits ?? asRows(sink.scratch('router logits', rowsBytes(x.rows, experts)), x.rows, experts);
+  matmul(sink, { x, weight: router, out: logits });
+  chooseExperts(sink, { ...input, logits });
+}
+
+/** The second half of `routeTokens`: from logits [T, E] to each token's experts and their weights. */
+export function chooseExperts(
+  sink: KernelSink,
+  input: Omit<RouteTokens, 'x' | 'router' | 'logits'> & { readonly logits: Rows },
+): void {
+  const { engine } = sink;
+  const { logits, perToken, indices, weights } = input;
+  const experts = logits.cols;
   assert(experts <= maxExperts, `${experts} experts; at most ${maxExperts} are supported`);
   assert(
     perToken >= 1 && perToken <= Math.min(maxPerToken, experts),
     `${perToken} experts per token of ${experts}`,
   );
-  const logits =
-    input.logits ?? asRows(sink.scratch('router logits', rowsBytes(x.rows, experts)), x.rows, experts);
-  matmul(sink, { x, weight: router, out: logits });
   sink.dispatch({
     kernel: routeKernel,
     variant: {
@@ -235,13 +245,13 @@ export function routeTokens(sink: KernelSink, input: RouteTokens): void {
       renormalize: input.normalize ? 1 : 0,
       forced: input.forced ? 1 : 0,
     },
-    workgroups: x.rows,
-    cost: { flops: x.rows * experts * experts, bytes: 4 * x.rows * experts },
+    workgroups: logits.rows,
+    cost: { flops: logits.rows * experts * experts, bytes: 4 * logits.rows * experts },
   });
 }
 
 /** Experts per part of a stacked weight. */
-function expertsPerPart({ weight, experts }: ExpertWeight): number {
+export function expertsPerPart({ weight, experts }: ExpertWeight): number {
   const rowsPerExpert = weight.rows / experts;
   const first = weight.parts[0];
   assert(first !== undefined && Number.isInteger(rowsPerExpert), `${weight.label}: ${weight.rows} rows`);
@@ -492,13 +502,29 @@ export function moeExperts(sink: KernelSink, input: MoeExperts): void {
       firstArgument: gateUp.weight.parts.length,
     });
   }
-  const rowVectors = Math.ceil(x.cols / 4);
+  combineExperts(sink, { y, weights, perToken, out, residual: residual ?? null });
+}
+
+/** out[t] = residual[t] + Σ_j weights[t, j] · y[t·k + j]; y is [T·k, C] by pair, out and residual [T, C]. */
+export function combineExperts(
+  sink: KernelSink,
+  input: {
+    readonly y: Rows;
+    readonly weights: BufferRange;
+    readonly perToken: number;
+    readonly out: Rows;
+    readonly residual: Rows | null;
+  },
+): void {
+  const { y, weights, perToken, out, residual } = input;
+  checkShape('combineExperts y', y, out.rows * perToken, out.cols);
+  const rowVectors = Math.ceil(out.cols / 4);
   sink.dispatch({
     kernel: moeCombineKernel,
     variant: {},
-    buffers: { y: y.range, weights, residual: residual?.range ?? engine.nullRange, out: out.range },
+    buffers: { y: y.range, weights, residual: residual?.range ?? sink.engine.nullRange, out: out.range },
     params: {
-      rows: x.rows,
+      rows: out.rows,
       vectors: rowVectors,
       perToken,
       yStart: vectors(y).start,
@@ -509,7 +535,7 @@ export function moeExperts(sink: KernelSink, input: MoeExperts): void {
       outStride: vectors(out).stride,
       hasResidual: residual ? 1 : 0,
     },
-    workgroups: Math.ceil((x.rows * rowVectors) / 64),
-    cost: { flops: 2 * pairs * x.cols, bytes: 4 * (pairs + 2 * x.rows) * x.cols },
+    workgroups: Math.ceil((out.rows * rowVectors) / 64),
+    cost: { flops: 2 * y.rows * out.cols, bytes: 4 * (y.rows + 2 * out.rows) * out.cols },
   });
 }
