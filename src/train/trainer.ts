@@ -262,7 +262,7 @@ export class Trainer {
       const paths = path.includes('*') ? modulePaths(path, site.experts) : [path];
       for (const one of paths) pairs.set(one, pair);
     }
-    return { name, sha256: '', pairs };
+    return { name, sha256: '', baseModel: null, pairs };
   }
 
   /** Everything that changes while training, bit for bit. */
