@@ -120,6 +120,7 @@ export async function runExport(
   const parquet = request.format === 'parquet' ? new ParquetExport(options) : null;
   const toRow = request.format === 'parquet' ? null : rowMaker(request.format, tokenizer);
   const encoder = new TextEncoder();
+  const size = { examples: 0, tokens: 0, squares: 0 };
   let sizeBytes = 0;
   let waiting = '';
   let withSecrets = 0;
@@ -134,6 +135,10 @@ export async function runExport(
       throwIfCancelled(job.signal, 'Export');
       const example = JSON.parse(await set.line(row)) as Example;
       if (example.messages.some((message) => scanSecrets(message.content).length > 0)) withSecrets++;
+      const length = example.tokens.prompt + example.tokens.completion;
+      size.examples++;
+      size.tokens += length;
+      size.squares += length * length;
       if (parquet) await write(await parquet.add(example));
       else if (toRow) {
         waiting += `${JSON.stringify(toRow(example))}\n`;
@@ -157,7 +162,7 @@ export async function runExport(
   }
   const file = await target.close();
   job.finish(`${count(rows.length, 'example', 'examples')} in ${name}`);
-  const configs = trainerConfigs(request.format, name, set.info.request.options.budget);
+  const configs = trainerConfigs(request.format, name, set.info.request.options.budget, size);
   return {
     fileName: name,
     sizeBytes,

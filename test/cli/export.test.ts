@@ -37,14 +37,23 @@ describe('acc export', () => {
   it('writes data and settings side by side, with the budget of the recipe', async () => {
     expect(await run([folder, '--to', 'openai', '--out', join(folder, 'openai'), '--escape-media'])).toBe(0);
     expect(readdirSync(join(folder, 'openai')).sort()).toEqual([
-      'axolotl.yaml',
+      'RECIPES.md',
+      'accelerate_deepspeed.yaml',
+      'accelerate_fsdp2.yaml',
+      'axolotl_full.yaml',
+      'axolotl_lora.yaml',
       'dataset_info.json',
-      'llamafactory.yaml',
+      'ds_zero3_full.json',
+      'ds_zero3_lora.json',
+      'llamafactory_full.yaml',
+      'llamafactory_lora.yaml',
       'openai.jsonl',
-      'train_swift.sh',
+      'swift_megatron_full.sh',
+      'swift_megatron_lora.sh',
       'train_trl.py',
     ]);
-    expect(readFileSync(join(folder, 'openai', 'axolotl.yaml'), 'utf8')).toContain('sequence_len: 777');
+    expect(readFileSync(join(folder, 'openai', 'axolotl_full.yaml'), 'utf8')).toContain('sequence_len: 777');
+    expect(readFileSync(join(folder, 'openai', 'RECIPES.md'), 'utf8')).toContain('1 examples, 15 tokens');
     expect(readFileSync(join(folder, 'openai', 'openai.jsonl'), 'utf8')).toContain('<\u200dimage>');
   });
 

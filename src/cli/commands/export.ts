@@ -13,6 +13,7 @@ import {
 import type { ExportOptions, ExportRow, ExportTarget } from '../../compile/export/formats.ts';
 import { ParquetExport } from '../../compile/export/parquet.ts';
 import { trainerConfigs } from '../../compile/export/trainerConfigs.ts';
+import type { SetTokens } from '../../compile/export/trainingEstimate.ts';
 import type { Example } from '../../compile/types.ts';
 import { InputError, messageOf, UsageError } from '../../core/errors.ts';
 import { isObject } from '../../core/json.ts';
@@ -29,7 +30,8 @@ DIR is a folder written by acc compile, or an examples.jsonl; PATH a file or fol
   --escape-media      breaks <image>, <video> and <audio> tags, which some trainers replace by media
   --json              one JSON document on standard output
 
-Trainer settings (TRL, axolotl, LLaMA-Factory, ms-swift) are written beside the data.`;
+Ready settings for Qwen3-30B-A3B (TRL, axolotl, LLaMA-Factory, ms-swift; full and LoRA) are written beside the data, and
+RECIPES.md, which says what each reads, how much memory it needs and what it costs.`;
 
 /** Writes a compiled set for another trainer. Exit code 1 when lines could not be read (they are listed). */
 export async function run(argv: string[]): Promise<number> {
@@ -65,8 +67,9 @@ export async function run(argv: string[]): Promise<number> {
   const write =
     target === 'parquet' ? writeParquet : writeLines(target, lastValue(parsed, 'tokenizer') ?? 'qwen3');
   const bad: string[] = [];
-  const count = await write(readExamples(examples, bad), path, options);
-  const configs = trainerConfigs(target, path.slice(path.lastIndexOf('/') + 1), budget);
+  const size = { examples: 0, tokens: 0, squares: 0 };
+  const count = await write(counted(readExamples(examples, bad), size), path, options);
+  const configs = trainerConfigs(target, path.slice(path.lastIndexOf('/') + 1), budget, size);
   for (const config of configs) await writeFile(join(dirname(path), config.name), config.text);
   if (parsed.flags.has('json')) {
     await printJson({
@@ -112,6 +115,20 @@ async function outputPath(out: string, target: ExportTarget): Promise<string> {
   const path = isFile ? out : join(out, `${target}.${target === 'parquet' ? 'parquet' : 'jsonl'}`);
   await mkdir(dirname(path), { recursive: true });
   return path;
+}
+
+/** Passes examples on and adds up their tokens, for the estimate of a training run. */
+async function* counted(
+  examples: AsyncIterable<Example>,
+  size: { -readonly [Key in keyof SetTokens]: SetTokens[Key] },
+): AsyncGenerator<Example> {
+  for await (const example of examples) {
+    const length = (example.tokens?.prompt ?? 0) + (example.tokens?.completion ?? 0);
+    size.examples++;
+    size.tokens += length;
+    size.squares += length * length;
+    yield example;
+  }
 }
 
 async function* readExamples(path: string, bad: string[]): AsyncGenerator<Example> {

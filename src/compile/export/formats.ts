@@ -85,7 +85,8 @@ export function tokenIdsRow(
   const assistants = messages.filter((message) => message.role === 'assistant');
   const trained = generated.filter((_, index) => assistants[index]?.train !== false);
   const { ids, labels } = labelled(text, trained, tokenizer);
-  return { id: example.id, input_ids: ids, labels, length: ids.length };
+  // axolotl takes rows as tokenized only with all three columns.
+  return { id: example.id, input_ids: ids, attention_mask: ids.map(() => 1), labels, length: ids.length };
 }
 
 /**
