@@ -3,6 +3,7 @@
 // Keys may be split over workgroups (long caches, few queries), one slice of `partial` each.
 #include <kv>
 #include "attention_params.wgsl"
+#include <statistics>
 #include "dispatch.wgsl"
 #include <keys>
 
@@ -49,11 +50,13 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u,
 
   let own = params.firstToken + t;
   let first = firstVisible(t);
-  let stateAt = ((params.firstSlice + split) * params.rows * params.heads + t * params.heads + head) * (params.vectors + 1u);
+  let stateAt = ((params.firstSlice + split) * params.rows * params.heads + t * params.heads + head) * (params.vectors + STATE_VECTORS);
   var query: array<vec4f, D4>;
   var o: array<vec4f, D4>;
   var m = MASKED;
   var l = 0.0;
+  // Surprise, distance, gold mass: see common/statistics_fused.
+  var extra = vec3f();
   let qAt = params.qStart + t * params.qStride + head * params.vectors;
   for (var i = 0u; i < headVectors(); i++) {
     query[i] = q[qAt + i] * params.scale;
@@ -67,6 +70,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u,
     let state = partial[stateAt + params.vectors];
     m = state.x;
     l = state.y;
+    if (STATISTICS) {
+      extra = partial[stateAt + params.vectors + STATE_VECTORS - 1u].xyz;
+    }
   }
 
   let offsets = vec4u(0u, 1u, 2u, 3u);
@@ -88,6 +94,18 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u,
     let shrink = exp(m - peak);
     let pA = select(vec4f(), exp(a - peak), seenA);
     let pB = select(vec4f(), exp(b - peak), seenB);
+    if (STATISTICS) {
+      let dA = vec4f(vec4i(i32(own)) - vec4i(tokenA));
+      let surprise = dot(pA, a - peak) + dot(pB, b - peak);
+      let far = dot(pA, dA) + dot(pB, dA - 4.0);
+      extra = vec3f(extra.x + (m - peak) * l, extra.yz) * shrink + vec3f(surprise, far, 0.0);
+      let bits = goldBitsFrom(tokenA.x);
+      if ((bits & 0xffu) != 0u) {
+        let goldA = vec4f((vec4u(bits) >> offsets) & vec4u(1u));
+        let goldB = vec4f((vec4u(bits >> 4u) >> offsets) & vec4u(1u));
+        extra.z += dot(pA, goldA) + dot(pB, goldB);
+      }
+    }
     l = l * shrink + dot(pA, vec4f(1.0)) + dot(pB, vec4f(1.0));
     m = peak;
     for (var i = 0u; i < headVectors(); i++) {
@@ -109,10 +127,17 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u,
     if (params.hasLse != 0u) {
       logSumExp[t * params.heads + head] = m + log(max(l, 1e-30));
     }
+    if (STATISTICS) {
+      let means = extra * factor;
+      writeStatistics(t * params.heads + head, vec4f(means.y, log(max(l, 1e-30)) - means.x, means.z, 0.0));
+    }
   } else {
     for (var i = 0u; i < headVectors(); i++) {
       partial[stateAt + i] = o[i];
     }
     partial[stateAt + params.vectors] = vec4f(m, l, 0.0, 0.0);
+    if (STATISTICS) {
+      partial[stateAt + params.vectors + STATE_VECTORS - 1u] = vec4f(extra, 0.0);
+    }
   }
 }

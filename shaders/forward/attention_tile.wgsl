@@ -3,6 +3,7 @@
 // Output: V passes through the same memory, a thread owns 4 pairs × every eighth vec4 column (CHUNKS of them).
 #include <kv>
 #include "attention_params.wgsl"
+#include <statistics>
 #include "dispatch.wgsl"
 
 const PAIRS = 32u;
@@ -63,13 +64,17 @@ fn main(
     let head = kvHead * heads + pair % heads;
     own[r] = params.firstToken + t;
     first[r] = firstVisible(t);
-    stateAt[r] = ((params.firstSlice + split) * params.rows * params.heads + t * params.heads + head) * (params.vectors + 1u);
+    stateAt[r] = ((params.firstSlice + split) * params.rows * params.heads + t * params.heads + head) * (params.vectors + STATE_VECTORS);
     outAt[r] = params.outStart + t * params.outStride + head * params.vectors;
   }
   var o: array<vec4f, 4u * CHUNKS>;
   var m = vec4f(MASKED);
   // The part of the row sums that comes from the thread's own keys.
   var l = vec4f();
+  // Likewise surprise, distance and gold mass of the four pairs: see common/statistics_fused.
+  var surprise = vec4f();
+  var far = vec4f();
+  var gold = vec4f();
   if (params.carries != 0u) {
     for (var r = 0u; r < 4u; r++) {
       for (var c = 0u; c < CHUNKS; c++) {
@@ -80,6 +85,12 @@ fn main(
       let state = partial[stateAt[r] + params.vectors];
       m[r] = state.x;
       l[r] = select(0.0, state.y, tx == 0u);
+      if (STATISTICS && tx == 0u) {
+        let extra = partial[stateAt[r] + params.vectors + STATE_VECTORS - 1u];
+        surprise[r] = extra.x;
+        far[r] = extra.y;
+        gold[r] = extra.z;
+      }
     }
   }
 
@@ -164,6 +175,19 @@ fn main(
     let p2 = select(vec4f(), exp(s2 - peak.z), v2);
     let p3 = select(vec4f(), exp(s3 - peak.w), v3);
     let one = vec4f(1.0);
+    if (STATISTICS) {
+      surprise = shrink * (surprise + (m - peak) * l)
+        + vec4f(dot(p0, s0 - peak.x), dot(p1, s1 - peak.y), dot(p2, s2 - peak.z), dot(p3, s3 - peak.w));
+      let at = vec4i(token);
+      far = far * shrink + vec4f(
+        dot(p0, vec4f(vec4i(i32(own.x)) - at)),
+        dot(p1, vec4f(vec4i(i32(own.y)) - at)),
+        dot(p2, vec4f(vec4i(i32(own.z)) - at)),
+        dot(p3, vec4f(vec4i(i32(own.w)) - at)),
+      );
+      let isGold = vec4f((vec4u(goldBitsFrom(token.x)) >> vec4u(0u, 1u, 2u, 3u)) & vec4u(1u));
+      gold = gold * shrink + vec4f(dot(p0, isGold), dot(p1, isGold), dot(p2, isGold), dot(p3, isGold));
+    }
     l = l * shrink + vec4f(dot(p0, one), dot(p1, one), dot(p2, one), dot(p3, one));
     m = peak;
     weights[(ty * 4u) * 8u + tx] = p0;
@@ -210,6 +234,10 @@ fn main(
   workgroupBarrier();
   for (var r = 0u; r < 4u; r++) {
     parts[(ty * 4u + r) * 8u + tx] = l[r];
+    if (STATISTICS) {
+      // The tiles are done with: their memory takes the other sums.
+      weights[(ty * 4u + r) * 8u + tx] = vec4f(surprise[r], far[r], gold[r], 0.0);
+    }
   }
   workgroupBarrier();
   for (var r = 0u; r < 4u; r++) {
@@ -233,10 +261,23 @@ fn main(
       }
     }
     if (tx == 0u) {
+      let index = pair / heads * params.heads + kvHead * heads + pair % heads;
       if (params.finishes == 0u) {
         partial[stateAt[r] + params.vectors] = vec4f(m[r], sum, 0.0, 0.0);
       } else if (params.hasLse != 0u) {
-        logSumExp[pair / heads * params.heads + kvHead * heads + pair % heads] = m[r] + log(total);
+        logSumExp[index] = m[r] + log(total);
+      }
+      if (STATISTICS) {
+        var extra = vec4f();
+        for (var i = 0u; i < 8u; i++) {
+          extra += weights[(ty * 4u + r) * 8u + i];
+        }
+        if (params.finishes == 0u) {
+          partial[stateAt[r] + params.vectors + STATE_VECTORS - 1u] = extra;
+        } else {
+          let means = extra / total;
+          writeStatistics(index, vec4f(means.y, log(total) - means.x, means.z, 0.0));
+        }
       }
     }
   }

@@ -32,6 +32,21 @@ export interface Attention {
   readonly out: Rows;
   /** f32 [T, H]: ln Σ exp(score), for the backward pass and statistics. */
   readonly logSumExp?: BufferRange | null;
+  /** Distance, entropy and gold mass, computed on the way. */
+  readonly statistics?: AttentionStatistics | null;
+}
+
+/** Where the statistics of every (query, head) go. */
+export interface AttentionStatistics {
+  /** One bit per cache token, `goldBitsBytes` long: set where the token lies in a gold piece. */
+  readonly goldBits: BufferRange;
+  /** f32 [T, H, 4]: mean distance i - j, entropy in nats, gold mass, 0. */
+  readonly out: BufferRange;
+}
+
+/** Bytes of the bit set over a cache of `tokens`; kernels read a word ahead. */
+export function goldBitsBytes(tokens: number): number {
+  return (Math.ceil(tokens / 32) + 2) * 4;
 }
 
 const bindings = {
@@ -68,11 +83,25 @@ const params = {
   finishes: 'u32',
 } as const;
 
+const alone = { statistics: 'statistics_none.wgsl' } as const;
+const fused = { statistics: 'statistics_fused.wgsl' } as const;
+const fusedBindings = { ...bindings, goldBits: 'read', statistics: 'read_write' } as const;
+
 /** One thread per (query, head), no shared memory. */
 export const attentionThreadKernel = defineKernel({
   name: 'forward/attention_thread',
   source: threadSource,
+  modules: alone,
   bindings,
+  params,
+});
+
+/** The same with statistics on the way. */
+export const attentionThreadStatisticsKernel = defineKernel({
+  name: 'forward/attention_thread',
+  source: threadSource,
+  modules: fused,
+  bindings: fusedBindings,
   params,
 });
 
@@ -80,7 +109,17 @@ export const attentionThreadKernel = defineKernel({
 export const attentionTileKernel = defineKernel({
   name: 'forward/attention_tile',
   source: tileSource,
+  modules: alone,
   bindings,
+  params,
+});
+
+/** The same with statistics on the way. */
+export const attentionTileStatisticsKernel = defineKernel({
+  name: 'forward/attention_tile',
+  source: tileSource,
+  modules: fused,
+  bindings: fusedBindings,
   params,
 });
 
@@ -116,7 +155,7 @@ interface PageWork {
 
 /** A kernel, its variant and how many workgroups one slice of keys takes. */
 interface AttentionPlan {
-  readonly kernel: typeof attentionThreadKernel;
+  readonly kernel: typeof attentionThreadKernel | typeof attentionTileKernel | typeof attentionDecodeKernel;
   readonly variant: KernelVariant;
   readonly tiles: number;
   /** Fewest keys worth a slice. */
@@ -127,12 +166,12 @@ interface AttentionPlan {
 const fewRows = 4;
 const threads = 32;
 
-function planAttention(engine: EngineDevice, { q, numHeads, kv }: Attention): AttentionPlan {
+function planAttention(engine: EngineDevice, { q, numHeads, kv, statistics }: Attention): AttentionPlan {
   const group = numHeads / kv.numKeyValueHeads;
   // Private arrays come in three sizes, so that not every head dimension is a pipeline of its own.
   const constants = { D4: kv.headDim <= 64 ? 16 : kv.headDim <= 128 ? 32 : 64 };
   const kvModule = `kv_${kv.type}.wgsl`;
-  if (q.rows <= fewRows) {
+  if (q.rows <= fewRows && !statistics) {
     const heads = group % 4 === 0 ? 4 : group % 2 === 0 ? 2 : 1;
     return {
       kernel: attentionDecodeKernel,
@@ -197,13 +236,15 @@ export function attention(sink: KernelSink, input: Attention): void {
     work.push({ page, keyCount, splits });
   }
   assert(work.length > 0, 'attention without keys');
+  // Statistics travel with the state, which only goes from page to page.
+  if (input.statistics) work.forEach((part, index) => (work[index] = { ...part, splits: 1 }));
   // Many queries go through the pages in turn, taking the state along; few queries do all slices at once.
   const carry = plan.kernel !== attentionDecodeKernel && work.every(({ splits }) => splits === 1);
   const direct = work.length === 1 && work[0]?.splits === 1;
   const slices = carry ? 1 : work.reduce((sum, { splits }) => sum + splits, 0);
   const partial = direct
     ? engine.nullOutput
-    : sink.scratch('attention', slices * rows * numHeads * (headDim / 4 + 1) * 16);
+    : sink.scratch('attention', slices * rows * numHeads * (headDim / 4 + (input.statistics ? 2 : 1)) * 16);
   const logSumExp = input.logSumExp ?? engine.nullStatistics;
 
   let slice = 0;
@@ -212,17 +253,16 @@ export function attention(sink: KernelSink, input: Attention): void {
     const pairs = rows * numHeads;
     // Causal: on average half of the keys that lie in the queries' own range.
     const seen = Math.max(keyCount - rows / 2, keyCount / 2);
-    sink.dispatch({
-      kernel: plan.kernel,
+    const buffers = {
+      q: q.range,
+      page: page.range,
+      segmentStarts: input.segmentStarts ?? engine.nullRange,
+      out: out.range,
+      logSumExp,
+      partial,
+    };
+    const call = {
       variant: plan.variant,
-      buffers: {
-        q: q.range,
-        page: page.range,
-        segmentStarts: input.segmentStarts ?? engine.nullRange,
-        out: out.range,
-        logSumExp,
-        partial,
-      },
       params: {
         rows,
         heads: numHeads,
@@ -254,7 +294,18 @@ export function attention(sink: KernelSink, input: Attention): void {
         flops: 4 * pairs * seen * headDim,
         bytes: 2 * keyCount * numKeyValueHeads * kvRowVectors(kv) * 16 + 8 * pairs * headDim,
       },
-    });
+    };
+    const { statistics } = input;
+    if (statistics) {
+      sink.dispatch({
+        ...call,
+        kernel:
+          plan.kernel === attentionTileKernel
+            ? attentionTileStatisticsKernel
+            : attentionThreadStatisticsKernel,
+        buffers: { ...buffers, goldBits: statistics.goldBits, statistics: statistics.out },
+      });
+    } else sink.dispatch({ ...call, kernel: plan.kernel, buffers });
     if (!carry) slice += splits;
   });
   if (carry || direct) return;

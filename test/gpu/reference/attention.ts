@@ -13,11 +13,19 @@ export interface AttentionCase {
   readonly window?: number;
 }
 
-/** Output [T, H, D] and log-sum-exp [T, H], every score computed and kept. */
-export function attentionReference(input: AttentionCase): { out: Float64Array; logSumExp: Float64Array } {
+/**
+ * Output [T, H, D], log-sum-exp [T, H] and the softmax weights by t·H + h over all tokens (0 where unseen), every score
+ * computed and kept.
+ */
+export function attentionReference(input: AttentionCase): {
+  out: Float64Array;
+  logSumExp: Float64Array;
+  weights: Float64Array[];
+} {
   const { q, k, v, rows, heads, kvHeads, headDim, firstToken, scale } = input;
   const out = new Float64Array(rows * heads * headDim);
   const logSumExp = new Float64Array(rows * heads);
+  const weights: Float64Array[] = [];
   for (let t = 0; t < rows; t++) {
     const own = firstToken + t;
     const first = Math.max(input.segmentStarts?.[t] ?? 0, input.window ? own + 1 - input.window : 0);
@@ -34,8 +42,11 @@ export function attentionReference(input: AttentionCase): { out: Float64Array; l
       const most = Math.max(...scores);
       const total = scores.reduce((sum, score) => sum + Math.exp(score - most), 0);
       logSumExp[t * heads + h] = most + Math.log(total);
+      const kept = new Float64Array(firstToken + rows);
+      weights.push(kept);
       scores.forEach((score, index) => {
         const p = Math.exp(score - most) / total;
+        kept[first + index] = p;
         for (let d = 0; d < headDim; d++) {
           const at = (t * heads + h) * headDim + d;
           out[at] = out[at]! + p * v[((first + index) * kvHeads + kvHead) * headDim + d]!;
@@ -43,7 +54,7 @@ export function attentionReference(input: AttentionCase): { out: Float64Array; l
       });
     }
   }
-  return { out, logSumExp };
+  return { out, logSumExp, weights };
 }
 
 /** RoPE table [positions, D]: cos of the D/2 angles, then their sin. */
