@@ -36,6 +36,10 @@ const commands: Readonly<Record<string, Command>> = {
     summary: 'text generation with a Qwen3 or Qwen3-MoE checkpoint on the WGSL engine',
     load: () => import('./commands/run.ts'),
   },
+  mechanism: {
+    summary: 'attention distance, evidence mass and expert routing of a base and its adapters, as JSON',
+    load: () => import('./commands/mechanism.ts'),
+  },
   bench: {
     summary: 'this engine beside others on one adapter, same weights, same tokens',
     load: () => import('./commands/bench.ts'),

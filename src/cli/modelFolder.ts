@@ -57,3 +57,11 @@ export async function openModelFolder(folder: string): Promise<ModelFolder> {
     throw error;
   }
 }
+
+/** Whether the weights take so little in f32 that rounding them would save nothing worth having. */
+export function isSmall(checkpoint: Checkpoint): boolean {
+  let elements = 0;
+  for (const { shape } of checkpoint.tensors.values())
+    elements += shape.reduce((product, n) => product * n, 1);
+  return elements * 4 <= 64 * 2 ** 20;
+}

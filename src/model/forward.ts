@@ -1,12 +1,12 @@
 import type { BufferRange } from '../gpu/buffers.ts';
 import type { KernelSink } from '../gpu/kernel.ts';
-import { attention } from '../gpu/kernels/attention.ts';
+import { attention, type Attention, type AttentionStatistics } from '../gpu/kernels/attention.ts';
 import { attentionInput } from '../gpu/kernels/attentionInput.ts';
 import { embedTokens } from '../gpu/kernels/embedding.ts';
 import { gatedMatmul, matmul } from '../gpu/kernels/matmul.ts';
 import { moeExperts, routeTokens } from '../gpu/kernels/moe.ts';
 import { rmsNorm } from '../gpu/kernels/rmsNorm.ts';
-import { sliceRows, type Rows } from '../gpu/tensors.ts';
+import { asRows, rowsBytes, sliceRows, type Rows } from '../gpu/tensors.ts';
 import type { Activations } from './activations.ts';
 import type { ModelConfig } from './config.ts';
 import type { KvCache } from './kvCache.ts';
@@ -16,11 +16,20 @@ import { asExperts, type ModelWeights } from './weightPlan.ts';
 export interface ForwardHooks {
   /** After layer `layer`: the residual stream [T, C]. */
   afterLayer?(layer: number, hidden: Rows): void;
-  /** After the router of layer `layer`: u32 and f32 [T, k]. */
-  afterRouter?(layer: number, indices: BufferRange, weights: BufferRange): void;
+  /** After the router of layer `layer`: u32 and f32 [T, k], and the scores of all experts [T, E]. */
+  afterRouter?(layer: number, indices: BufferRange, weights: BufferRange, logits: Rows): void;
   /** f32 [T, H] log-sum-exp of layer `layer`, where the hook wants it written; null for none. */
   logSumExp?(layer: number): BufferRange | null;
+  /** Where layer `layer` is to leave distance, entropy and gold mass of each query; null for nowhere. */
+  attentionStatistics?(layer: number): AttentionStatistics | null;
+  /** After the attention of layer `layer`, with what it read. */
+  afterAttention?(layer: number, inputs: AttentionInputs): void;
 }
+
+/** What attention of a layer was computed from. */
+export type AttentionInputs = Pick<Attention, 'q' | 'numHeads' | 'kv' | 'pages' | 'firstToken' | 'scale'> & {
+  readonly window: number;
+};
 
 /** The parts of a loaded model that a pass needs. */
 export interface ForwardModel {
@@ -80,18 +89,23 @@ export function recordForward(
       firstToken,
       q,
     });
-    attention(sink, {
+    const inputs: AttentionInputs = {
       q,
       numHeads,
       kv: cache.layout,
       pages,
       firstToken,
       scale: headDim ** -0.5,
-      segmentStarts: input.packed ? activations.segmentStarts : null,
       window: config.layers[index]!.slidingWindow ?? 0,
+    };
+    attention(sink, {
+      ...inputs,
+      segmentStarts: input.packed ? activations.segmentStarts : null,
       out: attended,
       logSumExp: hooks.logSumExp?.(index) ?? null,
+      statistics: hooks.attentionStatistics?.(index) ?? null,
     });
+    hooks.afterAttention?.(index, inputs);
     matmul(sink, { x: attended, weight: layer.o, out: middle, bias: layer.oBias, residual: hidden });
     rmsNorm(sink, { x: middle, weight: layer.postNorm, eps, out: normed });
     if (layer.mlp.kind === 'dense') {
@@ -101,6 +115,7 @@ export function recordForward(
     } else {
       const { numExperts, numExpertsPerTok: perToken, normTopkProb: normalize } = config.moe!;
       const { indices, weights: routing } = activations.routing!;
+      const logits = asRows(sink.scratch('router logits', rowsBytes(count, numExperts)), count, numExperts);
       routeTokens(sink, {
         x: normed,
         router: layer.mlp.router,
@@ -108,8 +123,9 @@ export function recordForward(
         normalize,
         indices,
         weights: routing,
+        logits,
       });
-      hooks.afterRouter?.(index, indices, routing);
+      hooks.afterRouter?.(index, indices, routing, logits);
       moeExperts(sink, {
         x: normed,
         indices,

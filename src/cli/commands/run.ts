@@ -7,9 +7,8 @@ import { writeSafetensors } from '../../model/safetensors.ts';
 import { ModelSession } from '../../model/session.ts';
 import { greedySampling } from '../../gpu/kernels/sampling.ts';
 import { lastValue, parseArguments, type ParsedArguments } from '../compileArguments.ts';
-import type { Checkpoint } from '../../model/checkpoint.ts';
 import type { Tokenizer } from '../../tokenizer/types.ts';
-import { openAdapterFolder, openModelFolder } from '../modelFolder.ts';
+import { isSmall, openAdapterFolder, openModelFolder } from '../modelFolder.ts';
 import { openNodeEngine } from '../nodeEngine.ts';
 import { endProgress, EXIT_DONE, note, print, printJson, progressLine } from '../output.ts';
 
@@ -79,14 +78,6 @@ async function readPrompt(path: string, asChat: boolean): Promise<Prompt> {
     }
   }
   return asChat ? { kind: 'messages', messages: [{ role: 'user', content: text }] } : { kind: 'text', text };
-}
-
-/** Whether the weights take so little in f32 that rounding them would save nothing worth having. */
-function isSmall(checkpoint: Checkpoint): boolean {
-  let elements = 0;
-  for (const { shape } of checkpoint.tensors.values())
-    elements += shape.reduce((product, n) => product * n, 1);
-  return elements * 4 <= 64 * 2 ** 20;
 }
 
 /** `acc run`. */

@@ -155,7 +155,7 @@ interface PageWork {
 
 /** A kernel, its variant and how many workgroups one slice of keys takes. */
 interface AttentionPlan {
-  readonly kernel: typeof attentionThreadKernel | typeof attentionTileKernel | typeof attentionDecodeKernel;
+  readonly kernel: typeof attentionThreadKernel;
   readonly variant: KernelVariant;
   readonly tiles: number;
   /** Fewest keys worth a slice. */

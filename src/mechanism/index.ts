@@ -1,0 +1,8 @@
+/** What other layers use of the mechanism layer. */
+export * from './document.ts';
+export { definitions, type StatisticDefinition } from './definitions.ts';
+export { parseMechanismDocument, readMechanismDocument } from './readDocument.ts';
+export { describeItem, readItem, type ItemResult, type MeasuredItem } from './items.ts';
+export { measureMechanism, type MeasureHandlers, type SubjectMeasurement } from './measure.ts';
+export { defaultMechanismOptions, planMechanism, sizesOf, type MechanismOptions } from './plan.ts';
+export { subjectOf, type SubjectName } from './subject.ts';
