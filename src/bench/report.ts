@@ -2,7 +2,7 @@ import type { AdapterFacts } from '../gpu/device.ts';
 import type { WebGpuCounts } from './webgpuCounters.ts';
 
 /** What `acc bench` can measure. */
-export const benchSuites = ['matmul', 'dense', 'moe', 'context'] as const;
+export const benchSuites = ['matmul', 'dense', 'moe', 'context', 'training'] as const;
 export type BenchSuite = (typeof benchSuites)[number];
 
 /**
@@ -53,6 +53,15 @@ export interface ContextMemory {
   readonly largestBufferBytes: number;
 }
 
+/** Memory of training on rows of one length. */
+export interface TrainingMemoryRow {
+  readonly tokens: number;
+  readonly plannedBytes: number;
+  readonly peakBytes: number;
+  readonly keptBytes: number;
+  readonly largestBufferBytes: number;
+}
+
 /** Everything measured in one page or process. */
 export interface BenchReport {
   readonly lane: BenchLane;
@@ -61,6 +70,7 @@ export interface BenchReport {
   readonly repeats: number;
   readonly rows: readonly BenchRow[];
   readonly memory: readonly ContextMemory[];
+  readonly trainingMemory: readonly TrainingMemoryRow[];
   /** Engines that could not run here, with the reason. */
   readonly absent: readonly string[];
 }
@@ -70,6 +80,7 @@ export const oursName = 'ours';
 /** How many times the best correct GPU peer ours must be. */
 export function targetOf(row: BenchRow): number {
   if (row.suite === 'matmul') return 1.5;
+  if (row.suite === 'training') return 2;
   return row.test.startsWith('decode') ? 10 : 5;
 }
 

@@ -2,7 +2,15 @@ import { requestEngineDevice, type EngineDevice } from '../gpu/device.ts';
 import { benchContext } from './contextBench.ts';
 import { benchMatmul } from './matmulBench.ts';
 import { benchModel } from './modelBench.ts';
-import type { BenchLane, BenchReport, BenchRow, BenchSuite, ContextMemory } from './report.ts';
+import { benchTraining, benchTrainingMemory } from './trainingBench.ts';
+import type {
+  BenchLane,
+  BenchReport,
+  BenchRow,
+  BenchSuite,
+  ContextMemory,
+  TrainingMemoryRow,
+} from './report.ts';
 import { countWebGpu, hideFeature } from './webgpuCounters.ts';
 
 /** What to measure; cloneable, since it crosses into a page. */
@@ -52,6 +60,7 @@ export async function runBench(
   };
   const rows: BenchRow[] = [];
   const memory: ContextMemory[] = [];
+  const trainingMemory: TrainingMemoryRow[] = [];
   try {
     for (const suite of request.suites) {
       if (suite === 'matmul') rows.push(...(await benchMatmul(context)));
@@ -61,6 +70,13 @@ export async function runBench(
         const measured = await benchContext(context);
         rows.push(...measured.rows);
         memory.push(...measured.memory);
+      } else if (suite === 'training') {
+        // No peer here needs subgroups hidden: once is enough.
+        if (request.lane !== 'corrected') continue;
+        rows.push(...(await benchTraining(context)));
+        const measured = await benchTrainingMemory(context);
+        rows.push(...measured.rows);
+        trainingMemory.push(...measured.memory);
       } else rows.push(...(await benchModel(context, suite)));
     }
   } finally {
@@ -73,6 +89,7 @@ export async function runBench(
     repeats: request.repeats,
     rows,
     memory,
+    trainingMemory,
     absent: [...absent],
   };
 }

@@ -30,8 +30,9 @@ export async function fixtureTrainer(
   engine: EngineDevice,
   model: string,
   changes: TrainerChanges = {},
+  overrides: Record<string, unknown> = {},
 ): Promise<Trainer> {
-  return Trainer.create(engine, await fixtureCheckpoint(model), fixtureOptions(changes));
+  return Trainer.create(engine, await fixtureCheckpoint(model, overrides), fixtureOptions(changes));
 }
 
 /** What PyTorch recorded (test/reference/make_training_fixtures.py), with its numbers. */

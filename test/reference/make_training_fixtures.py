@@ -34,21 +34,23 @@ def load_model(name):
     return config, {key: tensor.to(torch.float64) for key, tensor in weights.items()}
 
 
-def target_names(config):
+def target_names(config, router=False):
     names = []
     for layer in range(config["num_hidden_layers"]):
         p = f"model.layers.{layer}"
         names += [f"{p}.self_attn.{x}_proj" for x in "qkvo"]
         mlps = [f"{p}.mlp.experts.{e}" for e in range(config["num_experts"])] if is_moe_layer(config, layer) else [f"{p}.mlp"]
         names += [f"{mlp}.{x}_proj" for mlp in mlps for x in ("gate", "up", "down")]
+        if router and is_moe_layer(config, layer):
+            names.append(f"{p}.mlp.gate")
     return names
 
 
-def make_adapters(config, weights, seed, zero_b):
+def make_adapters(config, weights, seed, zero_b, router=False):
     """A uniform in ±1/sqrt(in) (Kaiming with a = sqrt 5), B zero or small random."""
     g = torch.Generator().manual_seed(seed)
     adapters = {}
-    for name in target_names(config):
+    for name in target_names(config, router):
         out, inner = weights[name + ".weight"].shape
         bound = 1 / math.sqrt(inner)
         a = ((torch.rand((RANK, inner), generator=g, dtype=torch.float64) * 2 - 1) * bound).to(torch.float32)
@@ -72,12 +74,20 @@ def make_batch(seed, packed):
     return ids, labels, segments, positions
 
 
-def batch_loss(model, batch):
+def batch_loss(model, batch, record=None):
     """Mean cross-entropy over supervised tokens."""
     ids, labels, segments, positions = batch
-    logits = model.forward(ids, positions, segments)
+    logits = model.forward(ids, positions, segments, record)
     kept = labels >= 0
     return torch.nn.functional.cross_entropy(logits[kept], labels[kept])
+
+
+def balance_loss(config, record):
+    """transformers' load_balancing_loss_func without a mask: all layers' tokens together, E * sum of f * P."""
+    probabilities = torch.softmax(torch.cat(record["router_logits"]), -1)
+    chosen = torch.cat(record["router_indices"])
+    hot = torch.nn.functional.one_hot(chosen, config["num_experts"]).to(probabilities.dtype)
+    return config["num_experts"] * (hot.mean(0) * probabilities.mean(0)).sum()
 
 
 def tensors_of(adapters, prefix=""):
@@ -88,13 +98,16 @@ def tensors_of(adapters, prefix=""):
     return out
 
 
-def gradients(variant, model_name, packed):
+def gradients(variant, model_name, packed, overrides=None, router=False, aux=0.0):
     config, weights = load_model(model_name)
-    adapters = make_adapters(config, weights, 5, zero_b=False)
+    config.update(overrides or {})
+    adapters = make_adapters(config, weights, 5, zero_b=False, router=router)
     model = Qwen3(config, weights, adapters)
     batch = make_batch(17, packed)
-    loss = batch_loss(model, batch)
-    loss.backward()
+    record = {}
+    loss = batch_loss(model, batch, record)
+    balance = balance_loss(config, record) if "router_logits" in record else torch.zeros(())
+    (loss + aux * balance).backward()
     out = tensors_of(adapters)
     for name, (a, b, _) in adapters.items():
         for part, tensor in (("lora_A", a), ("lora_B", b)):
@@ -103,7 +116,8 @@ def gradients(variant, model_name, packed):
     out["ids"], out["labels"], out["segments"], out["positions"] = (t.to(torch.int32) for t in batch)
     safetensors_file.save(os.path.join(RESULTS, f"train-{variant}.safetensors"), out)
     write_json(os.path.join(RESULTS, f"train-{variant}.json"), {
-        "model": model_name, "rank": RANK, "alpha": ALPHA, "packed": packed, "loss": float(loss)})
+        "model": model_name, "rank": RANK, "alpha": ALPHA, "packed": packed, "loss": float(loss),
+        "overrides": overrides or {}, "trainRouter": router, "auxLossCoef": aux, "auxLoss": float(balance)})
     print(variant, "loss", float(loss))
 
 
@@ -144,6 +158,9 @@ def main():
     gradients("dense", "tiny-dense", packed=False)
     gradients("moe", "tiny-moe", packed=False)
     gradients("moe-packed", "tiny-moe", packed=True)
+    gradients("moe-router", "tiny-moe", packed=True, overrides={"norm_topk_prob": False}, router=True, aux=0.5)
+    sliding = {"use_sliding_window": True, "sliding_window": 7, "max_window_layers": 1}
+    gradients("dense-sliding", "tiny-dense", packed=True, overrides=sliding)
     curve("dense", "tiny-dense")
     curve("moe", "tiny-moe")
 

@@ -82,7 +82,7 @@ class Qwen3:
     def moe(self, x, name, record):
         c = self.config
         k = c["num_experts_per_tok"]
-        router_logits = x @ self.weights[name + ".gate.weight"].T
+        router_logits = self.linear(x, name + ".gate")
         probabilities = torch.softmax(router_logits, -1)
         chosen_weight, chosen = torch.topk(probabilities, k, -1)
         if c["norm_topk_prob"]:

@@ -23,7 +23,7 @@ const help = `acc bench [options]: this engine beside others on one adapter, sam
   --repeats N                    timed rounds after the warm-up (default 5)
   --lane corrected|shipped|both  onnxruntime-web WebGPU with subgroups hidden, as shipped, or both (default)
   --variants                     also each of our own matmul kernels
-  --max-context N                longest context of the context suite (default 32768)
+  --max-context N                longest context of the context and training suites (default 32768)
   --json                         one JSON document
 
 Engines are compared before they are timed, and timed in turns. CPU rows are references and never compared.`;
@@ -152,9 +152,13 @@ export async function run(argv: string[]): Promise<number> {
   );
   const lane = oneOf('lane', lastValue(parsed, 'lane'), [...benchLanes, 'both'] as const, 'both');
   const suites = readSuites(lastValue(parsed, 'what'));
-  // Context is ours alone: it needs no second lane.
+  // Context and training run no onnxruntime-web: they need no second lane.
   const lanes =
-    lane !== 'both' ? [lane] : suites.every((suite) => suite === 'context') ? [benchLanes[0]] : benchLanes;
+    lane !== 'both'
+      ? [lane]
+      : suites.every((suite) => suite === 'context' || suite === 'training')
+        ? [benchLanes[0]]
+        : benchLanes;
   const requests = lanes.map((each): BenchRequest => ({
     suites,
     lane: each,
@@ -211,6 +215,11 @@ function describe(adapter: BenchAdapter, reports: readonly BenchReport[]): strin
     for (const memory of report.memory) {
       lines.push(
         `${memory.tokens} tokens: planned ${mebibytes(memory.plannedBytes)} MiB, allocated ${mebibytes(memory.allocatedBytes)} MiB, KV ${mebibytes(memory.kvBytes)} MiB, largest buffer ${mebibytes(memory.largestBufferBytes)} MiB`,
+      );
+    }
+    for (const memory of report.trainingMemory) {
+      lines.push(
+        `training on ${memory.tokens} tokens: planned ${mebibytes(memory.plannedBytes)} MiB, peak ${mebibytes(memory.peakBytes)} MiB (${((memory.peakBytes / memory.plannedBytes - 1) * 100).toFixed(1)} %), kept between passes ${mebibytes(memory.keptBytes)} MiB, largest buffer ${mebibytes(memory.largestBufferBytes)} MiB`,
       );
     }
     for (const { test, peer, ratio, target, met } of verdicts(report.rows)) {

@@ -1,9 +1,12 @@
 import { assert } from '../../core/assert.ts';
 import inputSource from '../../../shaders/backward/attention_input_back.wgsl?raw';
+import keyTileSource from '../../../shaders/backward/attention_key_tile.wgsl?raw';
 import keyThreadSource from '../../../shaders/backward/attention_key_thread.wgsl?raw';
+import queryTileSource from '../../../shaders/backward/attention_query_tile.wgsl?raw';
 import queryThreadSource from '../../../shaders/backward/attention_query_thread.wgsl?raw';
 import type { BufferRange } from '../buffers.ts';
-import { defineKernel, type KernelSink } from '../kernel.ts';
+import type { EngineDevice } from '../device.ts';
+import { defineKernel, type KernelSink, type KernelVariant } from '../kernel.ts';
 import { kvPageSections, type KvLayout, type KvPage, type Rows } from '../tensors.ts';
 import { checkShape, sureLanes, vectors } from './common.ts';
 
@@ -106,6 +109,22 @@ export const attentionKeyThreadKernel = defineKernel({
   params,
 });
 
+/** A workgroup per 32 (query, head) pairs, staged in shared memory. */
+export const attentionQueryTileKernel = defineKernel({
+  name: 'backward/attention_query_tile',
+  source: queryTileSource,
+  bindings: queryBindings,
+  params,
+});
+
+/** A workgroup per 32 keys of a kv head, staged in shared memory. */
+export const attentionKeyTileKernel = defineKernel({
+  name: 'backward/attention_key_tile',
+  source: keyTileSource,
+  bindings: keyBindings,
+  params,
+});
+
 export const attentionInputBackKernel = defineKernel({
   name: 'backward/attention_input_back',
   source: inputSource,
@@ -132,7 +151,38 @@ export const attentionInputBackKernel = defineKernel({
   },
 });
 
+/** Pairs or keys that a workgroup owns, in either variant. */
 const threads = 32;
+
+function planAttentionBack(engine: EngineDevice, headDim: number) {
+  if (engine.choices.attention === 'tile') {
+    const variant: KernelVariant = { constants: { CHUNKS: headDim <= 64 ? 2 : headDim <= 128 ? 4 : 8 } };
+    return {
+      query: { kernel: attentionQueryTileKernel, variant },
+      key: { kernel: attentionKeyTileKernel, variant },
+    };
+  }
+  const lanes = sureLanes(engine);
+  const suffix = lanes === 0 ? 'plain' : lanes === 4 ? 'lanes4' : 'lanes8';
+  // As in forward: small heads are worth unrolled loops.
+  const choices = {
+    overrides: { WORKGROUP_SIZE: threads },
+    constants: {
+      D4: headDim <= 64 ? 16 : headDim <= 128 ? 32 : 64,
+      FIXED: headDim <= 32 ? headDim / 4 : 0,
+    },
+  };
+  return {
+    query: {
+      kernel: attentionQueryThreadKernel,
+      variant: { ...choices, modules: { keys: `keys_${suffix}.wgsl` } },
+    },
+    key: {
+      kernel: attentionKeyThreadKernel,
+      variant: { ...choices, modules: { pairs: `pairs_${suffix}.wgsl` } },
+    },
+  };
+}
 
 /** Gradients of attention's inputs, see `AttentionBack`; two dispatches per page. */
 export function attentionBack(sink: KernelSink, input: AttentionBack): void {
@@ -147,12 +197,7 @@ export function attentionBack(sink: KernelSink, input: AttentionBack): void {
   checkShape('attentionBack grad', grad, rows, (numHeads + 2 * numKeyValueHeads) * headDim);
   assert(kv.type === 'f32', 'gradients need keys and values in f32');
   assert(headDim % 16 === 0 && headDim <= 256, `head dimension ${headDim}`);
-  const constants = {
-    D4: headDim <= 64 ? 16 : headDim <= 128 ? 32 : 64,
-    FIXED: headDim <= 32 ? headDim / 4 : 0,
-  };
-  const lanes = sureLanes(engine);
-  const suffix = lanes === 0 ? 'plain' : lanes === 4 ? 'lanes4' : 'lanes8';
+  const plan = planAttentionBack(engine, headDim);
   const visible = window > 0 ? Math.min(window, rows / 2) : rows / 2;
   const pages = input.pages.filter((page) => page.firstToken < rows);
   const common = (page: KvPage) => ({
@@ -177,12 +222,8 @@ export function attentionBack(sink: KernelSink, input: AttentionBack): void {
   });
   pages.forEach((page, index) => {
     sink.dispatch({
-      kernel: attentionQueryThreadKernel,
-      variant: {
-        overrides: { WORKGROUP_SIZE: threads },
-        constants,
-        modules: { keys: `keys_${suffix}.wgsl` },
-      },
+      kernel: plan.query.kernel,
+      variant: plan.query.variant,
       buffers: {
         q: q.range,
         page: page.range,
@@ -204,12 +245,8 @@ export function attentionBack(sink: KernelSink, input: AttentionBack): void {
   for (const page of pages) {
     const values = common(page);
     sink.dispatch({
-      kernel: attentionKeyThreadKernel,
-      variant: {
-        overrides: { WORKGROUP_SIZE: threads },
-        constants,
-        modules: { pairs: `pairs_${suffix}.wgsl` },
-      },
+      kernel: plan.key.kernel,
+      variant: plan.key.variant,
       buffers: {
         q: q.range,
         page: page.range,
