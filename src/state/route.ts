@@ -1,5 +1,14 @@
 /** Views that exist. Work that is not there yet has no view. */
-export const views = ['start', 'trajectories', 'compile', 'qa', 'model', 'evaluate'] as const;
+export const views = [
+  'start',
+  'trajectories',
+  'compile',
+  'qa',
+  'model',
+  'evaluate',
+  'mechanism',
+  'compare',
+] as const;
 export type View = (typeof views)[number];
 
 /**

@@ -6,6 +6,8 @@ import { startEvaluateClient, type EvaluateClient } from '../workers/evaluateCli
 import { createEvaluateSlice, type EvaluateSlice } from './evaluateSlice.ts';
 import { createExamplesSlice, type ExamplesSlice } from './examplesSlice.ts';
 import { createJobsSlice, type JobsSlice } from './jobsSlice.ts';
+import { startMechanismClient, type MechanismClient } from '../workers/mechanismClient.ts';
+import { createMechanismSlice, type MechanismSlice } from './mechanismSlice.ts';
 import { createModelSlice, type ModelSlice } from './modelSlice.ts';
 import { createProjectSlice, type ProjectSlice } from './projectSlice.ts';
 import { createRouteSlice, type RouteSlice } from './routeSlice.ts';
@@ -24,6 +26,7 @@ export interface AppState {
   readonly examples: ExamplesSlice;
   readonly model: ModelSlice;
   readonly evaluate: EvaluateSlice;
+  readonly mechanism: MechanismSlice;
   /** Opens the last project; called once when the page starts. */
   readonly connect: () => Promise<void>;
   /** Takes over a (re)opened project in every slice. */
@@ -39,10 +42,20 @@ export function createAppStore(
   data: DataApi,
   engine: EngineClient = startEngineClient(),
   evaluation: EvaluateClient = startEvaluateClient(),
+  mechanism: MechanismClient = startMechanismClient(),
 ): AppStore {
   return createStore<AppState>()((set, get) => {
     type SliceKey =
-      'ui' | 'route' | 'project' | 'jobs' | 'trajectories' | 'compile' | 'examples' | 'model' | 'evaluate';
+      | 'ui'
+      | 'route'
+      | 'project'
+      | 'jobs'
+      | 'trajectories'
+      | 'compile'
+      | 'examples'
+      | 'model'
+      | 'evaluate'
+      | 'mechanism';
 
     const setter =
       <K extends SliceKey>(key: K) =>
@@ -65,6 +78,7 @@ export function createAppStore(
       examples: build('examples', createExamplesSlice),
       model: build('model', createModelSlice(engine)),
       evaluate: build('evaluate', createEvaluateSlice(evaluation)),
+      mechanism: build('mechanism', createMechanismSlice(mechanism)),
 
       connect: async () => {
         const opened = await data.start((events) => get().receiveEvents(events), document.baseURI);

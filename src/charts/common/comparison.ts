@@ -26,6 +26,8 @@ export interface ComparisonSpec {
   readonly queryTokens: number;
   readonly queries: 'answer' | 'all';
   readonly sinkTokens: number;
+  /** True when the baseline here is the control: what is clear goes beyond matched training. */
+  readonly isAgainstControl?: boolean;
 }
 
 /** What is measured. */
@@ -67,6 +69,9 @@ export function claimWords(spec: ComparisonSpec, hasIntervals: boolean): string 
     return `Compares ${comparison} with ${baseline}. Too few items for intervals: nothing is claimed.`;
   }
   const method = '95 % bootstrap intervals over items, Benjamini–Hochberg q = 0.05 over all cells';
+  if (spec.isAgainstControl) {
+    return `Full strength: ${comparison} differs from the control ${baseline}, trained on as many tokens (${method}).`;
+  }
   return control === null
     ? `Full strength: ${comparison} − ${baseline} excludes 0 (${method}). Without a control this says that they differ, not what changed them.`
     : `Full strength: changed by ${comparison}, that is, ${comparison} − ${baseline} and ${comparison} − ${control} both exclude 0 (${method}).`;

@@ -1,4 +1,5 @@
 import { lazy, Suspense, useEffect, useMemo, useRef } from 'react';
+import { ChartHostContext } from '../../charts/common/chartHost.ts';
 import { formatRoute } from '../../state/route.ts';
 import { useApp } from '../../state/useApp.ts';
 import { IconButton } from '../widgets/Button.tsx';
@@ -86,6 +87,8 @@ function CurrentView() {
   const viewId = useApp((state) => state.route.current.view);
   const phase = useApp((state) => state.project.phase);
   const failure = useApp((state) => state.project.failure);
+  const pin = useApp((state) => state.mechanism.pin);
+  const host = useMemo(() => ({ onPin: pin }), [pin]);
   const main = useRef<HTMLElement>(null);
   const firstView = useRef(true);
   const view = viewRegistry.find(({ id }) => id === viewId) ?? viewRegistry[0];
@@ -107,9 +110,11 @@ function CurrentView() {
         </div>
       ) : (
         <ErrorBoundary key={view.id} what={`The view “${view.label}”`}>
-          <Suspense fallback={<Skeleton lines={8} label={`Loading ${view.label}`} />}>
-            <View />
-          </Suspense>
+          <ChartHostContext value={host}>
+            <Suspense fallback={<Skeleton lines={8} label={`Loading ${view.label}`} />}>
+              <View />
+            </Suspense>
+          </ChartHostContext>
         </ErrorBoundary>
       )}
     </main>

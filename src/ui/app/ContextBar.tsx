@@ -6,6 +6,7 @@ import { Icon } from '../widgets/Icon.tsx';
 import { Badge } from '../widgets/Marks.tsx';
 import { Menu, type MenuEntry } from '../widgets/Menu.tsx';
 import { Tooltip } from '../widgets/Tooltip.tsx';
+import { ComparisonMenus } from './ComparisonMenus.tsx';
 
 /** First characters of the set's hash, enough to tell sets apart. */
 export function shortHash(set: Pick<CompiledSet, 'sha256' | 'phase'>): string {
@@ -128,6 +129,7 @@ export function ContextBar() {
         </button>
       ) : null}
       <span className="app-context-space" />
+      <ComparisonMenus />
       {storage?.kind === 'memory' ? (
         <Tooltip text={storage.reason ?? 'This browser gives the page no storage.'}>
           {/* Focusable, so that the reason can be read by keyboard. */}

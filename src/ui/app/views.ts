@@ -104,4 +104,24 @@ export const viewRegistry: readonly ViewDefinition[] = [
     },
     () => import('../views/evaluate/EvaluateView.tsx'),
   ),
+  view(
+    {
+      id: 'mechanism',
+      group: 'findings',
+      label: 'Mechanism',
+      hint: 'See how attention distance and expert routing changed, with intervals',
+      key: 'x',
+    },
+    () => import('../views/mechanism/MechanismView.tsx'),
+  ),
+  view(
+    {
+      id: 'compare',
+      group: 'findings',
+      label: 'Compare',
+      hint: 'All runs side by side, pinned charts, notes, and a report to hand out',
+      key: 'v',
+    },
+    () => import('../views/compare/CompareView.tsx'),
+  ),
 ];

@@ -1,0 +1,166 @@
+import { useCallback, useMemo } from 'react';
+import type { MetricSpec } from '../../../charts/common/comparison.ts';
+import type { ChartSize } from '../../../charts/common/geometry.ts';
+import { headLabel } from '../../../charts/common/numbers.ts';
+import { layoutDistanceSpectrum, type Spectrum } from '../../../charts/distanceSpectrum/layout.ts';
+import { layoutFilmstrip } from '../../../charts/filmstrip/layout.ts';
+import { layoutHeadScatter } from '../../../charts/headScatter/layout.ts';
+import { layoutHeadTriptych, type HeadMaps } from '../../../charts/headTriptych/layout.ts';
+import { layoutLayerLine, type LayerSeries } from '../../../charts/layerLine/layout.ts';
+import { layoutMovers } from '../../../charts/movers/layout.ts';
+import { layoutRidgeline, mostRidges } from '../../../charts/ridgeline/layout.ts';
+import { useApp } from '../../../state/useApp.ts';
+import type { MechanismFrame } from '../../../workers/mechanismApi.ts';
+import { MechanismChart } from './MechanismChart.tsx';
+import { comparisonSpec, metricSpec } from './metricNames.ts';
+
+interface FrameProps {
+  readonly frame: MechanismFrame;
+}
+
+function useMetric(frame: MechanismFrame): MetricSpec {
+  return useMemo(() => metricSpec(frame.metric, frame.goldShare), [frame]);
+}
+
+function mapsOf(frame: MechanismFrame): HeadMaps {
+  const { baseline, comparison, change } = frame.metric;
+  return { layers: frame.layers, heads: frame.heads, baseline, comparison, change };
+}
+
+/** D1: the metric over layers, a dot a head. */
+export function LayerLineChart({ frame }: FrameProps) {
+  const metric = useMetric(frame);
+  const draw = useCallback(
+    (size: ChartSize) => {
+      const { layers, baseline, comparison, control } = frame.metric;
+      const series: LayerSeries[] = [{ name: frame.baseline, condition: 'baseline', ...layers.baseline, heads: baseline }]; // prettier-ignore
+      if (layers.control && control && frame.control !== null) {
+        series.push({ name: frame.control, condition: 'control', ...layers.control, heads: control });
+      }
+      if (layers.comparison && comparison && frame.comparison !== null) {
+        series.push({
+          name: frame.comparison,
+          condition: 'comparison',
+          ...layers.comparison,
+          heads: comparison,
+        });
+      }
+      const { change } = layers;
+      return layoutLayerLine(
+        {
+          comparison: comparisonSpec(frame),
+          metric,
+          changes: change?.values ?? null,
+          clearLayers: change?.hasIntervals ? change.clear : null,
+        },
+        series,
+        size,
+      );
+    },
+    [frame, metric],
+  );
+  return <MechanismChart draw={draw} footer={frame.footer} widest={1100} />;
+}
+
+/** D2: layer × head, before, after, difference. */
+export function TriptychChart({ frame }: FrameProps) {
+  const metric = useMetric(frame);
+  const order = useApp((state) => state.mechanism.order);
+  const draw = useCallback(
+    (size: ChartSize) =>
+      layoutHeadTriptych({ comparison: comparisonSpec(frame), metric, order }, mapsOf(frame), size),
+    [frame, metric, order],
+  );
+  return <MechanismChart draw={draw} footer={frame.footer} />;
+}
+
+/** D3: each head before against after. */
+export function ScatterChart({ frame }: FrameProps) {
+  const metric = useMetric(frame);
+  const draw = useCallback(
+    (size: ChartSize) => layoutHeadScatter({ comparison: comparisonSpec(frame), metric, order: 'index' }, mapsOf(frame), size), // prettier-ignore
+    [frame, metric],
+  );
+  return <MechanismChart draw={draw} footer={frame.footer} widest={620} />;
+}
+
+/** D4: the heads that changed most. */
+export function HeadMoversChart({ frame }: FrameProps) {
+  const metric = useMetric(frame);
+  const draw = useCallback(
+    (size: ChartSize) => {
+      const { baseline, comparison, change } = frame.metric;
+      if (!comparison || !change) return null;
+      const { heads } = frame;
+      return layoutMovers(
+        {
+          comparison: comparisonSpec(frame),
+          metric,
+          noun: 'head',
+          most: 16,
+          labelOf: (cell) => headLabel(Math.floor(cell / heads), cell % heads),
+          targetOf: (cell) => ({ layer: Math.floor(cell / heads), head: cell % heads }),
+        },
+        baseline,
+        comparison,
+        change,
+        size,
+      );
+    },
+    [frame, metric],
+  );
+  return <MechanismChart draw={draw} footer={frame.footer} widest={800} />;
+}
+
+/** D5, and D6 for few layers: where attention goes by distance. */
+export function SpectrumCharts({ frame }: FrameProps) {
+  const data = useMemo((): Spectrum | null => {
+    const { spectrum, composition, layers } = frame;
+    if (!spectrum) return null;
+    const [base, after] = composition;
+    return { layers, ...spectrum, sinkBaseline: base?.sink ?? [], sinkComparison: after?.sink ?? null };
+  }, [frame]);
+  const drawSpectrum = useCallback(
+    (size: ChartSize) => (data ? layoutDistanceSpectrum(comparisonSpec(frame), data, size) : null),
+    [frame, data],
+  );
+  const drawRidges = useCallback(
+    (size: ChartSize) => (data ? layoutRidgeline(comparisonSpec(frame), data, size) : null),
+    [frame, data],
+  );
+  if (!data) return null;
+  return (
+    <>
+      <MechanismChart draw={drawSpectrum} footer={frame.footer} />
+      {frame.layers <= mostRidges ? (
+        <MechanismChart draw={drawRidges} footer={frame.footer} widest={800} />
+      ) : null}
+    </>
+  );
+}
+
+/** E8 of heads: one layer over checkpoints. */
+export function HeadFilmstrip({ frame }: FrameProps) {
+  const metric = useMetric(frame);
+  const filmstrip = useApp((state) => state.mechanism.filmstrip);
+  const draw = useCallback(
+    (size: ChartSize) => {
+      if (filmstrip.status !== 'ready') return null;
+      const { layer, frames } = filmstrip.value;
+      return layoutFilmstrip(
+        {
+          comparison: comparisonSpec(frame),
+          layer,
+          what: 'heads',
+          label: metric.label,
+          unit: metric.unit,
+          perToken: 1,
+        },
+        frames.map(({ name, step, heads }) => ({ name, step, values: heads })),
+        size,
+      );
+    },
+    [frame, metric, filmstrip],
+  );
+  return <MechanismChart draw={draw} footer={frame.footer} widest={900} />;
+}
