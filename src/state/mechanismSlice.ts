@@ -1,6 +1,9 @@
 import type { ChartSnapshot } from '../charts/common/chartHost.ts';
 import type { ChartTarget } from '../charts/common/geometry.ts';
-import type { Failure } from '../workers/dataApi.ts';
+import { isObject, type JsonValue } from '../core/json.ts';
+import type { Failure, Result } from '../workers/dataApi.ts';
+import type { AdapterCard, EngineEvent, MeasureReport, MeasureRequest } from '../workers/engineApi.ts';
+import type { EngineClient } from '../workers/engineClient.ts';
 import type {
   Board,
   DocumentSummary,
@@ -10,7 +13,47 @@ import type {
   TrackFrame,
 } from '../workers/mechanismApi.ts';
 import type { MechanismClient } from '../workers/mechanismClient.ts';
+import { everyExample } from './filters.ts';
 import type { Loadable, SliceCreator } from './slice.ts';
+
+/** A measurement under way. */
+export interface Measuring {
+  readonly runId: number;
+  readonly subject: string;
+  readonly index: number;
+  readonly subjects: number;
+  readonly stage: 'reading' | 'loading' | 'kernels' | 'tokens';
+  readonly done: number;
+  readonly total: number;
+}
+
+/** What to measure: examples and subjects. */
+export interface MeasureArguments {
+  readonly name?: string;
+  /** Examples of a compiled set, or lines of `examples.jsonl`. */
+  readonly data:
+    | {
+        readonly type: 'set';
+        readonly setId: string;
+        readonly limit: number;
+        readonly ids?: readonly string[];
+      }
+    | { readonly type: 'file'; readonly file: File; readonly limit: number }
+    | { readonly type: 'rows'; readonly rows: readonly JsonValue[] };
+  /** Adapters by sha256 in the order measured; the base comes first by itself. */
+  readonly subjects: MeasureRequest['subjects'];
+  readonly options?: MeasureRequest['options'];
+}
+
+export interface MeasureForm {
+  readonly source: 'set' | 'file';
+  readonly file: File | null;
+  readonly limit: number;
+  readonly queries: 'answer' | 'all';
+  readonly sinkTokens: number;
+  /** Roles of the known adapters by sha256; one that is not here is left out. */
+  readonly roles: Readonly<Record<string, 'adapter' | 'control'>>;
+}
 
 /** What was measured inside the model, who is compared with whom, and the charts that were kept. */
 export interface MechanismSlice {
@@ -34,11 +77,24 @@ export interface MechanismSlice {
   readonly failure: { readonly message: string; readonly advice: string | null } | null;
   readonly busy: 'reading' | null;
   readonly board: Board;
+  readonly form: MeasureForm;
+  readonly adapters: readonly AdapterCard[];
+  readonly measuring: Measuring | null;
+  /** Examples that the last measurement left out. */
+  readonly rejected: MeasureReport['rejected'];
 
+  readonly setForm: (changes: Partial<MeasureForm>) => void;
+  readonly loadAdapters: () => Promise<void>;
+  /** Measures and keeps the document; failures come back as values. */
+  readonly measure: (given: MeasureArguments) => Promise<Result<DocumentSummary>>;
+  /** Measures what the form describes; failures are shown. */
+  readonly start: () => Promise<void>;
+  readonly receiveEngineEvents: (events: readonly EngineEvent[]) => void;
   readonly connect: () => Promise<void>;
   readonly openFiles: (files: readonly File[]) => Promise<void>;
   readonly show: (documentId: string) => Promise<void>;
   readonly deleteDocument: (id: string) => Promise<void>;
+  readonly read: MechanismClient['read'];
   readonly exportFile: (id: string) => Promise<File | null>;
   readonly setBaseline: (name: string | null) => void;
   readonly setComparison: (name: string | null) => void;
@@ -80,10 +136,55 @@ function defaultsOf({
   return { baseline: base?.name ?? null, comparison: (comparison ?? control)?.name ?? null, control: comparison ? (control?.name ?? null) : null }; // prettier-ignore
 }
 
-/** Builds the slice over the mechanism worker. */
+/** Lines of an examples file; a bad line is a failure with its number. */
+async function rowsOfFile(file: File, limit: number): Promise<Result<JsonValue[]>> {
+  const rows: JsonValue[] = [];
+  const lines = (await file.text()).split('\n');
+  for (const [index, line] of lines.entries()) {
+    if (line.trim() === '') continue;
+    if (rows.length >= limit) break;
+    try {
+      const value = JSON.parse(line) as JsonValue;
+      if (!isObject(value)) throw new SyntaxError('not an object');
+      rows.push(value);
+    } catch (error) {
+      const message = `Line ${index + 1} of ${file.name} is no example: ${error instanceof Error ? error.message : String(error)}`;
+      return { ok: false, code: 'bad-examples', message, advice: 'open a file of lines as acc compile writes them (examples.jsonl)' }; // prettier-ignore
+    }
+  }
+  return { ok: true, value: rows };
+}
+
+/** Builds the slice over the mechanism worker and the engine. */
 export const createMechanismSlice =
-  (client: MechanismClient): SliceCreator<MechanismSlice> =>
-  ({ set, get, app }) => {
+  (client: MechanismClient, engine: EngineClient): SliceCreator<MechanismSlice> =>
+  ({ set, get, app, data }) => {
+    let runNumber = 0;
+    const partialId = (runId: number): string => `live-${runId}`;
+
+    /** The examples to measure, with the hash of what they come from. */
+    const readRows = async (
+      from: MeasureArguments['data'],
+    ): Promise<Result<{ rows: readonly JsonValue[]; hash: string | null }>> => {
+      // prettier-ignore
+      if (from.type === 'rows') return { ok: true, value: { rows: from.rows, hash: null } };
+      if (from.type === 'file') {
+        const read = await rowsOfFile(from.file, from.limit);
+        return read.ok ? { ok: true, value: { rows: read.value, hash: null } } : read;
+      }
+      const { setId, limit } = from;
+      const filter = { ...everyExample, excluded: 'hide' as const };
+      const ids = from.ids ?? (await data.queryExamples({ setId, filter, sort: { column: 'row', descending: false }, offset: 0, limit })).rows.map(({ id }) => id); // prettier-ignore
+      const rows: JsonValue[] = [];
+      for (const id of ids) {
+        const read = await data.readExample(setId, id);
+        if (!read.ok) return read;
+        rows.push(read.value.example as unknown as JsonValue);
+      }
+      const hash = app().compile.sets.find(({ id }) => id === setId)?.sha256 ?? null;
+      return { ok: true, value: { rows, hash } };
+    };
+
     let connecting: Promise<void> | null = null;
     let frameNumber = 0;
     let trackNumber = 0;
@@ -142,7 +243,90 @@ export const createMechanismSlice =
       failure: null,
       busy: null,
       board: { notes: '', pins: [] },
+      form: { source: 'set', file: null, limit: 8, queries: 'answer', sinkTokens: 4, roles: {} },
+      adapters: [],
+      measuring: null,
+      rejected: [],
 
+      setForm: (changes) => set(({ form }) => ({ form: { ...form, ...changes } })),
+      loadAdapters: async () => {
+        const adapters = app().model.card.status === 'ready' ? await engine.listAdapters() : [];
+        const { roles } = get().form;
+        const known = Object.fromEntries(
+          adapters.map(({ sha256 }) => [sha256, roles[sha256] ?? 'adapter'] as const),
+        );
+        set(({ form }) => ({ adapters, form: { ...form, roles: known } }));
+      },
+      measure: async (given) => {
+        const { loaded } = app().model;
+        if (!loaded)
+          return {
+            ok: false,
+            code: 'no-model',
+            message: 'No model is loaded',
+            advice: 'load one in the Model view',
+          };
+        if (get().measuring) return { ok: false, code: 'busy', message: 'A measurement is under way', advice: 'wait for it, or stop it first' }; // prettier-ignore
+        await get().connect();
+        const runId = ++runNumber;
+        const { subjects } = given;
+        set({
+          measuring: { runId, subject: subjects[0]?.name ?? '', index: 0, subjects: subjects.length, stage: 'reading', done: 0, total: 1 }, // prettier-ignore
+          failure: null,
+          rejected: [],
+        });
+        const read = await readRows(given.data);
+        if (!read.ok) {
+          set({ measuring: null });
+          return read;
+        }
+        const { rows, hash } = read.value;
+        const result = await app().model.measure({ runId, rows, subjects, options: given.options ?? {}, dataHash: hash }); // prettier-ignore
+        set({ measuring: null });
+        if (!result.ok) {
+          await client.dropPartial(partialId(runId));
+          return result;
+        }
+        const { document, rejected } = result.value;
+        set({ rejected });
+        const name = given.name ?? `${loaded.name}, ${document.items.length} items`;
+        const saved = await client.save(document, name, partialId(runId));
+        if (saved.ok) await get().show(saved.value.id);
+        return saved;
+      },
+      start: async () => {
+        const { form, adapters } = get();
+        const setId = app().compile.currentSetId;
+        const from = form.source === 'file' ? form.file && ({ type: 'file', file: form.file, limit: form.limit } as const) : setId !== null ? ({ type: 'set', setId, limit: form.limit } as const) : null; // prettier-ignore
+        if (!from) return;
+        const chosen = adapters.filter(({ sha256 }) => form.roles[sha256] !== undefined);
+        const result = await get().measure({
+          data: from,
+          subjects: [
+            { name: 'base', kind: 'base', adapterSha256: null },
+            ...chosen.map(({ name, sha256 }) => ({
+              name,
+              kind: form.roles[sha256] ?? ('adapter' as const),
+              adapterSha256: sha256,
+            })),
+          ],
+          options: { queries: form.queries, sinkTokens: form.sinkTokens },
+        });
+        if (!result.ok && result.code !== 'cancelled') set({ failure: { message: result.message, advice: result.advice } }); // prettier-ignore
+      },
+      receiveEngineEvents: (events) => {
+        for (const event of events) {
+          if (event.type !== 'measure' && event.type !== 'measure-partial') continue;
+          if (get().measuring?.runId !== event.runId) continue;
+          if (event.type === 'measure') {
+            const { runId, subject, index, subjects, stage, done, total } = event;
+            set({ measuring: { runId, subject, index, subjects, stage, done, total } });
+          } else {
+            const id = partialId(event.runId);
+            void client.receivePartial(event.document, 'Measuring now', id).then(() => get().show(id));
+          }
+        }
+      },
       connect: () => {
         connecting ??= (async () => {
           await client.listen(({ documents }) => {
@@ -183,6 +367,7 @@ export const createMechanismSlice =
         });
         await loadFrame();
       },
+      read: (id) => client.read(id),
       deleteDocument: async (id) => client.delete(id),
       exportFile: async (id) => {
         const result = await client.exportFile(id);

@@ -17,6 +17,12 @@ export function changesOfEvent(state: ModelState, event: EngineEvent): Partial<M
       return work?.kind === 'generating'
         ? { work: { kind: 'generating', done: event.done, total: event.total } }
         : {};
+    case 'measure':
+      return work?.kind === 'measuring'
+        ? { work: { kind: 'measuring', done: event.done, total: event.total } }
+        : {};
+    case 'measure-partial':
+      return {};
     case 'tokens':
       // The last tokens may come after the report: events and answers travel over different ports.
       return {

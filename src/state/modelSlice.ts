@@ -10,6 +10,8 @@ import type {
   GenerationReport,
   GpuProbe,
   LoadedModel,
+  MeasureReport,
+  MeasureRequest,
   ModelCard,
   ModelList,
   ModelSource,
@@ -30,7 +32,8 @@ export type ModelWork =
       readonly total: number;
     }
   | { readonly kind: 'keeping'; readonly done: number; readonly total: number }
-  | { readonly kind: 'generating'; readonly done: number; readonly total: number };
+  | { readonly kind: 'generating'; readonly done: number; readonly total: number }
+  | { readonly kind: 'measuring'; readonly done: number; readonly total: number };
 
 /** One exchange: what was asked, and the reply as it comes. */
 export interface ModelTurn {
@@ -95,6 +98,8 @@ export interface ModelActions {
   readonly ask: (asked: string, prompt: Prompt, example?: ModelTurn['example']) => Promise<void>;
   /** Generates without showing it, for scripts. */
   readonly generate: (request: GenerateRequest) => Promise<EngineResult<GenerationReport>>;
+  /** Measures inside the model; one long work at a time, as everything here. */
+  readonly measure: (request: MeasureRequest) => Promise<EngineResult<MeasureReport>>;
   readonly countTokens: (prompt: Prompt) => Promise<number | null>;
   readonly clearTurns: () => void;
   readonly dismissLoss: () => void;
@@ -145,7 +150,10 @@ const busy: EngineFailure = {
 /** Builds the slice over the engine worker. */
 export function createModelSlice(engine: EngineClient): SliceCreator<ModelSlice> {
   return ({ set, get, app }) => {
-    engine.listen((events) => receiveEngineEvents(events, set));
+    engine.listen((events) => {
+      receiveEngineEvents(events, set);
+      app().mechanism.receiveEngineEvents(events);
+    });
 
     let connecting: Promise<void> | null = null;
     let planNumber = 0;
@@ -273,6 +281,13 @@ export function createModelSlice(engine: EngineClient): SliceCreator<ModelSlice>
         if (get().work) return busy;
         set({ work: { kind: 'generating', done: 0, total: 0 } });
         const result = await engine.generate(request);
+        set({ work: null });
+        return result;
+      },
+      measure: async (request) => {
+        if (get().work) return busy;
+        set({ work: { kind: 'measuring', done: 0, total: 0 } });
+        const result = await engine.measure(request);
         set({ work: null });
         return result;
       },

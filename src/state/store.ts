@@ -78,7 +78,7 @@ export function createAppStore(
       examples: build('examples', createExamplesSlice),
       model: build('model', createModelSlice(engine)),
       evaluate: build('evaluate', createEvaluateSlice(evaluation)),
-      mechanism: build('mechanism', createMechanismSlice(mechanism)),
+      mechanism: build('mechanism', createMechanismSlice(mechanism, engine)),
 
       connect: async () => {
         const opened = await data.start((events) => get().receiveEvents(events), document.baseURI);

@@ -1,4 +1,6 @@
 import type { CompileOptions, Example } from '../compile/types.ts';
+import type { JsonValue } from '../core/json.ts';
+import type { MechanismDocument } from '../mechanism/document.ts';
 import type { LoadOptions } from '../model/planner.ts';
 import type { Prompt } from '../model/prompt.ts';
 import type { AgentKind, Issue, Trajectory } from '../trajectories/schema.ts';
@@ -24,10 +26,12 @@ import type {
   GenerationReport,
   GpuProbe,
   LoadedModel,
+  MeasureRequest,
   ModelCard,
   ModelSource,
   PlanReport,
 } from '../workers/engineApi.ts';
+import type { DocumentSummary } from '../workers/mechanismApi.ts';
 import { everyExample, everyTrajectory } from './filters.ts';
 import { initialModelState } from './modelSlice.ts';
 import type { AppState, AppStore } from './store.ts';
@@ -133,6 +137,25 @@ export interface Workbench {
       readonly sampling?: Partial<GenerateRequest['sampling']>;
     },
   ): Promise<GenerationReport>;
+  /**
+   * Measures the loaded model inside: attention and routing on examples of a set (the first 8 unless told
+   * otherwise), of a file, or given as objects. `adapters` are those opened for this checkpoint, by sha256 or name.
+   * The document is kept, shown in the Mechanism view, and returned.
+   */
+  measure(
+    given: {
+      readonly setId?: string;
+      readonly ids?: readonly string[];
+      readonly file?: File;
+      readonly rows?: readonly JsonValue[];
+      readonly limit?: number;
+      readonly adapters?: readonly string[];
+      readonly controls?: readonly string[];
+      readonly name?: string;
+    } & MeasureRequest['options'],
+  ): Promise<MechanismDocument>;
+  /** Opens mechanism documents of any program; the last is shown. */
+  openMechanism(files: readonly File[]): Promise<readonly DocumentSummary[]>;
   unloadModel(): Promise<void>;
   /** Goes to an address of the page, e.g. `#/trajectories/run-1?step=3`. */
   goTo(hash: string): void;
@@ -342,6 +365,64 @@ export function createWorkbench(store: AppStore, data: DataApi): Workbench {
           sampling: { ...initialModelState.sampling, topLogprobs: 0, ...sampling },
         }),
       );
+    },
+    measure: async ({
+      setId,
+      ids,
+      file,
+      rows,
+      limit = 8,
+      adapters = [],
+      controls = [],
+      name,
+      ...options
+    }) => {
+      await ready;
+      const { mechanism, compile } = state();
+      await mechanism.loadAdapters();
+      const cards = state().mechanism.adapters;
+      const subjectOf = (asked: string, kind: 'adapter' | 'control') => {
+        const card = cards.find((each) => each.sha256 === asked || each.name === asked);
+        if (card) return { name: card.name, kind, adapterSha256: card.sha256 };
+        const message = `The adapter ${asked} is not open`;
+        throw new WorkbenchCallError({
+          ok: false,
+          code: 'no-adapter',
+          message,
+          advice: 'open it with loadModel',
+        });
+      };
+      const chosen = setId ?? compile.currentSetId;
+      const from = rows ? ({ type: 'rows', rows } as const) : file ? ({ type: 'file', file, limit } as const) : chosen !== null ? ({ type: 'set', setId: chosen, limit, ...(ids ? { ids } : {}) } as const) : null; // prettier-ignore
+      if (!from) {
+        const message = 'There is nothing to measure on';
+        throw new WorkbenchCallError({
+          ok: false,
+          code: 'no-items',
+          message,
+          advice: 'compile a set, or give rows',
+        });
+      }
+      const saved = await mechanism.measure({
+        data: from,
+        subjects: [
+          { name: 'base', kind: 'base', adapterSha256: null },
+          ...adapters.map((each) => subjectOf(each, 'adapter')),
+          ...controls.map((each) => subjectOf(each, 'control')),
+        ],
+        options,
+        ...(name === undefined ? {} : { name }),
+      });
+      return unwrap(await mechanism.read(unwrap(saved).id));
+    },
+    openMechanism: async (files) => {
+      await ready;
+      await state().mechanism.connect();
+      const known = new Set(state().mechanism.documents.map(({ id }) => id));
+      await state().mechanism.openFiles(files);
+      const { failure, documents } = state().mechanism;
+      if (failure) throw new WorkbenchCallError({ ok: false, code: 'bad-document', ...failure });
+      return documents.filter(({ id }) => !known.has(id));
     },
     unloadModel: () => state().model.unload(),
     goTo: (hash) => state().route.receiveHash(hash),

@@ -1,6 +1,8 @@
 import type { GpuCounters } from '../gpu/counters.ts';
 import type { AdapterFacts, EngineFeatures } from '../gpu/device.ts';
 import type { SamplingOptions } from '../gpu/kernels/sampling.ts';
+import type { JsonValue } from '../core/json.ts';
+import type { MechanismDocument, MechanismOptions, SubjectKind } from '../mechanism/index.ts';
 import type { LoadOptions, MemoryPlan } from '../model/planner.ts';
 import type { Prompt } from '../model/prompt.ts';
 import type { StoredModel } from '../storage/models.ts';
@@ -186,7 +188,41 @@ export interface GenerationReport {
   readonly recoveries: number;
 }
 
+/** What to measure inside the opened checkpoint. */
+export interface MeasureRequest {
+  /** Names the run in events. */
+  readonly runId: number;
+  /** Examples as compiled: lines of `examples.jsonl`. */
+  readonly rows: readonly JsonValue[];
+  /** In order; the first is what the others are held against. Adapters by the sha256 of `listAdapters`. */
+  readonly subjects: readonly {
+    readonly name: string;
+    readonly kind: SubjectKind;
+    readonly adapterSha256: string | null;
+    readonly step?: number;
+  }[];
+  readonly options: Partial<MechanismOptions>;
+  /** Of what the examples come from, for the record. */
+  readonly dataHash: string | null;
+}
+export interface MeasureReport {
+  readonly document: MechanismDocument;
+  /** Examples that were left out, and why. */
+  readonly rejected: readonly { readonly id: string; readonly reason: string }[];
+}
+
 export type EngineEvent =
+  | {
+      readonly type: 'measure';
+      readonly runId: number;
+      readonly subject: string;
+      readonly index: number;
+      readonly subjects: number;
+      readonly stage: 'loading' | 'kernels' | 'tokens';
+      readonly done: number;
+      readonly total: number;
+    }
+  | { readonly type: 'measure-partial'; readonly runId: number; readonly document: MechanismDocument }
   | {
       readonly type: 'load';
       readonly stage: 'tuning' | 'kernels' | 'weights';
@@ -218,7 +254,11 @@ export interface EngineApi {
   /** Copies the opened checkpoint into the browser's storage; goes on where a stopped copy ended. */
   keepModel(): Promise<EngineResult<StoredModel>>;
   deleteStored(id: string): Promise<EngineResult<null>>;
-  /** Stops loading, copying or generating, whichever runs. */
+  /** Adapters that were opened for this checkpoint in this visit. */
+  listAdapters(): Promise<readonly AdapterCard[]>;
+  /** Loads each subject in turn and measures it; the model that was loaded before is loaded again at the end. */
+  measure(request: MeasureRequest): Promise<EngineResult<MeasureReport>>;
+  /** Stops loading, copying, generating or measuring, whichever runs. */
   cancel(): Promise<void>;
   generate(request: GenerateRequest): Promise<EngineResult<GenerationReport>>;
   countTokens(prompt: Prompt): Promise<EngineResult<number>>;

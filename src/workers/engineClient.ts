@@ -47,6 +47,8 @@ export function startEngineClient(): EngineClient {
     },
     openModel: async (source) => (await remote()).openModel(await withRelay(source)),
     openAdapter: async (source) => (await remote()).openAdapter(await withRelay(source)),
+    listAdapters: async () => (await remote()).listAdapters(),
+    measure: async (request) => (await remote()).measure(request),
     closeAdapter: async () => (await remote()).closeAdapter(),
     probe: async () => (await remote()).probe(),
     measureSpeed: async () => (await remote()).measureSpeed(),

@@ -33,6 +33,8 @@ import type {
   GenerationReport,
   GpuProbe,
   LoadedModel,
+  MeasureReport,
+  MeasureRequest,
   ModelCard,
   ModelList,
   ModelSource,
@@ -41,6 +43,7 @@ import type {
 import { adapterCard, modelCard, modelFiles, withTemplateFile } from './engineCard.ts';
 import { EngineEvents } from './engineEvents.ts';
 import { runGeneration } from './engineGeneration.ts';
+import { runMeasurement, type MeasuredSubject } from './engineMeasure.ts';
 import { probeOf, probeWithoutGpu } from './engineProbe.ts';
 import { KernelTuning } from './engineTuning.ts';
 
@@ -93,6 +96,10 @@ export class EngineService implements EngineApi {
   private opened: Opened | null = null;
   /** Belongs to `opened`, and is merged by the next load. */
   private adapter: OpenedAdapter | null = null;
+  /** All that were opened for `opened`, by sha256: what can be measured. */
+  private readonly adapters = new Map<string, OpenedAdapter>();
+  /** What `load` was last asked for, so that a measurement can put it back. */
+  private lastLoad: { readonly options: LoadOptions; readonly adapter: OpenedAdapter | null } | null = null;
   /** What was opened when the model on the device was loaded: prompts are encoded with its tokenizer. */
   private running: Opened | null = null;
   private controller: AbortController | null = null;
@@ -165,6 +172,7 @@ export class EngineService implements EngineApi {
       const card = await modelCard(files, checkpoint, tokenizer, origin, source.type === 'stored');
       this.opened = { files, checkpoint, tokenizer, origin, card };
       this.adapter = null;
+      this.adapters.clear();
       return card;
     });
   }
@@ -176,6 +184,7 @@ export class EngineService implements EngineApi {
       const adapter = await openAdapter(files, this.opened.checkpoint);
       const card = adapterCard(adapter, origin);
       this.adapter = { adapter, card };
+      this.adapters.set(card.sha256, this.adapter);
       return card;
     });
   }
@@ -219,6 +228,7 @@ export class EngineService implements EngineApi {
       });
     });
     this.running = loaded.ok ? opened : null;
+    this.lastLoad = loaded.ok ? { options, adapter } : null;
     this.events.flush();
     if (!loaded.ok) return hostFailure(loaded);
     return {
@@ -238,6 +248,7 @@ export class EngineService implements EngineApi {
     this.controller?.abort();
     this.host.unload();
     this.running = null;
+    this.lastLoad = null;
   }
 
   keepModel(): Promise<EngineResult<StoredModel>> {
@@ -317,6 +328,62 @@ export class EngineService implements EngineApi {
         recoveries,
       },
     };
+  }
+
+  async listAdapters(): Promise<readonly AdapterCard[]> {
+    return [...this.adapters.values()].map(({ card }) => card);
+  }
+
+  measure(request: MeasureRequest): Promise<EngineResult<MeasureReport>> {
+    return settled(() => this.measureSubjects(request));
+  }
+
+  private async measureSubjects(request: MeasureRequest): Promise<EngineResult<MeasureReport>> {
+    const { opened, running, lastLoad } = this;
+    const subject = running ?? opened;
+    if (!subject || !lastLoad) return failureOf(noModel());
+    const { tokenizer, checkpoint } = subject;
+    if (!tokenizer) throw noTokenizer();
+    const subjects = request.subjects.map(({ adapterSha256, ...name }): MeasuredSubject => {
+      if (adapterSha256 === null) return { name, adapter: null };
+      const held = this.adapters.get(adapterSha256);
+      if (!held) {
+        throw new InputError('no-adapter', `The adapter of ${name.name} is not open`, {
+          where: adapterSha256.slice(0, 12),
+          advice: 'open it in the Model view, then measure again',
+        });
+      }
+      return { name: { ...name, adapterSha256 }, adapter: held.adapter };
+    });
+    const measured = await this.cancellable(async (signal) => {
+      try {
+        return await runMeasurement({
+          runId: request.runId,
+          host: this.host,
+          checkpoint,
+          tokenizer,
+          rows: request.rows,
+          subjects,
+          options: request.options,
+          load: lastLoad.options,
+          dataHash: request.dataHash,
+          signal,
+          emit: (event) => this.emit(event),
+        });
+      } finally {
+        // What was loaded before is there again, also after a cancellation.
+        const { options, adapter } = lastLoad;
+        const back = await this.host.load(checkpoint, options, adapter ? { adapter: adapter.adapter } : {});
+        if (!back.ok) {
+          this.running = null;
+          this.lastLoad = null;
+        }
+      }
+    });
+    this.events.flush();
+    if (!measured.ok) return hostFailure(measured);
+    const { document, rejected } = measured;
+    return { ok: true, value: { document, rejected } };
   }
 
   countTokens(prompt: Prompt): Promise<EngineResult<number>> {

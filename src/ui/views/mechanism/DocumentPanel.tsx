@@ -5,6 +5,7 @@ import { Button, IconButton } from '../../widgets/Button.tsx';
 import { formatBytes, plural } from '../../widgets/format.ts';
 import { Badge } from '../../widgets/Marks.tsx';
 import { Callout } from '../../widgets/States.tsx';
+import { MeasurePanel } from './MeasurePanel.tsx';
 
 /** Saves a file that is at hand. */
 export function saveFile(file: File): void {
@@ -100,6 +101,7 @@ export function DocumentPanel() {
           </Callout>
         ) : null}
       </section>
+      <MeasurePanel />
     </aside>
   );
 }
