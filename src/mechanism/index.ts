@@ -6,3 +6,15 @@ export { describeItem, readItem, type ItemResult, type MeasuredItem } from './it
 export { measureMechanism, type MeasureHandlers, type SubjectMeasurement } from './measure.ts';
 export { defaultMechanismOptions, planMechanism, sizesOf, type MechanismOptions } from './plan.ts';
 export { subjectOf, type SubjectName } from './subject.ts';
+export {
+  compareAttention,
+  compareRouting,
+  goldShare,
+  headOverlap,
+  retrievalHeads,
+  type CellComparison,
+  type Claim,
+  type Comparison,
+  type ComparisonNames,
+} from './compare.ts';
+export { excludesZero, holmRejected, ItemBootstrap, type ItemDifference } from './bootstrap.ts';

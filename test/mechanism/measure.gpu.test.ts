@@ -1,0 +1,194 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { EngineDevice } from '../../src/gpu/device.ts';
+import {
+  defaultMechanismOptions,
+  describeItem,
+  measureMechanism,
+  parseMechanismDocument,
+  subjectOf,
+  type MechanismDocument,
+  type MechanismSubject,
+} from '../../src/mechanism/index.ts';
+import type { SubjectMeasurement } from '../../src/mechanism/measure.ts';
+import type { MechanismOptions } from '../../src/mechanism/plan.ts';
+import { openAdapter } from '../../src/model/adapter.ts';
+import { ModelSession } from '../../src/model/session.ts';
+import { bytesSource } from '../helpers/checkpoint.ts';
+import { fixtureCheckpoint, smallLoad } from '../helpers/engine.ts';
+import { engineModes, gpuSkipReason, hasGpu, testEngine } from '../helpers/gpu.ts';
+import { fixtureFolder, fixtureItems } from './fixtures.ts';
+
+/** What the PyTorch reference measured (test/reference/make_mechanism_fixtures.py). */
+function reference(queries: 'answer' | 'all'): MechanismDocument {
+  const name = `reference-${queries}.json`;
+  return parseMechanismDocument(readFileSync(resolve(fixtureFolder, name), 'utf8'), name);
+}
+
+const options: MechanismOptions = { ...defaultMechanismOptions, thresholds: [16, 64, 256], bins: 16 };
+
+async function loadSubject(engine: EngineDevice, adapterName: string | null): Promise<ModelSession> {
+  const checkpoint = await fixtureCheckpoint('tiny-moe');
+  const files = {
+    name: adapterName ?? '',
+    open: (file: string) => {
+      const path = resolve(fixtureFolder, adapterName ?? '', file);
+      return Promise.resolve(existsSync(path) ? bytesSource(file, new Uint8Array(readFileSync(path))) : null);
+    },
+  };
+  const adapter = adapterName === null ? null : await openAdapter(files, checkpoint);
+  // Chunks shorter than the items: statistics gather over several passes.
+  return ModelSession.load(
+    engine,
+    checkpoint,
+    { ...smallLoad, contextLength: 320, chunkTokens: 48 },
+    adapter ? { adapter } : {},
+  );
+}
+
+/** Largest difference beyond relative 1e-4 (and rounding of sums of 1), with where it is. */
+function worst(actual: unknown, expected: unknown, path: string): { excess: number; path: string } {
+  if (typeof expected === 'number') {
+    const difference = typeof actual === 'number' ? Math.abs(actual - expected) : Infinity;
+    return {
+      excess: difference / (1e-4 * Math.abs(expected) + 3e-6),
+      path: `${path}: ${String(actual)}, not ${expected}`,
+    };
+  }
+  if (expected === null || typeof expected !== 'object') {
+    return {
+      excess: actual === expected ? 0 : Infinity,
+      path: `${path}: ${String(actual)}, not ${String(expected)}`,
+    };
+  }
+  let most = { excess: 0, path };
+  for (const [key, value] of Object.entries(expected)) {
+    const found = worst((actual as Record<string, unknown> | null)?.[key], value, `${path}.${key}`);
+    if (found.excess > most.excess) most = found;
+  }
+  return most;
+}
+
+function expectAgreement(actual: MechanismSubject, expected: MechanismSubject): void {
+  const found = worst(
+    actual,
+    { ...expected, name: actual.name, adapterSha256: actual.adapterSha256 },
+    expected.name,
+  );
+  expect(found.excess, found.path).toBeLessThan(1);
+}
+
+describe.skipIf(!hasGpu)(
+  hasGpu ? 'measuring a model' : `measuring a model (${gpuSkipReason})`,
+  { timeout: 300_000 },
+  () => {
+    const items = fixtureItems();
+
+    for (const mode of engineModes) {
+      it(`gives every statistic that PyTorch gives, base, adapter and control: ${mode.name}`, async () => {
+        const engine = (await testEngine(mode.options)) as EngineDevice;
+        let base: SubjectMeasurement | null = null;
+        for (const kind of ['base', 'adapter', 'control'] as const) {
+          const session = await loadSubject(engine, kind === 'base' ? null : kind);
+          for (const queries of mode.options.subgroups === false
+            ? (['answer'] as const)
+            : (['all', 'answer'] as const)) {
+            const measured: SubjectMeasurement = await measureMechanism(session, items, {
+              ...options,
+              queries,
+            });
+            if (kind === 'base' && queries === 'answer') base = measured;
+            const document = reference(queries);
+            document.items.forEach((item, index) => {
+              expect(describeItem(items[index]!, queries)).toMatchObject({
+                hash: item.hash,
+                tokens: item.tokens,
+                queryTokens: item.queryTokens,
+                roles: item.roles,
+              });
+            });
+            const expected = document.subjects.find((subject) => subject.kind === kind)!;
+            const against = queries === 'answer' && kind !== 'base' ? base : null;
+            const subject = subjectOf({ name: kind, kind }, measured, against);
+            // Saturation is taken against the base on the same queries.
+            const summaries = expected.routerSummary.map((row) =>
+              against ? row : { ...row, saturationAgainstBase: null },
+            );
+            expectAgreement(subject, { ...expected, routerSummary: summaries });
+          }
+          session.destroy();
+        }
+      });
+    }
+
+    it('measures the core statistics on the way through attention as it does the full ones', async () => {
+      const engine = (await testEngine()) as EngineDevice;
+      const session = await loadSubject(engine, null);
+      for (const queries of ['answer', 'all'] as const) {
+        const measured = await measureMechanism(session, items, { ...options, queries, statistics: 'core' });
+        const subject = subjectOf({ name: 'base', kind: 'base' }, measured);
+        const expected = reference(queries).subjects[0]!;
+        subject.attention.forEach((row, index) => {
+          const { meanDistance, relativeDistance, entropy, normalizedEntropy, goldMass, perItem } =
+            expected.attention[index]!;
+          const core = { meanDistance, relativeDistance, entropy, normalizedEntropy, goldMass };
+          const found = worst(row, { ...core, perItem: { goldMass: perItem.goldMass } }, `row ${index}`);
+          expect(found.excess, found.path).toBeLessThan(1);
+          expect(row.retrievalScore).toBeNull();
+        });
+      }
+      session.destroy();
+    });
+
+    it('frequencies sum to k and lie on the diagonal of the symmetric co-activation; the histogram sums to 1', async () => {
+      const engine = (await testEngine()) as EngineDevice;
+      const session = await loadSubject(engine, null);
+      const measured = await measureMechanism(session, items, { ...options, queries: 'all' });
+      const subject = subjectOf({ name: 'base', kind: 'base' }, measured);
+      const experts = 8;
+      for (const { layer, coActivation, coActivationRankAdjacent } of subject.routerSummary) {
+        const rows = subject.routing.filter((row) => row.layer === layer);
+        expect(rows.reduce((sum, { frequency }) => sum + frequency, 0)).toBeCloseTo(2, 5);
+        rows.forEach(({ expert, frequency }) => {
+          expect(coActivation[expert * experts + expert]).toBe(frequency);
+          expect(coActivationRankAdjacent[expert * experts + expert]).toBe(frequency);
+          for (let other = 0; other < experts; other++) {
+            expect(coActivation[expert * experts + other]).toBe(coActivation[other * experts + expert]);
+          }
+        });
+      }
+      for (const { distanceHistogram } of subject.attention) {
+        expect(distanceHistogram.reduce((sum, mass) => sum + mass, 0)).toBeCloseTo(1, 5);
+      }
+      // Deterministic, and nothing stays allocated.
+      const before = engine.buffers.allocatedBytes;
+      const again = await measureMechanism(session, items, { ...options, queries: 'all' });
+      expect(subjectOf({ name: 'base', kind: 'base' }, again)).toEqual(subject);
+      expect(engine.buffers.allocatedBytes).toBe(before);
+      session.destroy();
+    });
+
+    it('stops between passes when cancelled', async () => {
+      const engine = (await testEngine()) as EngineDevice;
+      const session = await loadSubject(engine, null);
+      const controller = new AbortController();
+      const run = measureMechanism(session, items, options, {
+        signal: controller.signal,
+        onItem: () => controller.abort(),
+      });
+      await expect(run).rejects.toMatchObject({ name: 'CancelledError' });
+      session.destroy();
+    });
+
+    it('refuses a subject that ran on other tokens', async () => {
+      const engine = (await testEngine()) as EngineDevice;
+      const session = await loadSubject(engine, null);
+      const [one, other] = [items.slice(0, 1), items.slice(1, 2)];
+      const base = await measureMechanism(session, one, options);
+      const measured = await measureMechanism(session, other, options);
+      expect(() => subjectOf({ name: 'other', kind: 'adapter' }, measured, base)).toThrow(/other tokens/);
+      session.destroy();
+    });
+  },
+);
