@@ -12,6 +12,10 @@ const commands: Readonly<Record<string, Command>> = {
     summary: 'what files hold: formats, records, agent kinds, answers, issues',
     load: () => import('./commands/inspect.ts'),
   },
+  world: {
+    summary: 'trajectories of scripted agents in a made-up world, in three log formats',
+    load: () => import('./commands/world.ts'),
+  },
   compile: {
     summary: 'trajectories to long-context question-answer pairs',
     load: () => import('./commands/compile.ts'),

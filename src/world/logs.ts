@@ -1,0 +1,123 @@
+import type { JsonObject } from '../core/json.ts';
+import type { AgentRun, RepositoryRun, TableRun } from './agents.ts';
+
+/** A run as a chat with tool calls, in the OpenAI form, with the truth and the reward beside it. */
+export function chatRow(run: AgentRun): JsonObject {
+  const messages: JsonObject[] = [
+    { role: 'system', content: run.system },
+    { role: 'user', content: run.question },
+  ];
+  run.steps.forEach((step, index) => {
+    const id = `call_${String(index + 1)}`;
+    const { name } = step.call;
+    messages.push({
+      role: 'assistant',
+      content: null,
+      reasoning_content: step.thought,
+      tool_calls: [
+        { id, type: 'function', function: { name, arguments: JSON.stringify(step.call.arguments) } },
+      ],
+    });
+    messages.push({ role: 'tool', tool_call_id: id, name, content: step.observation });
+  });
+  if (run.answer !== null) {
+    messages.push({
+      role: 'assistant',
+      content: run.answer,
+      ...(run.conclusion === '' ? {} : { reasoning_content: run.conclusion }),
+    });
+  }
+  return { id: run.id, question: run.question, messages, answer: run.truth, reward: run.isRight ? 1 : 0 };
+}
+
+/** A run of the repository agent as a SWE-agent trajectory. Such logs do not say whether the tests passed. */
+export function sweAgentLog(run: RepositoryRun): JsonObject {
+  const trajectory: JsonObject[] = run.steps.map(({ thought, call, observation }) => {
+    const { command, path, old_str: before, new_str: after } = call.arguments;
+    const action =
+      call.name === 'bash'
+        ? String(command as string)
+        : `str_replace_editor str_replace ${String(path as string)} --old_str '${String(before as string)}' --new_str '${String(after as string)}'`;
+    return stepOf(thought, action, observation);
+  });
+  trajectory.push(stepOf('Done.', 'submit', run.patch));
+  return {
+    environment: run.id,
+    trajectory,
+    history: [
+      { role: 'system', content: run.system, agent: 'main', message_type: 'system_prompt' },
+      {
+        role: 'user',
+        content: `<issue>\n${run.question}\n</issue>`,
+        agent: 'main',
+        message_type: 'observation',
+      },
+      ...trajectory.flatMap((step): JsonObject[] => [
+        {
+          role: 'assistant',
+          content: step['response']!,
+          thought: step['thought']!,
+          action: step['action']!,
+          agent: 'main',
+          message_type: 'action',
+        },
+        { role: 'user', content: step['observation']!, agent: 'main', message_type: 'observation' },
+      ]),
+    ],
+    info: {
+      exit_status: 'submitted',
+      submission: run.patch,
+      model_stats: { api_calls: trajectory.length },
+      swe_agent_version: '1.1.0',
+    },
+  };
+}
+
+function stepOf(thought: string, action: string, observation: string): JsonObject {
+  return {
+    action,
+    observation,
+    response: `${thought}\n\n\`\`\`\n${action}\n\`\`\``,
+    thought,
+    execution_time: 0.1,
+    state: { working_dir: '/testbed' },
+  };
+}
+
+/** The evaluation report beside SWE-agent logs: which issues are solved. */
+export function sweReport(runs: readonly RepositoryRun[]): JsonObject {
+  const idsOf = (isRight: boolean): string[] =>
+    runs.filter((run) => run.isRight === isRight).map(({ id }) => id);
+  return {
+    total_instances: runs.length,
+    submitted_ids: runs.map(({ id }) => id),
+    completed_ids: runs.map(({ id }) => id),
+    resolved_ids: idsOf(true),
+    unresolved_ids: idsOf(false),
+  };
+}
+
+/** A run of the table agent as an episode of InterCode's SQL environment. */
+export function interCodeEpisode(run: TableRun): JsonObject {
+  const actions = run.steps.map(({ call }) => call.arguments['query']!);
+  const rewards = run.steps.map((_, i) => (i === run.steps.length - 1 && run.isRight ? 1 : 0));
+  return {
+    environment: 'ic_sql',
+    dataset: run.database,
+    task_id: run.id,
+    query: run.question,
+    turn_history: {
+      thoughts: run.steps.map(({ thought }) => thought),
+      actions,
+      observations: run.steps.map(({ observation }) => observation),
+      rewards,
+      valid_action: run.steps.map(({ observation }) => !observation.startsWith('Error')),
+    },
+    summary: {
+      max_reward: run.isRight ? 1 : 0,
+      max_reward_idx: run.steps.length - 1,
+      turns_taken: run.steps.length,
+      turns_max: 12,
+    },
+  };
+}
