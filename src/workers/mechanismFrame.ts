@@ -315,19 +315,20 @@ function spectrumOf({ document, baseline, comparison }: ChosenSubjects): Mechani
 
 /** Words that trace the numbers: document, data, run. */
 export function footerOf(summary: DocumentSummary, document: MechanismDocument): string {
-  const run = document.run;
-  const text = (key: string): string | null => {
-    const value = run[key];
-    return typeof value === 'string' || typeof value === 'number' ? String(value) : null;
-  };
-  const version = text('codeVersion') ?? text('version');
-  const adapter = text('adapter') ?? text('gpu');
+  const { program, codeVersion, adapter } = document.run;
+  const text = (value: unknown): string | null => (typeof value === 'string' && value !== '' ? value : null);
+  const version = text(program) ?? text(codeVersion);
+  // The engine's facts, or whatever name another program wrote.
+  const facts =
+    typeof adapter === 'object' && adapter !== null ? (adapter as Readonly<Record<string, unknown>>) : {};
+  const device =
+    text(adapter) ?? text(facts['description']) ?? text(facts['device']) ?? text(facts['vendor']);
   return [
     `${summary.name} #${summary.id.slice(0, 8)}`,
     `model ${document.model.name}`,
     `items ${summary.itemsHash.slice(0, 8)}`,
-    version === null ? null : `version ${version}`,
-    adapter === null ? null : `computed on ${adapter}`,
+    version,
+    device === null ? null : `computed on ${device}`,
     summary.isPartial ? 'still measuring' : null,
   ]
     .filter((part) => part !== null)

@@ -64,7 +64,7 @@ export function generatedDocument({
     copySteps: 20,
   }));
   const base = new Rng(seed);
-  const level = Array.from({ length: layers * heads }, () => 0.15 + 0.6 * base.next());
+  const level = Array.from({ length: layers * heads }, () => 0.15 + 0.5 * base.next());
   const load = Array.from({ length: layers * experts }, () => 0.25 + base.next());
 
   const subjectOf = (

@@ -45,7 +45,7 @@ export function paintGrids(
   const hatch = hatchFill(context, colours);
   for (const grid of grids) {
     const { columns, rows, cellWidth, cellHeight, ramp, values, muted, absent } = grid;
-    const gap = Math.min(cellWidth, cellHeight) >= 6 ? 1 : 0;
+    const gap = rows > 1 && Math.min(cellWidth, cellHeight) >= 6 ? 1 : 0;
     const edge = (start: number, at: number, step: number): number => Math.round((start + at * step) * scale);
     const strikes = new Path2D();
     for (let row = 0; row < rows; row++) {

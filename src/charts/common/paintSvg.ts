@@ -54,7 +54,7 @@ export function gridElements(grid: GridMark, paint: ChartPaint, hatch: string): 
   const byFill = new Map<string, string>();
   let strikes = '';
   // Cells meet on whole pixels: no seams between neighbours.
-  const gap = Math.min(cellWidth, cellHeight) >= 6 ? 0.5 : 0;
+  const gap = grid.rows > 1 && Math.min(cellWidth, cellHeight) >= 6 ? 0.5 : 0;
   values.forEach((value, index) => {
     if (absent?.[index]) return;
     const x = grid.x + (index % columns) * cellWidth;
@@ -186,9 +186,18 @@ export function svgDocument(geometry: ChartGeometry, paint: ChartPaint, footer: 
         text: entry.label,
       }),
     );
+    if (entry.sign === 'muted') {
+      parts.push(serialise({ tag: 'line', attributes: { x1: x, y1: y, x2: x + swatch, y2: y - swatch, stroke: paint.inkFaint } })); // prettier-ignore
+    }
     x += swatch + 22 + entry.label.length * size.fontSize * 0.56;
   }
   if (geometry.legend.length > 0) y += size.fontSize * 1.6;
+  for (const note of geometry.notes ?? []) {
+    for (const line of wrap(note, size.width, size.fontSize)) {
+      text(line, size.fontSize, paint.inkSoft);
+      y += size.fontSize * 1.4;
+    }
+  }
   for (const line of wrap(footer, size.width, size.fontSize)) {
     text(line, size.fontSize, paint.inkFaint);
     y += size.fontSize * 1.4;

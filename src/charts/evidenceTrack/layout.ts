@@ -107,7 +107,7 @@ export function layoutEvidenceTrack(spec: TrackSpec, data: TrackData, size: Char
       marks.push({ type: 'rect', x: px(x0), y: px(y + thin * 0.65), width, height: 2, fill: 'ink' });
     } else marks.push({ type: 'rect', x: px(x0), y: px(y + thin * 0.4), width, height: 1, fill: 'ghost' });
   }
-  rowLabel('question, answer', y + thin / 2);
+  rowLabel('Q and answer', y + thin / 2);
   y += thin + Math.round(fontSize * 1.1);
 
   const bins = baseline?.length ?? comparison?.length ?? 0;
@@ -188,7 +188,7 @@ export function layoutEvidenceTrack(spec: TrackSpec, data: TrackData, size: Char
       stroke: 'axis',
       strokeWidth: 1,
     });
-    rowLabel(`change, ±${(100 * largest).toFixed(1)} %`, middle);
+    rowLabel(`±${(100 * largest).toFixed(1)} % change`, middle);
     y += rowHeight + Math.round(fontSize * 0.6);
   }
   if (!baseline && !comparison) {

@@ -102,7 +102,7 @@ export function layoutHeatmaps(
   const { fontSize } = size;
   const { rows, columns } = spec;
   const rowLabelWidth = rows.reduce((most, label) => Math.max(most, estimateTextWidth(label, fontSize)), 0);
-  const left = Math.round(rowLabelWidth + fontSize * 1.9);
+  const left = Math.round(Math.max(rowLabelWidth + fontSize * 1.9, estimateTextWidth(spec.rowTitle, fontSize) + fontSize * 0.9)); // prettier-ignore
   const hasMargin = panels.some(({ margin }) => margin !== undefined);
   const marginWidth = hasMargin ? Math.round(fontSize * 4) : 0;
   const gap = Math.round(fontSize * 1.6);

@@ -223,7 +223,6 @@ export function layoutLayerLine(
   }
   if (reference !== undefined && reference >= y.domain()[0]! && reference <= y.domain()[1]!) {
     marks.push({ type: 'line', x1: left, y1: px(y(reference)), x2: right, y2: px(y(reference)), stroke: 'ghost', strokeWidth: 1, dash: '2 3' }); // prettier-ignore
-    marks.push({ type: 'text', x: px(left + fontSize * 0.4), y: px(y(reference) - fontSize * 0.35), text: metric.reference?.label ?? '', fill: 'inkFaint' }); // prettier-ignore
   }
   const cells: ChartCell[] = [];
   series.forEach(({ name, condition, mean, low, high, heads }, row) => {
@@ -294,6 +293,18 @@ export function layoutLayerLine(
       });
     });
   });
+  if (
+    reference !== undefined &&
+    metric.reference &&
+    reference >= y.domain()[0]! &&
+    reference <= y.domain()[1]!
+  ) {
+    // On a ground of its own, since dots lie everywhere.
+    const { label } = metric.reference;
+    const labelTop = px(y(reference) - fontSize * 1.25);
+    marks.push({ type: 'rect', x: left + 1, y: labelTop, width: px(estimateTextWidth(label, fontSize) + fontSize * 0.6), height: px(fontSize * 1.2), fill: 'surface', opacity: 0.88 }); // prettier-ignore
+    marks.push({ type: 'text', x: px(left + fontSize * 0.3), y: px(y(reference) - fontSize * 0.35), text: label, fill: 'inkFaint' }); // prettier-ignore
+  }
   const ends = series.map(({ mean }) => {
     const last = mean.reduce<number>((best, value, layer) => (value === null ? best : layer), -1);
     return last < 0 ? top : y(mean[last]!);

@@ -1,7 +1,7 @@
 import { scaleLinear } from 'd3-scale';
 import { bottomAxis } from '../common/axis.ts';
 import { claimWords, conditionPaint, dataWords, type Change, type ComparisonSpec, type MetricSpec } from '../common/comparison.ts'; // prettier-ignore
-import { px, type ChartCell, type ChartGeometry, type ChartSize, type ChartTarget, type Mark } from '../common/geometry.ts'; // prettier-ignore
+import { estimateTextWidth, px, type ChartCell, type ChartGeometry, type ChartSize, type ChartTarget, type Mark } from '../common/geometry.ts'; // prettier-ignore
 import { counted, extentOf, shortNumber, signedNumber } from '../common/numbers.ts';
 
 export interface MoversSpec {
@@ -34,7 +34,13 @@ export function layoutMovers(
     .sort((a, b) => b.value - a.value);
   const rowHeight = Math.round(fontSize * 1.7);
   const left = Math.round(fontSize * 5.4);
-  const right = Math.round(size.width - fontSize * 12);
+  const changeText = (cell: number, value: number): string => {
+    const [low, high] = [change.low[cell] ?? null, change.high[cell] ?? null];
+    const interval = change.hasIntervals && low !== null && high !== null ? ` (${signedNumber(low)} to ${signedNumber(high)})` : ''; // prettier-ignore
+    return `${signedNumber(value)}${interval}`;
+  };
+  const widest = chosen.reduce((most, { cell, value }) => Math.max(most, estimateTextWidth(changeText(cell, value), fontSize)), fontSize * 11.5); // prettier-ignore
+  const right = Math.round(size.width - widest - fontSize * 0.9);
   const top = Math.round(fontSize * 1.8);
   const bottom = top + rowHeight * Math.max(1, chosen.length);
   const found = extentOf(
@@ -78,9 +84,7 @@ export function layoutMovers(
       strokeWidth: 2,
     });
     marks.push(dot(from, false), dot(to, true));
-    const [low, high] = [change.low[cell] ?? null, change.high[cell] ?? null];
-    const interval = change.hasIntervals && low !== null && high !== null ? ` (${signedNumber(low)} to ${signedNumber(high)})` : ''; // prettier-ignore
-    marks.push({ type: 'text', x: px(right + fontSize * 0.8), y: px(y + fontSize * 0.35), text: `${signedNumber(value)}${interval}`, fill: 'inkSoft' }); // prettier-ignore
+    marks.push({ type: 'text', x: px(right + fontSize * 0.8), y: px(y + fontSize * 0.35), text: changeText(cell, value), fill: 'inkSoft' }); // prettier-ignore
     cells.push({
       id: `${cell}`,
       target: spec.targetOf(cell),
@@ -90,7 +94,7 @@ export function layoutMovers(
       y: px(y - rowHeight / 2),
       width: size.width,
       height: rowHeight,
-      label: `${spec.labelOf(cell)}: ${names.baseline} ${shortNumber(before)}, ${names.comparison} ${shortNumber(after)}, change ${signedNumber(value)}${interval}`, // prettier-ignore
+      label: `${spec.labelOf(cell)}: ${names.baseline} ${shortNumber(before)}, ${names.comparison} ${shortNumber(after)}, change ${changeText(cell, value)}`, // prettier-ignore
     });
   });
   if (chosen.length === 0) {

@@ -1,0 +1,129 @@
+import { resolve } from 'node:path';
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { axeViolations } from '../ui/harness/startHarness.ts';
+import { browserSkipReason, startBuiltPage, type BuiltPage } from './browser.ts';
+
+const model = resolve(import.meta.dirname, '../fixtures/models/tiny-moe');
+/** `generatedDocument` of test/helpers/mechanism.ts: 4 layers, 2 heads, 4 experts, 6 items, one checkpoint. */
+const document = resolve(import.meta.dirname, '../fixtures/mechanism/generated.json');
+
+/** Two examples as compiled, short enough for the tiny model. */
+const rows = ['north', 'south'].map((side, index) => {
+  const pieces = [`The ${side} gate was shut in 19${40 + index}. `, 'The river froze twice. '];
+  const content = `${pieces.join('')}When was the ${side} gate shut?`;
+  return {
+    id: `gate-${side}`,
+    kind: index === 0 ? 'search' : 'sql',
+    messages: [
+      { role: 'user', content },
+      { role: 'assistant', content: `In 19${40 + index}.` },
+    ],
+    question: `When was the ${side} gate shut?`,
+    answer: `In 19${40 + index}.`,
+    rationale: null,
+    evidence: [
+      { id: 'p1', role: 'gold', title: 'Gates', start: 0, end: pieces[0]!.length },
+      { id: 'd1', role: 'distractor', title: 'River', start: pieces[0]!.length, end: pieces[0]!.length + pieces[1]!.length }, // prettier-ignore
+    ],
+  };
+});
+
+function overflow(page: Page): Promise<number> {
+  return page.evaluate(() => window.document.documentElement.scrollWidth - window.innerWidth);
+}
+
+describe.skipIf(browserSkipReason)('the Mechanism view without WebGPU', () => {
+  let built: BuiltPage;
+  beforeAll(async () => {
+    built = await startBuiltPage('none');
+  });
+  afterAll(async () => built?.close());
+
+  it('opens a document of another program, links its charts, pins one, and has it all after a reload', async () => {
+    const { page, context, problems } = await built.newPage();
+    await page.goto(`${built.url}#/mechanism`);
+    await page.getByRole('heading', { name: 'Nothing was measured yet' }).waitFor();
+    await page.getByTestId('mechanism-file').setInputFiles({ name: 'bad.json', mimeType: 'application/json', buffer: Buffer.from('{"format":"acc-mechanism","version":9}') }); // prettier-ignore
+    await page
+      .getByRole('alert')
+      .getByText(/version/)
+      .waitFor();
+    await page.getByRole('button', { name: 'Close' }).click();
+    await page.getByTestId('mechanism-file').setInputFiles(document);
+    await page
+      .getByRole('heading', { name: /^ACC raises sink-excluded distance in \d of 4 layers/ })
+      .waitFor();
+    await page.getByText(/ACC − base and ACC − agent-SFT both exclude 0/).first().waitFor(); // prettier-ignore
+    // A head picked by keyboard in the triptych is followed by the other charts and told in the inspector.
+    const triptych = page.getByRole('group', { name: /^Beyond agent-SFT and base, ACC changes/ }).first();
+    await triptych.focus();
+    for (const key of ['ArrowDown', 'ArrowDown', 'ArrowDown', 'ArrowRight', 'Enter'])
+      await triptych.press(key);
+    await page.getByRole('heading', { name: /^Head L2·H[01]$/ }).waitFor();
+    expect(await page.locator('.chart-linked').count()).toBeGreaterThan(3);
+    expect(await axeViolations(page)).toEqual([]);
+    await page.getByRole('tab', { name: 'Experts' }).click();
+    await page.getByRole('heading', { name: /changes routing frequency in \d+ of 16 experts/ }).waitFor();
+    await page.getByRole('tab', { name: 'Evidence' }).click();
+    await page.getByRole('heading', { name: /^Attention on gold: about/ }).waitFor();
+    await page.getByRole('button', { name: /^Pin/ }).first().click();
+    expect(await overflow(page)).toBeLessThanOrEqual(0);
+    await page.reload();
+    await page.getByRole('heading', { name: /^Attention on gold: about/ }).waitFor();
+    await page.goto(`${built.url}#/compare`);
+    await page.getByRole('heading', { level: 3, name: /^Attention on gold: about/ }).waitFor();
+    expect(await axeViolations(page)).toEqual([]);
+    const saved = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Report as HTML' }).click();
+    expect((await saved).suggestedFilename()).toBe('report.html');
+    expect(problems).toEqual([]);
+    await context.close();
+  });
+});
+
+describe.skipIf(browserSkipReason)('measuring in the page on a software adapter', () => {
+  let built: BuiltPage;
+  beforeAll(async () => {
+    built = await startBuiltPage('swiftshader');
+  });
+  afterAll(async () => built?.close());
+
+  it('measures two items and shows the numbers that the script gets', async () => {
+    const { page, context, problems } = await built.newPage();
+    await page.goto(`${built.url}#/model`);
+    await page.getByTestId('model-folder-input').setInputFiles(model);
+    await page.getByTestId('model-card').waitFor();
+    await page.evaluate(() => window.workbench.loadModel(undefined, { weightType: 'f32', kvType: 'f32', contextLength: 256, chunkTokens: 64 })); // prettier-ignore
+    const measured = await page.evaluate(
+      (given) => window.workbench.measure({ rows: given, name: 'two gates' }),
+      rows,
+    );
+    expect(measured.items.map(({ id }) => id)).toEqual(['gate-north', 'gate-south']);
+    const base = measured.subjects[0]!;
+    const { experts, expertsPerToken } = measured.model;
+    // Every token chooses k experts.
+    const chosen = base.routing.filter(({ layer }) => layer === base.routing[0]!.layer).reduce((sum, { frequency }) => sum + frequency, 0); // prettier-ignore
+    expect(chosen).toBeCloseTo(expertsPerToken!, 4);
+    expect(base.routing.length % experts!).toBe(0);
+    await page.goto(`${built.url}#/mechanism`);
+    await page.getByRole('heading', { name: /^base: sink-excluded distance runs from/ }).waitFor();
+    await page
+      .getByRole('group', { name: 'Chart as' })
+      .nth(1)
+      .getByRole('button', { name: 'Show as table' })
+      .click();
+    const shown = await page.locator('.chart-table').first().locator('tbody tr').evaluateAll((lines) => lines.map((line) => [...line.querySelectorAll('td')].map(({ textContent }) => textContent))); // prettier-ignore
+    const expected = base.attention.map(({ layer, head, sinkExcludedDistance }) => [
+      layer,
+      head,
+      sinkExcludedDistance,
+    ]);
+    expect(shown).toEqual(
+      expected.map((row) => row.map((value) => (value as number).toLocaleString('en-US'))),
+    );
+    expect(await axeViolations(page)).toEqual([]);
+    expect(problems).toEqual([]);
+    await context.close();
+  });
+});
