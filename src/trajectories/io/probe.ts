@@ -88,7 +88,7 @@ export async function probeText(
           // A lost opening bracket makes the first value end too early.
           const kind = afterFirst(bytes, start, end, after);
           const isCutShort =
-            kind !== 'lines' && closesOrContinues(bytes, after) && !hasSibling(bytes, start, end);
+            kind !== 'lines' && closesOrContinues(bytes, start, end, after) && !hasSibling(bytes, start, end);
           return isCutShort ? result(kindOfValue(bytes, start), null) : result(kind, end);
         }
         if (isWhole && laterValuesStand(bytes, start, isWhole)) return result('sequence', null);
@@ -115,11 +115,18 @@ function kindOfValue(bytes: Uint8Array, start: number): 'array' | 'object' {
   return bytes[start] === OPEN_BRACKET ? 'array' : 'object';
 }
 
-/** True when what follows a value belongs inside of it: a closing bracket, or a comma and another member. */
-function closesOrContinues(bytes: Uint8Array, after: number): boolean {
+/**
+ * True when what follows a value belongs inside of it: a closing bracket; a comma and another member; anything
+ * but a second list behind a list; a comma behind an object that is not sound.
+ */
+function closesOrContinues(bytes: Uint8Array, start: number, end: number, after: number): boolean {
   const byte = bytes[after];
   if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) return true;
-  return byte === COMMA && bytes[skipBlank(bytes, after + 1, bytes.length)] === QUOTE;
+  if (bytes[start] === OPEN_BRACKET) return byte !== OPEN_BRACKET;
+  if (byte !== COMMA) return false;
+  return (
+    bytes[skipBlank(bytes, after + 1, bytes.length)] === QUOTE || !parseRecord(bytes.subarray(start, end)).ok
+  );
 }
 
 /** True when the value in [start, end) is sound and a value like it comes later: then the damage is between them. */
