@@ -62,8 +62,6 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'e2e',
-          // The import from another origin failed once in ten runs, right after an installation, cause unknown.
-          retry: 1,
           include: ['test/e2e/**/*.test.ts'],
           environment: 'node',
           pool: 'forks',

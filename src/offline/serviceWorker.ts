@@ -63,7 +63,10 @@ worker.addEventListener('fetch', (event) => {
       const kept = await cache.match(key, { ignoreSearch: request.mode === 'navigate' });
       if (kept) return withHeaders(kept, url.pathname);
       const fresh = await fetch(request);
-      if (fresh.ok && fresh.type === 'basic') await cache.put(request, fresh.clone());
+      if (fresh.ok && fresh.type === 'basic') {
+        // A full disk must not turn an answer into a failure.
+        event.waitUntil(cache.put(request, fresh.clone()).catch(() => undefined));
+      }
       return withHeaders(fresh, url.pathname);
     })(),
   );

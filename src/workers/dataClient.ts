@@ -1,23 +1,19 @@
 import { proxy, transfer, wrap, type Remote } from 'comlink';
+import { EnvironmentError } from '../core/errors.ts';
 import type { DataApi, DataEvent, Failure, ImportSource } from './dataApi.ts';
-
-/** A port to the one document that may reach other origins; the frame stays until the port is closed. */
-async function openRelay(): Promise<MessagePort> {
-  const frame = document.createElement('iframe');
-  frame.hidden = true;
-  frame.src = new URL('relay.html', document.baseURI).href;
-  const loaded = new Promise<void>((resolve) => {
-    frame.addEventListener('load', () => resolve(), { once: true });
-  });
-  document.body.append(frame);
-  await loaded;
-  const { port1, port2 } = new MessageChannel();
-  frame.contentWindow?.postMessage('fetch', window.location.origin, [port2]);
-  return port1;
-}
+import { openRelay } from './relayFrame.ts';
 
 function isForeign(source: ImportSource): source is ImportSource & { type: 'url' } {
   return source.type === 'url' && new URL(source.url).origin !== window.location.origin;
+}
+
+async function relayOrFailure(): Promise<MessagePort | Failure> {
+  try {
+    return await openRelay();
+  } catch (error) {
+    if (!(error instanceof EnvironmentError)) throw error;
+    return { ok: false, code: error.code, message: error.message, advice: null };
+  }
 }
 
 /** The data worker as the page sees it. */
@@ -62,7 +58,8 @@ export function startDataClient(): DataClient {
       for (const source of sources) {
         if (!isForeign(source)) ready.push(source);
         else {
-          const relay = await openRelay();
+          const relay = await relayOrFailure();
+          if (!(relay instanceof MessagePort)) return relay;
           ports.push(relay);
           ready.push({ ...source, relay });
         }

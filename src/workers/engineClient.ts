@@ -1,6 +1,6 @@
 import { proxy, transfer, wrap, type Remote } from 'comlink';
 import type { EngineApi, EngineEvent, ModelSource } from './engineApi.ts';
-import { openRelay } from './engineRelay.ts';
+import { openRelay } from './relayFrame.ts';
 
 /** The engine worker as the page sees it. */
 export interface EngineClient extends Omit<EngineApi, 'start'> {

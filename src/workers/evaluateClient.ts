@@ -1,5 +1,6 @@
 import { proxy, transfer, wrap, type Remote } from 'comlink';
 import type { EngineCall, EvaluateApi, EvaluateEvents, RunMeans, RunRequest } from './evaluateApi.ts';
+import { openRelay } from './relayFrame.ts';
 
 /** The evaluation worker as the page sees it. */
 export interface EvaluateClient extends Omit<EvaluateApi, 'start' | 'startRun'> {
@@ -17,25 +18,10 @@ function isForeign(url: string): boolean {
   return URL.canParse(url) && new URL(url).origin !== window.location.origin;
 }
 
-let relayFrame: Promise<HTMLIFrameElement> | null = null;
-
-/** A port to the one document that may reach other origins; all requests share its frame. */
+/** A port of its own for each request. */
 async function openPort(): Promise<MessagePort> {
-  relayFrame ??= (async () => {
-    const frame = document.createElement('iframe');
-    frame.hidden = true;
-    frame.src = new URL('relay.html', document.baseURI).href;
-    const loaded = new Promise<void>((resolve) => {
-      frame.addEventListener('load', () => resolve(), { once: true });
-    });
-    document.body.append(frame);
-    await loaded;
-    return frame;
-  })();
-  const frame = await relayFrame;
-  const { port1, port2 } = new MessageChannel();
-  frame.contentWindow?.postMessage('fetch', window.location.origin, [port2]);
-  return transfer(port1, [port1]);
+  const port = await openRelay();
+  return transfer(port, [port]);
 }
 
 /** The evaluation worker, started at its first use. The proxy is held as long as the returned object. */

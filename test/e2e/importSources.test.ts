@@ -64,6 +64,18 @@ describe.skipIf(browserSkipReason)(
       await context.close();
     });
 
+    it('an address of another origin, although what fetches it did not load at first', async () => {
+      const { page, context } = await built.newPage({ serviceWorkers: 'block' });
+      await context.route('**/relay.js', (route) => route.abort(), { times: 1 });
+      await page.goto(built.url);
+      const added = await page.evaluate(async (url) => {
+        const [file] = await window.workbench.importFiles([url]);
+        return file;
+      }, `${other.url}/open.jsonl`);
+      expect(added).toMatchObject({ phase: 'done', trajectoryCount: 5 });
+      await context.close();
+    });
+
     it('pasted JSON', async () => {
       const { page, context, problems } = await built.newPage();
       await page.goto(`${built.url}#/trajectories`);
