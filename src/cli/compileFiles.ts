@@ -13,6 +13,8 @@ export interface NamedFile {
   /** As a browser names it: the file's own name, or `folder/…/file` under a folder that was given. */
   readonly name: string;
   readonly bytes: number;
+  /** It was found in a folder that was given. */
+  readonly isMember: boolean;
   /** Of a run that is spread over files: these, which are read one after another, a line break behind each. */
   readonly parts?: readonly NamedFile[];
 }
@@ -29,7 +31,7 @@ export async function listFiles(paths: readonly string[]): Promise<NamedFile[]> 
       const inside = relative(path, found);
       const name =
         inside === '' ? basename(found) : `${basename(resolve(path))}/${inside.split(sep).join('/')}`;
-      files.push({ path: found, name, bytes: info.size });
+      files.push({ path: found, name, bytes: info.size, isMember: inside !== '' });
     }
   }
   return files;

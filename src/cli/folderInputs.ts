@@ -33,7 +33,7 @@ export async function planFiles(files: readonly NamedFile[]): Promise<PlannedFil
     files: units.flatMap(({ path, parts, sizeBytes }): PlannedFile[] => {
       const around = verdicts.isEmpty ? {} : { verdicts };
       if (!parts) return named([path]).map((file) => ({ ...file, ...around }));
-      return [{ path, name: path, bytes: sizeBytes ?? 0, parts: named(parts), ...around }];
+      return [{ path, name: path, bytes: sizeBytes ?? 0, isMember: true, parts: named(parts), ...around }];
     }),
   };
 }
@@ -56,7 +56,8 @@ export async function planInputs(
   const order: (NamedFile | NamedFile[])[] = [];
   for (const path of paths) {
     if (path === '-') {
-      order.push({ path, name: nameOf({ path, name: 'stdin', bytes: 0 }), bytes: 0 });
+      const file = { path, name: 'stdin', bytes: 0, isMember: false };
+      order.push({ ...file, name: nameOf(file) });
       continue;
     }
     const kept: NamedFile[] = [];

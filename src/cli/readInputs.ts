@@ -110,8 +110,9 @@ export async function* draftBatches(
   for (const file of files) {
     const source = await openInput(file);
     try {
-      const { verdicts } = file;
-      for await (const event of importFile(source, { ids, complete, ...(verdicts ? { verdicts } : {}) })) {
+      const { verdicts, isMember } = file;
+      const options = { ids, complete, isMember, ...(verdicts ? { verdicts } : {}) };
+      for await (const event of importFile(source, options)) {
         if (event.type === 'issue') {
           if ((event.issue.record ?? Infinity) >= skipRecords) onIssue(event.issue);
         } else if (event.type === 'progress') onProgress(done + event.progress.doneBytes);

@@ -55,6 +55,7 @@ interface PlanFile {
 
 interface WrittenVerdicts {
   readonly file: string;
+  readonly reach: string;
   readonly byId: readonly (readonly [string, unknown])[];
   readonly own: unknown;
   readonly patches: readonly (readonly [string, string])[];
@@ -199,11 +200,11 @@ async function cutShards({ files, books }: PreparedCompile, shardBytes: number):
   return shards;
 }
 
-function writeVerdicts({ file, found }: FiledVerdicts): WrittenVerdicts {
-  return { file, byId: [...found.byId], own: found.own, patches: [...found.patches] };
+function writeVerdicts({ file, found, reach }: FiledVerdicts): WrittenVerdicts {
+  return { file, reach, byId: [...found.byId], own: found.own, patches: [...found.patches] };
 }
 
-function readVerdicts({ file, byId, own, patches }: WrittenVerdicts): FiledVerdicts {
+function readVerdicts({ file, reach, byId, own, patches }: WrittenVerdicts): FiledVerdicts {
   const found = { byId: new Map(byId), own, patches: new Map(patches) };
-  return { file, found: found as FiledVerdicts['found'] };
+  return { file, reach, found: found as FiledVerdicts['found'] };
 }

@@ -12,12 +12,13 @@ interface Edit {
   readonly before: string;
   readonly after: string;
   readonly isNewFile: boolean;
+  readonly isDeleted?: boolean;
 }
 
 /**
  * Unified diff of the change that the successful edit calls of a run made, for logs that keep no patch (coding
- * CLIs). Reads the common editors: old/new text pairs (Edit, MultiEdit, replace, str_replace) and whole new files
- * (Write, create). Hunk headers carry line numbers only where the log shows them, so the diff is flagged.
+ * CLIs). Reads the common editors: old/new text pairs (Edit, MultiEdit, replace, str_replace), whole new files
+ * (Write, create) and `apply_patch` texts, given as they are or to a shell. Hunk headers carry line numbers only where the log shows them, so the diff is flagged.
  */
 export function patchFromEdits(trajectory: Trajectory): RebuiltPatch | null {
   const failed = new Set<number>();
@@ -55,6 +56,8 @@ function commonRoot(trajectory: Trajectory): string {
 
 function editsOf(step: ToolCallStep): Edit[] {
   const given = step.arguments;
+  const applied = patchTextOf(given ?? step.text);
+  if (applied !== null) return appliedEdits(applied);
   if (!given) return [];
   const path =
     text(given, 'file_path') ??
@@ -82,6 +85,61 @@ function editsOf(step: ToolCallStep): Edit[] {
   return content !== null && writes ? [{ path, before: '', after: content, isNewFile: true }] : [];
 }
 
+const patchStart = '*** Begin Patch';
+
+/** The first text in a call's arguments that holds an `apply_patch` text; here-documents of a shell included. */
+function patchTextOf(value: JsonValue): string | null {
+  if (typeof value === 'string') return value.includes(patchStart) ? value : null;
+  if (value === null || typeof value !== 'object') return null;
+  for (const inner of Object.values(value)) {
+    const found = patchTextOf(inner as JsonValue);
+    if (found !== null) return found;
+  }
+  return null;
+}
+
+/** The edits of an `apply_patch` text: files added, deleted, and updated hunk by hunk. */
+function appliedEdits(source: string): Edit[] {
+  const edits: Edit[] = [];
+  const lines = source.slice(source.indexOf(patchStart)).split('\n').slice(1);
+  let path: string | null = null;
+  let isNewFile = false;
+  let before: string[] = [];
+  let after: string[] = [];
+  const flush = (): void => {
+    if (path !== null && (before.length > 0 || after.length > 0)) {
+      edits.push({ path, before: before.join('\n'), after: after.join('\n'), isNewFile });
+    }
+    before = [];
+    after = [];
+  };
+  for (const line of lines) {
+    const section = /^\*\*\* (Add File|Update File|Delete File|Move to|End Patch|End of File):? ?(.*)$/.exec(
+      line,
+    );
+    if (section) {
+      const [, what = '', name = ''] = section;
+      if (what === 'End of File' || what === 'Move to') continue;
+      flush();
+      if (what === 'End Patch') break;
+      path = what === 'Delete File' ? null : name.trim();
+      isNewFile = what === 'Add File';
+      if (what === 'Delete File') {
+        edits.push({ path: name.trim(), before: '', after: '', isNewFile: false, isDeleted: true });
+      }
+    } else if (line.startsWith('@@')) flush();
+    else if (line.startsWith('+')) after.push(line.slice(1));
+    else if (line.startsWith('-')) before.push(line.slice(1));
+    else {
+      const context = line.startsWith(' ') ? line.slice(1) : line;
+      before.push(context);
+      after.push(context);
+    }
+  }
+  flush();
+  return edits;
+}
+
 function text(object: JsonObject | null, key: string): string | null {
   const value = object && typeof object === 'object' && Object.hasOwn(object, key) ? object[key] : null;
   return typeof value === 'string' ? value : null;
@@ -90,6 +148,9 @@ function text(object: JsonObject | null, key: string): string | null {
 function fileDiff(path: string, edits: readonly Edit[], opened: ReadonlySet<string>): string {
   const isNew = edits[0]!.isNewFile && ![...opened].some((key) => key === path || key.endsWith(`/${path}`));
   const head = `diff --git a/${path} b/${path}\n--- ${isNew ? '/dev/null' : `a/${path}`}\n+++ b/${path}`;
+  if (edits.at(-1)?.isDeleted) {
+    return `diff --git a/${path} b/${path}\ndeleted file mode 100644\n--- a/${path}\n+++ /dev/null`;
+  }
   // An edit of text that an earlier edit wrote changes that earlier hunk, not the file as it was opened.
   const merged: { before: string; after: string }[] = [];
   for (const edit of edits) {

@@ -37,6 +37,8 @@ export interface ImportOptions {
   readonly limits?: Partial<ImportLimits>;
   /** What other files of the folder say about the runs of this one, from `planFolder`. */
   readonly verdicts?: VerdictBook;
+  /** The file is one of a folder: what is no run of an agent is then nothing to worry about. */
+  readonly isMember?: boolean;
   /** The formats to recognise, all known ones by default. */
   readonly formats?: readonly FormatAdapter[];
   /** How drafts become trajectories; tests of the reading alone replace it. */
@@ -106,6 +108,7 @@ function newRun(source: ByteSource, options: ImportOptions): ImportRun {
     limits: { ...defaultImportLimits, ...options.limits },
     ids: options.ids ?? new Map<string, number>(),
     verdicts: options.verdicts,
+    isMember: options.isMember ?? false,
     totalBytes: source.sizeBytes,
     what: `Importing ${source.name}`,
   });

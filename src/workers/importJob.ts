@@ -296,7 +296,8 @@ async function readMember(
   const { id } = file.info;
   let announcedAt = performance.now();
   const { verdicts } = file;
-  const options = { signal: job.signal, ids: session.ids, ...(verdicts ? { verdicts } : {}) };
+  const isMember = file.info.isFolder;
+  const options = { signal: job.signal, ids: session.ids, isMember, ...(verdicts ? { verdicts } : {}) };
   for await (const event of importFile(blobSource(path, blob), options)) {
     switch (event.type) {
       case 'file':

@@ -132,12 +132,12 @@ async function inspectPath(input: PlannedFile, ids: IdRegistry): Promise<Inspect
     failure: null as string | null,
   };
   try {
-    const { verdicts } = input;
+    const { verdicts, isMember } = input;
     const source = input.path === '-' ? await stdinSource() : await openPlanned(input);
     found.file = source.name;
     found.sizeBytes = source.sizeBytes;
     try {
-      for await (const event of importFile(source, { ids, ...(verdicts ? { verdicts } : {}) })) {
+      for await (const event of importFile(source, { ids, isMember, ...(verdicts ? { verdicts } : {}) })) {
         if (event.type === 'file') found.formats.push(event.file);
         else if (event.type === 'trajectory') found.trajectories.push(inspected(event.trajectory));
         else if (event.type === 'database') found.databases.push(event.database);

@@ -4,7 +4,7 @@ import { contentTexts, readCall, readContent, readReasoningPart, readResult } fr
 import { filledField, idField, listField, objectField, stringField } from './fields.ts';
 import { isInjectedText } from './injected.ts';
 import { decodedText, parseJson, wholeText, type StepBuilder, type TextSlice } from './stepBuilder.ts';
-import { readTaggedAssistant, readTaggedUser } from './tagText.ts';
+import { readCallText, readTaggedAssistant, readTaggedUser } from './tagText.ts';
 
 export type ChatRole = 'system' | 'user' | 'assistant' | 'tool';
 
@@ -85,6 +85,8 @@ export function readChatMessage(
     readAttachedResults(builder, message, path);
   } else if (role === 'system') {
     for (const text of contentTexts(content, contentPath)) builder.message('system', text);
+  } else if (typeof content === 'string' && /^(?:function_call|tool_calls?)$/i.test(roleName ?? '')) {
+    readCallText(builder, content, contentPath);
   } else {
     const label = roleName ?? 'message';
     const texts = contentTexts(content, contentPath);

@@ -109,6 +109,11 @@ function readTagAt(
   return readXmlFunction(builder, text, path, start, before);
 }
 
+/** Adds the call that a whole text is (ShareGPT's turns of `function_call`). */
+export function readCallText(builder: StepBuilder, text: string, path: string): void {
+  readCallTag(builder, text, path, 0, text.length);
+}
+
 /** Adds the call inside `<tool_call>`: JSON (one object or a list), `<function=…>`, GLM keys, or raw code. */
 function readCallTag(builder: StepBuilder, text: string, path: string, start: number, end: number): void {
   const slice = trimmedSlice(text, path, start, end);

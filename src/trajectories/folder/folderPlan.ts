@@ -1,7 +1,7 @@
 import { isObject, type JsonValue } from '../../core/json.ts';
 import { listField, objectField, stringField } from '../blocks/fields.ts';
-import { folderOf, VerdictBook } from './verdictBook.ts';
-import { mayHoldVerdicts, readVerdictFile } from './verdictFile.ts';
+import { folderOf, isWithin, VerdictBook } from './verdictBook.ts';
+import { mayHoldVerdicts, readVerdictFile, type VerdictFile } from './verdictFile.ts';
 
 /** A file of a folder or archive, before anything is known of it. */
 export interface FolderEntry {
@@ -39,6 +39,9 @@ const maxVerdictBytes = 16 * 1024 * 1024;
 /** Completion logs of one folder that are compared. */
 const maxLogBytes = 256 * 1024 * 1024;
 
+/** Other files of an experiment (logs, settings, notes) are no reason to take its folder for that of the runs. */
+const mayBeRun = /(?:\.(?:traj|jsonl?|parquet|eval|zst|gz)|\/\*)$/i;
+
 const eventName = /(?:^|\/)events?\/(?:event-)?(\d{1,9})(?:-[\w-]*)?\.json$/;
 
 /**
@@ -50,18 +53,17 @@ export async function planFolder(entries: readonly FolderEntry[]): Promise<Folde
   const verdicts = new VerdictBook();
   const runs = await joinEvents(entries);
   const used = new Set([...runs.values()].flatMap((run) => [...run.parts]));
-  const reports = new Set<string>();
+  const reports = new Map<string, VerdictFile>();
   const logs = new Map<string, FolderEntry[]>();
   for (const entry of entries) {
     const { path, sizeBytes } = entry;
-    if (used.has(path) || !/\.(?:json|txt)$/i.test(path) || (sizeBytes ?? 0) > maxVerdictBytes) continue;
+    if (used.has(path) || !/\.(?:jsonl?|txt)$/i.test(path) || (sizeBytes ?? 0) > maxVerdictBytes) continue;
     if (/\.txt$/i.test(path) && !/(?:^|\/)reward\.txt$/i.test(path)) continue;
     const head = decode(await entry.head(headBytes));
     if (mayHoldVerdicts(path, head)) {
       const found = readVerdictFile(path, decode(await entry.head(maxVerdictBytes)));
       if (found) {
-        verdicts.add(path, found);
-        reports.add(path);
+        reports.set(path, found);
         continue;
       }
     }
@@ -81,7 +83,16 @@ export async function planFolder(entries: readonly FolderEntry[]): Promise<Folde
     else if (used.has(path) || repeated.has(path) || (reports.has(path) && !isAlone)) continue;
     else units.push({ path, parts: null, sizeBytes });
   }
-  return { units, verdicts, reports: isAlone ? [] : [...reports], repeated: [...repeated] };
+  const runFolders = units.flatMap(({ path }) => (mayBeRun.test(path) ? [folderOf(path)] : []));
+  for (const [path, found] of reports) verdicts.add(path, found, reachOf(folderOf(path), runFolders));
+  return { units, verdicts, reports: isAlone ? [] : [...reports.keys()], repeated: [...repeated] };
+}
+
+/** The nearest folder around a report that holds runs: what it says is about those, not about runs elsewhere. */
+function reachOf(folder: string, runFolders: readonly string[]): string {
+  let reach = folder;
+  while (reach !== '' && !runFolders.some((runs) => isWithin(runs, reach))) reach = folderOf(reach);
+  return reach;
 }
 
 function decode(bytes: Uint8Array): string {

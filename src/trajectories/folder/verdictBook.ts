@@ -12,6 +12,8 @@ export interface Beside {
 /** What was found of one thing, and the folder it is said about. */
 interface Entry<T> {
   readonly scope: string;
+  /** The folder whose runs it is about. */
+  readonly reach: string;
   readonly value: T;
   readonly file: string;
 }
@@ -20,6 +22,7 @@ interface Entry<T> {
 export interface FiledVerdicts {
   readonly file: string;
   readonly found: VerdictFile;
+  readonly reach: string;
 }
 
 /** Verdicts and patches of a folder's files, found again for each run by its id and by where it lies. */
@@ -32,7 +35,7 @@ export class VerdictBook {
 
   static from(files: readonly FiledVerdicts[]): VerdictBook {
     const book = new VerdictBook();
-    for (const { file, found } of files) book.add(file, found);
+    for (const { file, found, reach } of files) book.add(file, found, reach);
     return book;
   }
 
@@ -45,19 +48,23 @@ export class VerdictBook {
     return this.#outcomes.size + this.#patches.size + this.#own.size === 0;
   }
 
-  /** @param file path of the verdict file, with `/` between folders */
-  add(file: string, found: VerdictFile): void {
+  /**
+   * @param file path of the verdict file, with `/` between folders
+   * @param reach the folder whose runs it is about
+   */
+  add(file: string, found: VerdictFile, reach: string): void {
     const { byId, own, patches } = found;
-    this.#files.push({ file, found });
+    this.#files.push({ file, found, reach });
     const scope = folderOf(file);
-    for (const [id, value] of byId) push(this.#outcomes, id, { scope, value, file });
-    for (const [id, value] of patches) push(this.#patches, id, { scope, value, file });
+    for (const [id, value] of byId) push(this.#outcomes, id, { scope, reach, value, file });
+    for (const [id, value] of patches) push(this.#patches, id, { scope, reach, value, file });
     if (!own) return;
     // A trial's verifier writes into a folder of its own, inside the trial's.
     const trial = scope.replace(/(?:^|\/)(?:verifier|logs\/verifier)$/, '');
     const known = this.#own.get(trial);
     // The reward is the verdict; counts of tests are what it was made from.
-    if (!known || known.value.reward === null) this.#own.set(trial, { scope: trial, value: own, file });
+    if (!known || known.value.reward === null)
+      this.#own.set(trial, { scope: trial, reach: trial, value: own, file });
   }
 
   /** What the files beside a run add to what it says itself; null when they add nothing. */
@@ -89,8 +96,8 @@ export class VerdictBook {
     file: string,
   ): Entry<T> | null {
     for (const id of namesOf(draft, file)) {
-      const found = entries.get(id);
-      if (!found) continue;
+      const found = entries.get(id)?.filter((entry) => isWithin(folderOf(file), entry.reach)) ?? [];
+      if (found.length === 0) continue;
       let best: Entry<T>[] = [];
       let depth = -1;
       for (const entry of found) {
@@ -140,6 +147,11 @@ function push<T>(map: Map<string, Entry<T>[]>, id: string, entry: Entry<T>): voi
 export function folderOf(path: string): string {
   const at = path.lastIndexOf('/');
   return at < 0 ? '' : path.slice(0, at);
+}
+
+/** True for a folder and those inside of it. */
+export function isWithin(folder: string, outer: string): boolean {
+  return outer === '' || folder === outer || folder.startsWith(`${outer}/`);
 }
 
 /** Names by which a verdict may call a run, the surest first: its ids, its file, the folders it lies in. */

@@ -65,11 +65,25 @@ export function readVerdictFile(path: string, text: string): VerdictFile | null 
   try {
     value = JSON.parse(text) as JsonValue;
   } catch {
-    return null;
+    const lines = linesOf(text);
+    if (!lines) return null;
+    value = lines;
   }
   if (Array.isArray(value)) return listed(value);
   if (!isObject(value) || holdsRun(value)) return null;
+  // One line of predictions, or one prediction.
+  if (typeof value['model_patch'] === 'string') return listed([value]);
   return summary(value) ?? trials(value) ?? trial(value) ?? keyed(value);
+}
+
+/** The values of JSON lines (`all_preds.jsonl`); null when a line is none. */
+function linesOf(text: string): JsonValue[] | null {
+  try {
+    const lines = text.split('\n').filter((line) => line.trim() !== '');
+    return lines.map((line) => JSON.parse(line) as JsonValue);
+  } catch {
+    return null;
+  }
 }
 
 const none: VerdictFile = { byId: new Map(), own: null, patches: new Map() };
@@ -107,11 +121,17 @@ function trials(value: JsonObject): VerdictFile | null {
 /** A list of verdicts that name their instance. An id with verdicts that disagree stands for none. */
 function listed(items: readonly JsonValue[]): VerdictFile | null {
   const byId = new Map<string, Outcome | null>();
+  const patches = new Map<string, string>();
   for (const item of items) {
     if (!isObject(item) || holdsRun(item)) return null;
     const outcome = outcomeFields(item);
+    const patch = stringField(item, 'model_patch');
     const ids = ['instance_id', 'task_id', 'trial_name', 'id'].map((key) => idField(item, key));
-    if (!outcome || ids.every((id) => id === null)) return null;
+    if (ids.every((id) => id === null)) return null;
+    const instance = idField(item, 'instance_id');
+    if (instance !== null && patch !== null) patches.set(instance, patch);
+    else if (!outcome) return null;
+    if (!outcome) continue;
     for (const id of new Set(ids)) {
       if (id === null) continue;
       const known = byId.get(id);
@@ -119,7 +139,7 @@ function listed(items: readonly JsonValue[]): VerdictFile | null {
     }
   }
   const sure = [...byId].flatMap(([id, outcome]) => (outcome ? [[id, outcome] as const] : []));
-  return sure.length > 0 ? { ...none, byId: new Map(sure) } : null;
+  return sure.length + patches.size > 0 ? { ...none, byId: new Map(sure), patches } : null;
 }
 
 /** The result of one trial: Harbor's `verifier_result`, test reports, or a plain flag or reward. */

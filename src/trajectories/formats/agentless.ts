@@ -75,19 +75,24 @@ function readStage(record: RawRecord): DraftTrajectory {
     documents: builder.steps.flatMap(quotedFiles),
     usage: { inputTokens, outputTokens, costUsd: null },
     metadata: smallFields(value, ['instance_id', 'found_files', 'try_count', 'file_names']),
+    kind: { kind: 'swe', reason: 'a stage of Agentless, which mends an issue of a repository' },
   });
 }
 
-const issueStart = '--- BEGIN ISSUE ---';
-const issueEnd = '--- END ISSUE ---';
+/** What stands around the issue: in repair prompts, and in those that look for files. */
+const issueMarkers = [
+  ['--- BEGIN ISSUE ---', '--- END ISSUE ---'],
+  ['### GitHub Problem Description ###', '###'],
+] as const;
 
 /** The issue between its markers, else what the general rules find. */
 function issueOf(steps: readonly Step[]): AnswerText | null {
   const prompt = steps.find((step) => step.type === 'message' && step.role === 'user');
-  const from = prompt?.text.indexOf(issueStart) ?? -1;
-  if (!prompt || from < 0) return taskFromSteps(steps);
-  const start = from + issueStart.length;
-  const end = prompt.text.indexOf(issueEnd, start);
+  const markers = issueMarkers.find(([open]) => prompt?.text.includes(open));
+  if (!prompt || !markers) return taskFromSteps(steps);
+  const [open, close] = markers;
+  const start = prompt.text.indexOf(open) + open.length;
+  const end = prompt.text.indexOf(`\n${close}`, start);
   const issue = prompt.text.slice(start, end < 0 ? undefined : end);
   const cut = taskRange(issue);
   return { text: issue.slice(cut.start, cut.end), at: prompt.at, via: 'issue between its markers' };

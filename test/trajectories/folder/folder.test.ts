@@ -123,6 +123,34 @@ describe('a run whose events lie in a file each', () => {
 });
 
 describe('verdicts beside runs', () => {
+  it('are about the runs of their experiment, not about those of another', async () => {
+    const found = await importAll(
+      'runs.zip',
+      zipOf({
+        'first/o__r-1.json': chatRun('o__r-1'),
+        'first/evaluation/report.json': { 'o__r-1': { resolved: true } },
+        'second/o__r-1.json': chatRun('o__r-1'),
+      }),
+    );
+    expect(found.map(({ trajectory }) => trajectory.outcome.success)).toEqual([true, null]);
+  });
+
+  it('come as JSON lines too, patches among them', async () => {
+    const lines = ['o__r-1', 'o__r-2'].map((id) =>
+      JSON.stringify({ instance_id: id, model_name_or_path: 'm', model_patch: patch }),
+    );
+    const { units, verdicts } = await plan({
+      'runs/o__r-1.json': chatRun('o__r-1'),
+      'runs/all_preds.jsonl': lines.join('\n'),
+      'runs/one_pred.jsonl': lines[0] ?? '',
+    });
+    expect(units.map(({ path }) => path)).toEqual(['runs/o__r-1.json']);
+    expect(verdicts.files.map(({ found }) => [...found.patches.keys()])).toEqual([
+      ['o__r-1', 'o__r-2'],
+      ['o__r-1'],
+    ]);
+  });
+
   it('reach the run of their id, or the run of their folder, and say where they come from', async () => {
     const found = await importAll(
       'runs.zip',

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { deflateRawSync } from 'node:zlib';
+import { deflateRawSync, gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { inflatedSource, zstdWindowBytes } from '../../../src/trajectories/io/inflate.ts';
 import { safeMemberName } from '../../../src/trajectories/io/memberName.ts';
@@ -171,5 +171,22 @@ describe('ranges of a source', () => {
     let streamed = '';
     for await (const chunk of part.stream(3)) streamed += new TextDecoder().decode(chunk);
     expect(streamed).toBe('56');
+  });
+});
+
+describe('gzip', () => {
+  const packed = gzipSync(text);
+  const wrong = Uint8Array.from(packed, (byte, index) => (index === packed.length - 8 ? byte ^ 1 : byte));
+
+  it('is compared with its checksum; content that does not match is read and reported', async () => {
+    expect((await importBytes(packed)).codes).toEqual([]);
+    const { ids, codes } = await importBytes(wrong);
+    expect([ids.length, codes]).toEqual([2, ['checksum-mismatch']]);
+  });
+
+  it('of several members is read to its end', async () => {
+    const more = gzipSync(lines([episode(3)]));
+    const { ids, codes } = await importBytes(Buffer.concat([packed, more]));
+    expect([ids.length, codes]).toEqual([3, []]);
   });
 });

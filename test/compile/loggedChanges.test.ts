@@ -1,0 +1,138 @@
+import { describe, expect, it } from 'vitest';
+import { estimateCounter } from '../../src/compile/countText.ts';
+import { compileTrajectory } from '../../src/compile/compileTrajectory.ts';
+import { defaultCompileOptions } from '../../src/compile/options.ts';
+import type { JsonValue } from '../../src/core/json.ts';
+import { importFile } from '../../src/trajectories/import.ts';
+import { memorySource } from '../../src/trajectories/io/sources.ts';
+import type { Trajectory } from '../../src/trajectories/schema.ts';
+
+async function runsOf(lines: readonly JsonValue[]): Promise<Trajectory[]> {
+  const text = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
+  const runs: Trajectory[] = [];
+  for await (const event of importFile(memorySource('runs.jsonl', new TextEncoder().encode(text)))) {
+    if (event.type === 'trajectory') runs.push(event.trajectory);
+  }
+  return runs;
+}
+
+function answerOf(run: Trajectory | undefined): string {
+  if (!run) throw new Error('no run was read');
+  const options = { ...defaultCompileOptions, acceptUnverified: true, countTokens: false };
+  const context = { options, counter: estimateCounter, catalog: null, sha256Of: () => '' };
+  const outcome = compileTrajectory(run, context);
+  if ('rejection' in outcome) throw new Error(outcome.rejection.reason);
+  return outcome.example.answer;
+}
+
+const item = (payload: JsonValue, type = 'response_item'): JsonValue => ({ timestamp: 't', type, payload });
+const said = (role: string, text: string): JsonValue =>
+  item({ type: 'message', role, content: [{ type: role === 'user' ? 'input_text' : 'output_text', text }] });
+const patch = [
+  '*** Begin Patch',
+  '*** Update File: pkg/a.py',
+  '@@ def f():',
+  ' def f():',
+  '-    return 1',
+  '+    return 2',
+  '@@',
+  '-x = 3',
+  '+x = 4',
+  '*** Add File: pkg/new.py',
+  '+y = 1',
+  '*** Delete File: pkg/old.py',
+  '*** End Patch',
+].join('\n');
+
+/** A Codex session that reads a file and gives `apply_patch` in one of its forms. */
+const session = (change: JsonValue): JsonValue[] => [
+  item({ id: 's', cwd: '/repo', originator: 'codex', cli_version: '1' }, 'session_meta'),
+  item({ type: 'user_message', message: 'f should return 2' }, 'event_msg'),
+  said('user', 'f should return 2'),
+  item({
+    ...{ type: 'function_call', name: 'shell', call_id: 'c1' },
+    arguments: JSON.stringify({ command: ['bash', '-lc', 'cat pkg/a.py'] }),
+  }),
+  item({
+    ...{ type: 'function_call_output', call_id: 'c1' },
+    output: JSON.stringify({ output: 'def f():\n    return 1\n\nx = 3\n', metadata: { exit_code: 0 } }),
+  }),
+  item(change),
+  item({ type: 'function_call_output', call_id: 'c2', output: 'Success.' }),
+  said('assistant', 'f returns 2 now.'),
+];
+
+describe('the change of a Codex session', () => {
+  const forms: readonly [string, JsonValue][] = [
+    ['a custom call', { type: 'custom_tool_call', call_id: 'c2', name: 'apply_patch', input: patch }],
+    [
+      'a command',
+      {
+        ...{ type: 'function_call', name: 'shell', call_id: 'c2' },
+        arguments: JSON.stringify({ command: ['apply_patch', patch] }),
+      },
+    ],
+    [
+      'a here-document',
+      {
+        ...{ type: 'function_call', name: 'shell', call_id: 'c2' },
+        arguments: JSON.stringify({ command: ['bash', '-lc', `apply_patch <<'EOF'\n${patch}\nEOF`] }),
+      },
+    ],
+  ];
+  it.each(forms)('is rebuilt as a diff from apply_patch given as %s', async (_, change) => {
+    const [run] = await runsOf(session(change));
+    expect(answerOf(run)).toBe(
+      [
+        'diff --git a/pkg/a.py b/pkg/a.py',
+        '--- a/pkg/a.py',
+        '+++ b/pkg/a.py',
+        '@@',
+        ' def f():',
+        '-    return 1',
+        '+    return 2',
+        '@@',
+        '-x = 3',
+        '+x = 4',
+        'diff --git a/pkg/new.py b/pkg/new.py',
+        '--- /dev/null',
+        '+++ b/pkg/new.py',
+        '@@ -0,0 +1,1 @@',
+        '+y = 1',
+        'diff --git a/pkg/old.py b/pkg/old.py',
+        'deleted file mode 100644',
+        '--- a/pkg/old.py',
+        '+++ /dev/null',
+      ].join('\n'),
+    );
+  });
+});
+
+describe('turns of their own for calls', () => {
+  it('are calls: ShareGPT with function_call and observation is a search run', async () => {
+    const [run] = await runsOf([
+      {
+        conversations: [
+          { from: 'human', value: 'Who built the tower of Zed?' },
+          { from: 'function_call', value: '{"name": "search", "arguments": {"query": "tower of Zed"}}' },
+          {
+            from: 'observation',
+            value: '[{"title": "Tower", "url": "https://zed.example/t", "content": "built by Ann Lee"}]',
+          },
+          { from: 'gpt', value: 'Ann Lee' },
+        ],
+      },
+    ]);
+    expect(run).toMatchObject({ kind: { kind: 'search' }, tools: { search: 1 } });
+    expect(answerOf(run)).toBe('Ann Lee');
+  });
+
+  it('are not needed by Agentless: its stages are software runs, with the issue as their question', async () => {
+    const prompt =
+      'Look through this.\n### GitHub Problem Description ###\nf is wrong\n###\n### Repository Structure ###\na.py\n###';
+    const [run] = await runsOf([
+      { instance_id: 'o__r-1', found_files: ['a.py'], file_traj: { prompt, response: '```\na.py\n```' } },
+    ]);
+    expect(run).toMatchObject({ kind: { kind: 'swe' }, task: { text: 'f is wrong' } });
+  });
+});
