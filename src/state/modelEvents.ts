@@ -36,6 +36,9 @@ export function changesOfEvent(state: ModelState, event: EngineEvent): Partial<M
       const { replayedTokens, tookMs } = event;
       return { loss: { reason: state.loss?.reason ?? '', recovered: { replayedTokens, tookMs } } };
     }
+    // Training has a slice of its own.
+    default:
+      return {};
   }
 }
 

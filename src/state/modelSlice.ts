@@ -21,6 +21,7 @@ import type {
 import type { EngineClient } from '../workers/engineClient.ts';
 import { receiveEngineEvents } from './modelEvents.ts';
 import type { Loadable, SliceCreator } from './slice.ts';
+import { trainingEvents } from './trainSlice.ts';
 
 /** Long work of the engine; one at a time. */
 export type ModelWork =
@@ -82,6 +83,12 @@ export interface ModelActions {
   readonly open: (source: ModelSource) => Promise<EngineResult<ModelCard>>;
   /** Reads an adapter for the opened checkpoint; `load` applies it. */
   readonly openAdapter: (source: AdapterSource) => Promise<EngineResult<AdapterCard>>;
+  /** Takes an adapter from elsewhere in the engine (a training run). */
+  readonly takeAdapter: (
+    take: () => Promise<EngineResult<AdapterCard>>,
+  ) => Promise<EngineResult<AdapterCard>>;
+  /** Training takes the device: nothing is loaded any more. */
+  readonly forgetLoaded: () => void;
   /** The next load is without an adapter. */
   readonly closeAdapter: () => Promise<void>;
   readonly setOptions: (changes: Partial<LoadOptions>) => Promise<void>;
@@ -153,6 +160,7 @@ export function createModelSlice(engine: EngineClient): SliceCreator<ModelSlice>
     engine.listen((events) => {
       receiveEngineEvents(events, set);
       app().mechanism.receiveEngineEvents(events);
+      for (const event of trainingEvents(events)) app().train.receive(event);
     });
 
     let connecting: Promise<void> | null = null;
@@ -209,10 +217,12 @@ export function createModelSlice(engine: EngineClient): SliceCreator<ModelSlice>
         await replan();
         return result;
       },
-      openAdapter: async (source) => {
+      openAdapter: (source) => get().takeAdapter(() => engine.openAdapter(source)),
+      forgetLoaded: () => set({ loaded: null, turns: [], loss: null }),
+      takeAdapter: async (take) => {
         if (get().work) return busy;
         set({ work: { kind: 'opening' }, adapterFailure: null });
-        const result = await engine.openAdapter(source);
+        const result = await take();
         set({ work: null });
         set(result.ok ? { adapter: result.value } : { adapterFailure: result });
         return result;

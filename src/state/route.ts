@@ -5,6 +5,7 @@ export const views = [
   'compile',
   'qa',
   'model',
+  'train',
   'evaluate',
   'mechanism',
   'compare',

@@ -12,6 +12,7 @@ import { createModelSlice, type ModelSlice } from './modelSlice.ts';
 import { createProjectSlice, type ProjectSlice } from './projectSlice.ts';
 import { createRouteSlice, type RouteSlice } from './routeSlice.ts';
 import type { SliceCreator } from './slice.ts';
+import { createTrainSlice, type TrainSlice } from './trainSlice.ts';
 import { createTrajectoriesSlice, type TrajectoriesSlice } from './trajectoriesSlice.ts';
 import { createUiSlice, type UiSlice } from './uiSlice.ts';
 
@@ -27,6 +28,7 @@ export interface AppState {
   readonly model: ModelSlice;
   readonly evaluate: EvaluateSlice;
   readonly mechanism: MechanismSlice;
+  readonly train: TrainSlice;
   /** Opens the last project; called once when the page starts. */
   readonly connect: () => Promise<void>;
   /** Takes over a (re)opened project in every slice. */
@@ -55,7 +57,8 @@ export function createAppStore(
       | 'examples'
       | 'model'
       | 'evaluate'
-      | 'mechanism';
+      | 'mechanism'
+      | 'train';
 
     const setter =
       <K extends SliceKey>(key: K) =>
@@ -79,6 +82,7 @@ export function createAppStore(
       model: build('model', createModelSlice(engine)),
       evaluate: build('evaluate', createEvaluateSlice(evaluation)),
       mechanism: build('mechanism', createMechanismSlice(mechanism, engine)),
+      train: build('train', createTrainSlice(engine)),
 
       connect: async () => {
         const opened = await data.start((events) => get().receiveEvents(events), document.baseURI);

@@ -122,10 +122,15 @@ function layersOf(modules: readonly string[]): number[] | null {
   return sorted.every((layer, index) => layer === index) ? null : sorted;
 }
 
-/** Ranks of modules that have another one than `rank`, by whole path: read alike as a name and as an expression. */
+/**
+ * Ranks of modules that have another one than `rank`, by path: read alike as a name and as an expression. Without
+ * the leading `model.`, since PEFT's older versions want something and a dot before it.
+ */
 function rankPattern(pairs: readonly (readonly [string, LoraPair])[], rank: number): JsonObject {
   return Object.fromEntries(
-    pairs.filter(([, pair]) => pair.rank !== rank).map(([module, pair]) => [module, pair.rank]),
+    pairs
+      .filter(([, pair]) => pair.rank !== rank)
+      .map(([module, pair]) => [module.replace(/^model\./, ''), pair.rank]),
   );
 }
 

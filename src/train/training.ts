@@ -66,6 +66,9 @@ export interface PrepareInput {
   readonly tokenizer: Tokenizer;
   readonly source: ByteSource;
   readonly startAdapter?: Adapter | null;
+  /** Where they were read before: the source indexed with these options, the checkpoint's hash. */
+  readonly data?: TrainingData;
+  readonly model?: ModelHash;
 }
 
 /** Reads the data once, splits and packs it. @throws InputError for data that cannot be trained on */
@@ -75,9 +78,9 @@ export async function prepareTraining(
 ): Promise<PreparedTraining> {
   const { config, checkpoint, tokenizer, source, startAdapter = null } = input;
   const encoder = encoderOf(checkpoint, tokenizer, { superviseNewline: config.superviseNewline });
-  const data = await TrainingData.index(source, encoder, options);
+  const data = input.data ?? (await TrainingData.index(source, encoder, options));
   const plan = planRows(data, config);
-  const model = await hashCheckpoint(checkpoint);
+  const model = input.model ?? (await hashCheckpoint(checkpoint));
   return {
     config,
     options: trainerOptionsOf(config, automaticWeightType(checkpoint)),

@@ -2,6 +2,9 @@ import { resolveCompileOptions } from '../compile/options.ts';
 import { prettyJson } from '../compile/serialize.ts';
 import type { CompileReport, Rejection, Example } from '../compile/types.ts';
 import { InputError } from '../core/errors.ts';
+import { ChatTemplate } from '../tokenizer/chatTemplate.ts';
+import { qwen3Template } from '../tokenizer/qwen3Template.ts';
+import { ExampleEncoder, type MaskOptions } from '../train/masks.ts';
 import { StoredCompiledSet } from './compiledSet.ts';
 import { CompilePool } from './compilePool.ts';
 import { previewTask, runCompile, setupOf, type RunInputs } from './compileRun.ts';
@@ -22,10 +25,13 @@ import type {
   ExportResult,
   Histogram,
   RejectionQuery,
+  MaskView,
   RejectionSummary,
+  TrainingSet,
 } from './dataApi.ts';
 import type { EventHub } from './eventHub.ts';
 import { measureTokens } from './exampleTokens.ts';
+import { maskView } from './maskView.ts';
 import { runExport } from './exportRun.ts';
 import { count } from './importJob.ts';
 import type { JobRunner } from './jobs.ts';
@@ -381,6 +387,32 @@ export class CompileService {
   }
   editHistory(setId: string): EditHistory {
     return this.#sets.get(setId)?.history() ?? { undo: null, redo: null };
+  }
+
+  async trainingSet(setId: string): Promise<TrainingSet> {
+    const set = this.#set(setId);
+    const file = set.writing ? null : await set.folder.readFile('examples.jsonl');
+    if (!file || set.info.phase !== 'complete') {
+      throw new InputError('set-incomplete', `The set “${set.info.name}” is not complete`, {
+        advice: 'let it finish, or go on with it in Compile',
+      });
+    }
+    return {
+      name: set.info.name,
+      file,
+      sha256: set.info.sha256,
+      excluded: [...set.excluded],
+      heldOut: [...set.table.heldOut],
+    };
+  }
+
+  async inspectMask(setId: string, example: Example, options: MaskOptions): Promise<MaskView> {
+    const set = this.#set(setId);
+    const tokenizer = await this.#tokenizers.load(set.info.request.tokenizerId, this.#session);
+    return maskView(
+      example,
+      new ExampleEncoder(tokenizer, new ChatTemplate(qwen3Template), ['<|im_end|>'], options),
+    );
   }
 
   async exportSet(request: ExportRequest): Promise<{ jobId: string }> {

@@ -8,6 +8,7 @@ import type {
 } from '../compile/types.ts';
 import type { CurationOptions } from '../compile/setCurator.ts';
 import type { JsonValue } from '../core/json.ts';
+import type { InspectedExample, MaskOptions } from '../train/masks.ts';
 import type { AgentKind, Issue, Severity, Trajectory, TrajectorySummary } from '../trajectories/schema.ts';
 
 /**
@@ -467,6 +468,21 @@ export interface ExampleDetail {
   };
 }
 
+/** What training is given of a compiled set. */
+export interface TrainingSet {
+  readonly name: string;
+  /** examples.jsonl */
+  readonly file: File;
+  readonly sha256: string | null;
+  readonly excluded: readonly string[];
+  readonly heldOut: readonly string[];
+}
+
+/** An example as the model reads it, with what is learnt of it. */
+export interface MaskView extends InspectedExample {
+  readonly tokenizer: string;
+}
+
 /** Token offsets of an example's pieces in its user message, counted with the set's tokenizer. */
 export interface ExampleTokens {
   readonly tokenizer: string;
@@ -611,6 +627,12 @@ export interface DataApi {
   /** The first example of a set that was compiled from a trajectory; null when there is none. */
   exampleOfTrajectory(setId: string, trajectoryId: string): Promise<Result<Example | null>>;
   measureExample(setId: string, id: string): Promise<Result<ExampleTokens>>;
+  /** A complete set as training reads it: the file, and which of its examples are left or held out. */
+  trainingSet(setId: string): Promise<Result<TrainingSet>>;
+  /** The trajectory of an example as standard agent fine-tuning data; null when it is not in the project any more. */
+  agentTurns(setId: string, id: string): Promise<Result<Example | null>>;
+  /** What is learnt of an example, token by token, with the set's tokenizer. */
+  inspectMask(setId: string, example: Example, options: MaskOptions): Promise<Result<MaskView>>;
   rejectionSummary(setId: string): Promise<RejectionSummary>;
   queryRejections(
     query: RejectionQuery,

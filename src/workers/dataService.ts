@@ -24,6 +24,7 @@ import type {
 import { EventHub } from './eventHub.ts';
 import { copyLimitBytes, count, runImport } from './importJob.ts';
 import { JobRunner } from './jobs.ts';
+import { agentTurns } from './maskView.ts';
 import { ProjectSession } from './projectSession.ts';
 import { RecordReader } from './recordReader.ts';
 import { TokenizerShelf } from './tokenizers.ts';
@@ -405,6 +406,15 @@ export class DataService implements DataApi {
     attempt(() => this.#open.compile.example(setId, id, query));
   measureExample: DataApi['measureExample'] = (setId, id) =>
     attempt(() => this.#open.compile.measure(setId, id));
+  trainingSet: DataApi['trainingSet'] = (setId) => attempt(() => this.#open.compile.trainingSet(setId));
+  agentTurns: DataApi['agentTurns'] = (setId, id) =>
+    attempt(async () => {
+      const { compile, reader } = this.#open;
+      const { example } = await compile.example(setId, id);
+      return agentTurns(example, (trajectoryId) => reader.readById(trajectoryId));
+    });
+  inspectMask: DataApi['inspectMask'] = (setId, example, options) =>
+    attempt(() => this.#open.compile.inspectMask(setId, example, options));
   rejectionSummary: DataApi['rejectionSummary'] = (setId) => this.#open.compile.rejectionSummary(setId);
   queryRejections: DataApi['queryRejections'] = (query) => this.#open.compile.queryRejections(query);
   excludeExamples: DataApi['excludeExamples'] = (setId, ids, excluded, label) =>

@@ -7,6 +7,7 @@ import type { LoadOptions, MemoryPlan } from '../model/planner.ts';
 import type { Prompt } from '../model/prompt.ts';
 import type { StoredModel } from '../storage/models.ts';
 import type { Failure } from './dataApi.ts';
+import type { TrainingApi, TrainingEvent } from './trainingApi.ts';
 
 /**
  * The engine worker: the one owner of the GPU device and of the model on it. Everything here is cloneable data.
@@ -232,10 +233,11 @@ export type EngineEvent =
   | { readonly type: 'copy'; readonly doneBytes: number; readonly totalBytes: number }
   | { readonly type: 'prefill'; readonly done: number; readonly total: number }
   | { readonly type: 'tokens'; readonly replyId: number; readonly tokens: readonly ReplyToken[] }
+  | TrainingEvent
   | { readonly type: 'device-lost'; readonly reason: string }
   | { readonly type: 'device-recovered'; readonly replayedTokens: number; readonly tookMs: number };
 
-export interface EngineApi {
+export interface EngineApi extends TrainingApi {
   /** @param baseUrl address of the page, below which bundled models lie */
   start(onEvents: (events: readonly EngineEvent[]) => void, baseUrl: string): Promise<void>;
   probe(): Promise<GpuProbe>;

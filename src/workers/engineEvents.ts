@@ -3,6 +3,16 @@ import type { EngineEvent } from './engineApi.ts';
 /** One animation frame; workers have no reliable one of their own. */
 const frameMs = 16;
 
+/** Events of which only the last within a frame matters. */
+const joined = new Set<EngineEvent['type']>([
+  'load',
+  'copy',
+  'prefill',
+  'training-phase',
+  'training-checkpoint',
+  'training-record',
+]);
+
 /** Gathers events and hands them over at most once a frame: tokens joined, of progress only the last. */
 export class EngineEvents {
   private listener: ((events: readonly EngineEvent[]) => void) | null = null;
@@ -17,7 +27,9 @@ export class EngineEvents {
     const last = this.pending.at(-1);
     if (last?.type === 'tokens' && event.type === 'tokens' && last.replyId === event.replyId) {
       this.pending[this.pending.length - 1] = { ...event, tokens: [...last.tokens, ...event.tokens] };
-    } else if (last?.type === event.type && event.type !== 'tokens') {
+    } else if (last?.type === 'training-steps' && event.type === 'training-steps') {
+      this.pending[this.pending.length - 1] = { ...event, steps: [...last.steps, ...event.steps] };
+    } else if (last?.type === event.type && joined.has(event.type)) {
       this.pending[this.pending.length - 1] = event;
     } else this.pending.push(event);
     if (this.scheduled) return;

@@ -1,3 +1,4 @@
+import type { Example } from '../compile/types.ts';
 import type { ByteSource } from '../core/byteSource.ts';
 import { InputError, WorkbenchError } from '../core/errors.ts';
 import { isObject, type JsonValue } from '../core/json.ts';
@@ -45,7 +46,13 @@ import { EngineEvents } from './engineEvents.ts';
 import { runGeneration } from './engineGeneration.ts';
 import { runMeasurement, type MeasuredSubject } from './engineMeasure.ts';
 import { probeOf, probeWithoutGpu } from './engineProbe.ts';
+import { EngineTraining } from './engineTraining.ts';
 import { KernelTuning } from './engineTuning.ts';
+import type { MaskView } from './dataApi.ts';
+import { defaultTrainConfig, trainConfigKeys, type TrainConfig } from '../train/config.ts';
+import type { MaskOptions } from '../train/masks.ts';
+import type { StepMetrics } from '../train/run.ts';
+import type { StartTraining, StoredRun, TrainingPreview, TrainingSource } from './trainingApi.ts';
 
 interface Opened {
   readonly files: CheckpointFiles;
@@ -103,6 +110,14 @@ export class EngineService implements EngineApi {
   /** What was opened when the model on the device was loaded: prompts are encoded with its tokenizer. */
   private running: Opened | null = null;
   private controller: AbortController | null = null;
+  private readonly training = new EngineTraining(
+    async () => {
+      const device = await this.host.engine();
+      this.training.noteDevice(device);
+      return device;
+    },
+    (event) => this.emit(event),
+  );
   private recoveries = 0;
 
   constructor(gpu: GPU | undefined) {
@@ -384,6 +399,97 @@ export class EngineService implements EngineApi {
     if (!measured.ok) return hostFailure(measured);
     const { document, rejected } = measured;
     return { ok: true, value: { document, rejected } };
+
+  async describeTraining(): ReturnType<EngineApi['describeTraining']> {
+    const meanings = Object.fromEntries(trainConfigKeys.map(({ name, meaning }) => [name, meaning]));
+    return { defaults: defaultTrainConfig, meanings };
+  }
+
+  openTrainingData(source: TrainingSource, config: TrainConfig): Promise<EngineResult<TrainingPreview>> {
+    return attempt(() =>
+      this.cancellable((signal) => this.training.open(source, this.current(), config, signal)),
+    );
+  }
+
+  previewTraining(config: TrainConfig): Promise<EngineResult<TrainingPreview>> {
+    return attempt(() => this.cancellable((signal) => this.training.preview(this.current(), config, signal)));
+  }
+
+  startTraining(request: StartTraining): Promise<EngineResult<StoredRun>> {
+    return attempt(async () => {
+      const model = this.opened;
+      if (!model) throw noModel();
+      return this.cancellable(async (signal) => {
+        await this.measuring;
+        // The run has the device's memory to itself.
+        this.host.unload();
+        this.running = null;
+        const engine = await this.host.engine();
+        await this.tuning.tune(engine, await this.store(), (done, total) =>
+          this.emit({ type: 'load', stage: 'tuning', done, total }),
+        );
+        try {
+          return await this.training.train(model, request, signal);
+        } finally {
+          this.events.flush();
+        }
+      });
+    });
+  }
+
+  async pauseTraining(paused: boolean): Promise<void> {
+    this.training.pause(paused);
+  }
+
+  async stopTraining(): Promise<void> {
+    this.controller?.abort();
+  }
+
+  listRuns(): Promise<readonly StoredRun[]> {
+    return this.training.list();
+  }
+
+  readRunMetrics(id: string): Promise<readonly StepMetrics[]> {
+    return this.training.metrics(id);
+  }
+
+  deleteRun(id: string): Promise<void> {
+    return this.training.delete(id);
+  }
+
+  runFiles(id: string): Promise<EngineResult<readonly File[]>> {
+    return attempt(() => this.training.files(id));
+  }
+
+  useRunAdapter(id: string): Promise<EngineResult<AdapterCard>> {
+    return attempt(async () => {
+      if (!this.opened) throw noModel();
+      const adapter = await this.training.adapter(id, this.opened.checkpoint);
+      const card = adapterCard(adapter, `training run ${id}`);
+      this.adapter = { adapter, card };
+      return card;
+    });
+  }
+
+  writeMerged(id: string, handle: FileSystemFileHandle): Promise<EngineResult<number>> {
+    return attempt(() => {
+      if (!this.opened) throw noModel();
+      return this.training.writeMerged(id, this.opened.checkpoint, handle);
+    });
+  }
+
+  inspectTraining(example: Example, options: MaskOptions): Promise<EngineResult<MaskView>> {
+    return attempt(async () => this.training.inspect(example, this.current(), options));
+  }
+
+  readTrainingExample(id: string): ReturnType<EngineApi['readTrainingExample']> {
+    return attempt(() => this.training.readExample(id));
+  }
+
+  heldOutIds(config: TrainConfig): Promise<EngineResult<readonly string[]>> {
+    return attempt(() =>
+      this.cancellable((signal) => this.training.heldOutIds(this.current(), config, signal)),
+    );
   }
 
   countTokens(prompt: Prompt): Promise<EngineResult<number>> {

@@ -78,6 +78,12 @@ export class RecordReader {
     return trajectory;
   }
 
+  /** Null when it is not in the project. */
+  async readById(id: string): Promise<Trajectory | null> {
+    const row = this.#session.index.find(id);
+    return row === null ? null : this.read(row);
+  }
+
   async open(id: string, query: Pick<TrajectoryQuery, 'filter' | 'sort'>): Promise<TrajectoryDetail> {
     const { index, queries } = this.#session;
     const row = this.#rowOf(id);

@@ -96,6 +96,16 @@ export const viewRegistry: readonly ViewDefinition[] = [
   ),
   view(
     {
+      id: 'train',
+      group: 'model',
+      label: 'Train',
+      hint: 'Fine-tune the opened model on compiled examples, see what is learnt, save the adapter',
+      key: 'f',
+    },
+    () => import('../views/train/TrainView.tsx'),
+  ),
+  view(
+    {
       id: 'evaluate',
       group: 'findings',
       label: 'Evaluate',
