@@ -44,6 +44,10 @@ const commands: Readonly<Record<string, Command>> = {
     summary: 'attention distance, evidence mass and expert routing of a base and its adapters, as JSON',
     load: () => import('./commands/mechanism.ts'),
   },
+  train: {
+    summary: 'LoRA fine-tuning on compiled examples, experts included; the adapter in PEFT layout',
+    load: () => import('./commands/train.ts'),
+  },
   bench: {
     summary: 'this engine beside others on one adapter, same weights, same tokens',
     load: () => import('./commands/bench.ts'),

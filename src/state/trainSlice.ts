@@ -13,6 +13,7 @@ import type {
   TrainingPhase,
   TrainingPreview,
 } from '../workers/trainingApi.ts';
+import { everyExample } from './filters.ts';
 import type { Loadable, SliceCreator } from './slice.ts';
 
 /** Where the examples come from, as chosen. */
@@ -97,9 +98,13 @@ export interface TrainActions {
   /** The files of a run; empty after a shown failure. */
   readonly files: (runId: string) => Promise<readonly File[]>;
   /** Loads the opened model with the adapter of a run. */
-  readonly useAdapter: (runId: string) => Promise<boolean>;
+  readonly loadWith: (runId: string) => Promise<boolean>;
   readonly writeMerged: (runId: string, handle: FileSystemFileHandle) => Promise<void>;
   readonly inspect: (setId: string, exampleId: string) => Promise<void>;
+  /** Ids of a set's examples, in order; the first thousands. */
+  readonly queryIds: (setId: string) => Promise<readonly string[]>;
+  /** The n-th example of a dropped file. */
+  readonly inspectEntry: (index: number) => Promise<void>;
   readonly compare: (runId: string, exampleId: string) => Promise<void>;
   readonly receive: (event: TrainingEvent) => void;
   readonly setSmoothing: (factor: number) => void;
@@ -113,6 +118,8 @@ export type TrainSlice = TrainState & TrainActions;
 const comparedTokens = 256;
 /** Held out by default in the form, so that there is a curve to judge by. */
 const formHeldOut = 0.1;
+/** Examples of a set that the inspector steps through. */
+const listedExamples = 5000;
 /** Wait after a change of the form before it is planned. */
 const settleMs = 250;
 
@@ -414,7 +421,7 @@ export function createTrainSlice(engine: EngineClient): SliceCreator<TrainSlice>
         fail(result);
         return [];
       },
-      useAdapter: async (runId) => {
+      loadWith: async (runId) => {
         if (!(await attach(runId))) return false;
         const loaded = await app().model.load();
         if (!loaded.ok) fail(loaded);
@@ -443,6 +450,21 @@ export function createTrainSlice(engine: EngineClient): SliceCreator<TrainSlice>
         const turns = await data.agentTurns(setId, exampleId);
         if (!turns.ok) change({ agent: failedOf(turns) });
         else change({ agent: turns.value ? await viewOf(turns.value) : { status: 'ready', value: null } });
+      },
+      queryIds: async (setId) => {
+        const filter = { ...everyExample, excluded: 'hide' as const };
+        const sort = { column: 'row', descending: false } as const;
+        const { rows } = await data.queryExamples({ setId, filter, sort, offset: 0, limit: listedExamples });
+        return rows.map(({ id }) => id);
+      },
+      inspectEntry: async (index) => {
+        const result = await engine.inspectEntry(index);
+        const agent = { status: 'ready', value: null } as const;
+        set({
+          mask: result.ok
+            ? { exampleId: result.value.view.id, acc: { status: 'ready', value: result.value.view }, agent }
+            : { exampleId: '', acc: failedOf(result), agent },
+        });
       },
       compare: async (runId, exampleId) => {
         const read = await engine.readTrainingExample(exampleId);

@@ -76,6 +76,7 @@ export function startEngineClient(): EngineClient {
     useRunAdapter: async (id) => (await remote()).useRunAdapter(id),
     writeMerged: async (id, handle) => (await remote()).writeMerged(id, handle),
     inspectTraining: async (example, options) => (await remote()).inspectTraining(example, options),
+    inspectEntry: async (index) => (await remote()).inspectEntry(index),
     readTrainingExample: async (id) => (await remote()).readTrainingExample(id),
     heldOutIds: async (config) => (await remote()).heldOutIds(config),
     close: () => worker?.terminate(),

@@ -399,6 +399,7 @@ export class EngineService implements EngineApi {
     if (!measured.ok) return hostFailure(measured);
     const { document, rejected } = measured;
     return { ok: true, value: { document, rejected } };
+  }
 
   async describeTraining(): ReturnType<EngineApi['describeTraining']> {
     const meanings = Object.fromEntries(trainConfigKeys.map(({ name, meaning }) => [name, meaning]));
@@ -467,6 +468,7 @@ export class EngineService implements EngineApi {
       const adapter = await this.training.adapter(id, this.opened.checkpoint);
       const card = adapterCard(adapter, `training run ${id}`);
       this.adapter = { adapter, card };
+      this.adapters.set(card.sha256, this.adapter);
       return card;
     });
   }
@@ -480,6 +482,10 @@ export class EngineService implements EngineApi {
 
   inspectTraining(example: Example, options: MaskOptions): Promise<EngineResult<MaskView>> {
     return attempt(async () => this.training.inspect(example, this.current(), options));
+  }
+
+  inspectEntry(index: number): ReturnType<EngineApi['inspectEntry']> {
+    return attempt(() => this.training.inspectEntry(index));
   }
 
   readTrainingExample(id: string): ReturnType<EngineApi['readTrainingExample']> {

@@ -280,6 +280,14 @@ export class EngineTraining {
     return maskView(example, encoderOf(model.checkpoint, tokenizerOf(model), options));
   }
 
+  async inspectEntry(index: number): Promise<{ readonly view: MaskView; readonly total: number }> {
+    const data = this.indexed?.data;
+    const entry = data?.entries[index];
+    if (!data || !entry) throw new InputError('no-example', 'There is no such example in the chosen data');
+    const view = { ...data.encoder.inspect(await data.read(entry)), tokenizer: data.encoder.tokenizer.name };
+    return { view, total: data.entries.length };
+  }
+
   async heldOutIds(
     model: TrainingModel,
     config: TrainConfig,

@@ -138,6 +138,8 @@ export interface TrainingApi {
   writeMerged(id: string, handle: FileSystemFileHandle): Promise<EngineResult<number>>;
   /** What is learnt of an example with the opened model's tokenizer and chat template. */
   inspectTraining(example: Example, options: MaskOptions): Promise<EngineResult<MaskView>>;
+  /** The same of the n-th example of the chosen data, from 0. */
+  inspectEntry(index: number): Promise<EngineResult<{ readonly view: MaskView; readonly total: number }>>;
   /** A held-out example of the chosen data, or the first one: what it asks and what it expects. */
   readTrainingExample(
     id: string,

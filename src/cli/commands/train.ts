@@ -1,0 +1,280 @@
+import { mkdir, open, readFile, rename, rm, stat, copyFile, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { version } from '../../../package.json';
+import type { ByteSource } from '../../core/byteSource.ts';
+import { InputError, messageOf, UsageError } from '../../core/errors.ts';
+import type { JsonValue } from '../../core/json.ts';
+import type { EngineDevice } from '../../gpu/device.ts';
+import { GpuDeviceLostError } from '../../gpu/errors.ts';
+import { mergedWeights } from '../../train/mergedWeights.ts';
+import { readTrainConfig, trainConfigKeys, type TrainConfig } from '../../train/config.ts';
+import { openTrainer } from '../../train/openTrainer.ts';
+import { runFileNames, type RunFolder } from '../../train/runStore.ts';
+import { prepareTraining, trainPrepared, type TrainResult } from '../../train/training.ts';
+import { lastValue, parseArguments } from '../compileArguments.ts';
+import { openAdapterFolder, openModelFolder } from '../modelFolder.ts';
+import { openNodeEngine } from '../nodeEngine.ts';
+import { fileSource } from '../nodeSource.ts';
+import { endProgress, EXIT_DONE, EXIT_REJECTED, note, print, printable, printJson, progressLine } from '../output.ts'; // prettier-ignore
+
+const keyLines = trainConfigKeys
+  .map(
+    ({ name, fallback, meaning }) => `  ${name.padEnd(20)} ${meaning}; default ${JSON.stringify(fallback)}`,
+  )
+  .join('\n');
+
+const help = `acc train --model DIR --data FILE --out DIR [options]: LoRA fine-tuning on the WGSL engine
+
+  --model DIR      Hugging Face checkpoint (Qwen3 or Qwen3-MoE)
+  --data FILE      examples.jsonl of acc compile (or the folder it lies in), or one of its exports as JSON lines
+  --out DIR        gets adapter_config.json, adapter_model.safetensors (PEFT), run.json, metrics.jsonl and the
+                   checkpoint to go on from
+  --config FILE    JSON; keys below, unknown ones are refused
+  --adapter DIR    start from this PEFT adapter
+  --resume         go on from the checkpoint in --out; the result is that of a run that was never stopped
+  --merge          also write the weights with the adapter added, as a checkpoint folder OUT/merged
+  --no-subgroups --no-f16   behave as if the adapter lacked them
+  --json           one JSON document (the run record) on standard output
+
+Ctrl-C stops with a checkpoint. Each line of metrics.jsonl is a step: step, loss before the update, learningRate,
+gradNorm, supervisedTokens, elapsedMs and more.
+
+Keys of the config:
+${keyLines}
+
+Exit codes: 0 done, 1 done without some of the examples, or stopped, or ended by a step that is not finite;
+2 usage or unreadable input.`;
+
+/** A run's files in a folder on disk. */
+class DiskRunFolder implements RunFolder {
+  constructor(readonly path: string) {}
+
+  async write(name: string, pieces: Iterable<Uint8Array>): Promise<void> {
+    const target = join(this.path, name);
+    const part = `${target}.part`;
+    const file = await open(part, 'w');
+    try {
+      for (const piece of pieces) await file.write(piece);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(part, target);
+  }
+
+  async open(name: string): Promise<(ByteSource & { close(): Promise<void> }) | null> {
+    const path = join(this.path, name);
+    return existsSync(path) ? fileSource(path) : null;
+  }
+
+  append(name: string, text: string): Promise<void> {
+    return writeFile(join(this.path, name), text, { flag: 'a' });
+  }
+}
+
+async function readConfig(path: string | null): Promise<TrainConfig> {
+  if (path === null) return readTrainConfig({});
+  let value: JsonValue;
+  try {
+    value = JSON.parse(await readFile(path, 'utf8')) as JsonValue;
+  } catch (error) {
+    throw new InputError('bad-config', 'The training config cannot be read', {
+      where: path,
+      expected: 'a file of JSON',
+      actual: messageOf(error),
+    });
+  }
+  return readTrainConfig(value, path);
+}
+
+/** The file of examples; a compiled set's folder stands for the file in it. */
+async function dataPath(path: string): Promise<string> {
+  try {
+    return (await stat(path)).isDirectory() ? join(path, 'examples.jsonl') : path;
+  } catch {
+    // Opening it says what is wrong.
+    return path;
+  }
+}
+
+/** What an earlier run left in the folder and this one would mix with. */
+async function clearRun(out: string): Promise<void> {
+  for (const name of [...Object.values(runFileNames), 'adapter_config.json', 'adapter_model.safetensors']) {
+    await rm(join(out, name), { force: true });
+  }
+}
+
+const modelFiles = ['config.json', 'generation_config.json', 'tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja', 'vocab.json', 'merges.txt']; // prettier-ignore
+
+/** `acc train`. */
+export async function run(argv: string[]): Promise<number> {
+  const parsed = parseArguments(argv, {
+    ...Object.fromEntries(
+      ['model', 'data', 'out', 'config', 'adapter'].map((name) => [name, 'one'] as const),
+    ),
+    ...Object.fromEntries(
+      ['resume', 'merge', 'json', 'help', 'no-subgroups', 'no-f16'].map((name) => [name, 'flag'] as const),
+    ),
+  });
+  if (parsed.flags.has('help')) {
+    await print(help);
+    return EXIT_DONE;
+  }
+  const [model, data, out] = ['model', 'data', 'out'].map((name) => lastValue(parsed, name));
+  if (!model || !data || !out) {
+    throw new UsageError('missing-option', 'acc train needs --model, --data and --out');
+  }
+  const config = await readConfig(lastValue(parsed, 'config'));
+  const resume = parsed.flags.has('resume');
+  if (resume && !existsSync(join(out, runFileNames.latest))) {
+    throw new InputError('no-checkpoint', 'There is no checkpoint to go on from', {
+      where: join(out, runFileNames.latest),
+      advice: 'leave --resume out to start anew',
+    });
+  }
+  const opened = await openModelFolder(model);
+  const source = await fileSource(await dataPath(data));
+  const stop = new AbortController();
+  const onSignal = (): void => {
+    note('stopping after this step; the checkpoint will be in --out');
+    stop.abort();
+  };
+  process.once('SIGINT', onSignal);
+  process.once('SIGTERM', onSignal);
+  let engine: EngineDevice | null = null;
+  try {
+    const { checkpoint, tokenizer } = opened;
+    const adapterFolder = lastValue(parsed, 'adapter');
+    const startAdapter = adapterFolder === null ? null : await openAdapterFolder(adapterFolder, checkpoint);
+    const prepared = await prepareTraining(
+      { config, checkpoint, tokenizer, source, startAdapter },
+      {
+        signal: stop.signal,
+        onProgress: (done, total, examples) =>
+          progressLine(
+            `reading ${examples} examples${total ? `, ${((100 * done) / total).toFixed(0)} %` : ''}`,
+          ),
+      },
+    );
+    endProgress();
+    await mkdir(out, { recursive: true });
+    if (!resume) await clearRun(out);
+    const { plan } = prepared;
+    for (const each of plan.dropped.slice(0, 20))
+      note(`left out: ${printable(each.id)}: ${printable(each.reason)}`);
+    if (plan.dropped.length > 20) note(`… and ${plan.dropped.length - 20} more; all are in run.json`);
+    note(
+      `${plan.rows.flat().length} examples in ${plan.rows.length} rows, ${plan.trainedTokens} tokens of which ${plan.trainedSupervisedTokens} are learnt, ${plan.heldOut.length} held out; ${plan.totalSteps} steps`,
+    );
+    const deviceOptions = {
+      ...(parsed.flags.has('no-subgroups') ? { subgroups: false } : {}),
+      ...(parsed.flags.has('no-f16') ? { f16: false } : {}),
+    };
+    const folder = new DiskRunFolder(out);
+    let heldOut = '';
+    const result = await trainPrepared(
+      prepared,
+      {
+        folder,
+        version,
+        now: () => new Date(),
+        signal: stop.signal,
+        openTrainer: async ({ checkpoint: base, options }) => {
+          if (!engine || engine.failure instanceof GpuDeviceLostError) {
+            engine = await openNodeEngine(deviceOptions);
+          }
+          return openTrainer(engine, base, options, {
+            signal: stop.signal,
+            onKernels: (done, total) => progressLine(`compiling kernels ${done}/${total}`),
+            onProgress: ({ doneBytes, totalBytes }) =>
+              progressLine(`loading ${((100 * doneBytes) / totalBytes).toFixed(0)} %`),
+          });
+        },
+      },
+      {
+        onStep: (each) =>
+          progressLine(
+            `step ${each.step}/${plan.totalSteps}, loss ${each.loss.toFixed(4)}, rate ${each.learningRate.toExponential(1)}, norm ${each.gradNorm.toFixed(3)}, ${each.tokensPerSecond.toFixed(0)} tokens/s${heldOut}`,
+          ),
+        onHeldOut: ({ step, loss }) => {
+          heldOut = `, held out ${loss.toFixed(4)}`;
+          endProgress();
+          note(`step ${step}: held-out loss ${loss.toFixed(4)}`);
+        },
+        onDeviceLoss: (lostAt, from, reason) => {
+          endProgress();
+          note(`after step ${lostAt}: ${reason}; going on from step ${from}`);
+        },
+      },
+    );
+    endProgress();
+    await writeResult(folder, result);
+    if (parsed.flags.has('merge') && result.outcome.adapter) {
+      await writeMerged(join(out, 'merged'), model, prepared.checkpoint, result.outcome.adapter.adapter);
+    }
+    if (parsed.flags.has('json')) await printJson(result.record);
+    else await print(summary(result, out));
+    const { end } = result.record;
+    const isWhole = (end === 'finished' || end === 'early-stop') && plan.dropped.length === 0;
+    return isWhole ? EXIT_DONE : EXIT_REJECTED;
+  } finally {
+    process.removeListener('SIGINT', onSignal);
+    process.removeListener('SIGTERM', onSignal);
+    endProgress();
+    await source.close();
+    await opened.close();
+    (engine as EngineDevice | null)?.destroy();
+  }
+}
+
+async function writeResult(folder: DiskRunFolder, { files }: TrainResult): Promise<void> {
+  if (!files) return;
+  await folder.write('adapter_config.json', [new TextEncoder().encode(files['adapter_config.json'])]);
+  await folder.write('adapter_model.safetensors', [files['adapter_model.safetensors']]);
+}
+
+/** A checkpoint folder with the adapter added: one weights file, config and tokenizer as they are. */
+async function writeMerged(
+  folder: string,
+  model: string,
+  ...[checkpoint, adapter]: Parameters<typeof mergedWeights>
+): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const target = join(folder, 'model.safetensors');
+  const file = await open(`${target}.part`, 'w');
+  try {
+    let done = 0;
+    for await (const piece of mergedWeights(checkpoint, adapter)) {
+      await file.write(piece);
+      done += piece.length;
+      progressLine(`merging ${(done / 2 ** 20).toFixed(0)} MiB`);
+    }
+  } finally {
+    await file.close();
+    endProgress();
+  }
+  await rename(`${target}.part`, target);
+  for (const name of modelFiles) {
+    if (existsSync(join(model, name))) await copyFile(join(model, name), join(folder, name));
+  }
+}
+
+function summary({ record, outcome }: TrainResult, out: string): string {
+  const { ledger, device, memory } = record;
+  const last = outcome.counters;
+  const seconds = ledger.elapsedMs / 1000;
+  return [
+    `${record.message ?? record.end}: ${ledger.steps} steps, ${ledger.processedTokens} tokens (${ledger.supervisedTokens} learnt) in ${seconds.toFixed(1)} s on ${device?.adapter.description || device?.adapter.vendor || 'no device'}`,
+    ...(last.best ? [`best held-out loss ${last.best.loss.toFixed(4)} at step ${last.best.step}`] : []),
+    ...(record.notFinite
+      ? [`examples of that step: ${record.notFinite.examples.map(({ id }) => printable(id)).join(', ')}`]
+      : []),
+    ...(memory
+      ? [
+          `GPU memory: ${(memory.plannedBytes / 2 ** 20).toFixed(1)} MiB planned, ${(memory.peakBytes / 2 ** 20).toFixed(1)} MiB at most`,
+        ]
+      : []),
+    ...(record.adapter ? [`adapter of step ${record.adapter.step}: ${out}`] : []),
+  ].join('\n');
+}

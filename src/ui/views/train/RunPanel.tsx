@@ -1,0 +1,390 @@
+import { useState } from 'react';
+import type { Loadable } from '../../../state/slice.ts';
+import type { RunView } from '../../../state/trainSlice.ts';
+import { useApp } from '../../../state/useApp.ts';
+import type { GenerationReport } from '../../../workers/engineApi.ts';
+import { Button, LinkButton } from '../../widgets/Button.tsx';
+import { Disclosure } from '../../widgets/Disclosure.tsx';
+import { formatBytes, formatCount, formatDuration, plural } from '../../widgets/format.ts';
+import { Select } from '../../widgets/Select.tsx';
+import { Callout, EmptyState, ProgressBar, Skeleton } from '../../widgets/States.tsx';
+import { formatFlops } from './DataPanel.tsx';
+import { ExpertLoadChart, LossChart, SmallCharts } from './RunCharts.tsx';
+import { saveFiles, saveMergedAs } from './saveRun.ts';
+
+const phaseWords = {
+  reading: 'Reading the examples',
+  kernels: 'Compiling kernels',
+  weights: 'Loading the weights',
+  training: 'Training',
+  evaluating: 'Measuring held-out examples',
+  saving: 'Saving a checkpoint',
+  paused: 'Paused; the state is saved',
+  recovering: 'The device was lost; everything is rebuilt from the last checkpoint',
+} as const;
+
+function Controls({ run }: { run: RunView | null }) {
+  const work = useApp((state) => state.train.work);
+  const pause = useApp((state) => state.train.pause);
+  const stop = useApp((state) => state.train.stop);
+  if (work?.kind !== 'training') return null;
+  const total = run?.record?.resolved.totalSteps ?? 0;
+  const step = run?.metrics.at(-1)?.step ?? 0;
+  const isLoading = work.phase === 'reading' || work.phase === 'kernels' || work.phase === 'weights';
+  const share = isLoading
+    ? work.total > 0
+      ? work.done / work.total
+      : null
+    : total > 0
+      ? step / total
+      : null;
+  const words = work.stopping
+    ? 'Stopping after this step, with a checkpoint'
+    : `${phaseWords[work.phase]}${isLoading ? '' : `: step ${formatCount(step)} of ${formatCount(total)}`}`;
+  return (
+    <div className="tv-controls" data-testid="training-progress">
+      <ProgressBar label="Training" value={share} text={words} />
+      <p className="num" role="status">
+        {words}
+      </p>
+      <div className="tv-row">
+        <Button
+          icon={work.paused ? 'play' : 'pause'}
+          disabled={work.stopping || isLoading}
+          onClick={() => pause(!work.paused)}
+        >
+          {work.paused ? 'Go on' : 'Pause'}
+        </Button>
+        <Button icon="stop" disabled={work.stopping} onClick={stop}>
+          Stop
+        </Button>
+      </div>
+    </div>
+  );
+}
+
+function Facts({ run }: { run: RunView }) {
+  const { record, metrics } = run;
+  if (!record) return null;
+  const last = metrics.at(-1);
+  const { ledger } = record;
+  const processed = ledger.processedTokens || metrics.reduce((sum, each) => sum + each.processedTokens, 0);
+  const learnt = ledger.supervisedTokens || metrics.reduce((sum, each) => sum + each.supervisedTokens, 0);
+  return (
+    <dl className="tv-facts num">
+      <dt>Done</dt>
+      <dd>
+        {plural(last?.step ?? ledger.steps, 'step')} of {formatCount(record.resolved.totalSteps)},{' '}
+        {formatCount(processed)} tokens read, {formatCount(learnt)} learnt
+        {ledger.flops > 0 ? `, about ${formatFlops(ledger.flops)}` : ''}
+      </dd>
+      <dt>Time</dt>
+      <dd>{formatDuration(last?.elapsedMs ?? ledger.elapsedMs)}</dd>
+      {record.memory ? (
+        <>
+          <dt>Memory</dt>
+          <dd>
+            {formatBytes(record.memory.plannedBytes)} planned, {formatBytes(record.memory.peakBytes)} at most
+          </dd>
+        </>
+      ) : null}
+      {record.best ? (
+        <>
+          <dt>Best held out</dt>
+          <dd>
+            {record.best.loss.toFixed(4)} at step {formatCount(record.best.step)}
+          </dd>
+        </>
+      ) : null}
+      {record.device ? (
+        <>
+          <dt>Device</dt>
+          <dd>{record.device.adapter.description || record.device.adapter.vendor}</dd>
+        </>
+      ) : null}
+    </dl>
+  );
+}
+
+function NotFinite({ run }: { run: RunView }) {
+  const evidence = run.record?.notFinite;
+  if (!evidence) return null;
+  return (
+    <Callout tone="bad" title={`Step ${evidence.step} gave no finite number and was not applied`}>
+      <p>
+        Loss {evidence.loss ?? 'not a number'}, gradient norm {evidence.gradNorm ?? 'not a number'}, learning
+        rate {evidence.learningRate}. The adapter is as it was before. Lower the learning rate, or look at
+        these examples.
+      </p>
+      <ul>
+        {evidence.examples.slice(0, 10).map(({ id, tokens }) => (
+          <li key={id}>
+            {id}: {plural(tokens, 'token')}
+          </li>
+        ))}
+      </ul>
+    </Callout>
+  );
+}
+
+function Reply({ name, value, gold }: { name: string; value: Loadable<GenerationReport>; gold: string }) {
+  const text = value.status === 'ready' ? value.value.text : '';
+  const answer = (whole: string): string =>
+    whole
+      .slice(whole.lastIndexOf('</think>') + 1)
+      .replace(/^\/think>/, '')
+      .trim();
+  return (
+    <section>
+      <h4>
+        {name}
+        {value.status === 'ready' ? (
+          <span className="faint">
+            {' '}
+            {answer(text) === answer(gold) ? '✓ the expected answer' : '✗ another answer'}
+          </span>
+        ) : null}
+      </h4>
+      {value.status === 'loading' ? <Skeleton lines={3} label={`Asking ${name}`} /> : null}
+      {value.status === 'failed' ? <p className="muted">{value.message}</p> : null}
+      {value.status === 'ready' ? <pre className="tv-reply">{text}</pre> : null}
+    </section>
+  );
+}
+
+function ComparePanel({ run }: { run: RunView }) {
+  const comparison = useApp((state) => state.train.comparison);
+  const compare = useApp((state) => state.train.compare);
+  const isBusy = useApp((state) => state.train.work !== null || state.model.work !== null);
+  const hasData = useApp(
+    (state) => state.train.preview.status === 'ready' && state.train.preview.value.facts !== null,
+  );
+  const hasAdapter = useApp((state) =>
+    state.train.runs.some(({ id, hasAdapter: has }) => id === run.id && has),
+  );
+  const ids = run.record?.data.heldOutIds ?? [];
+  const [chosen, setChosen] = useState<string | null>(null);
+  const id = chosen ?? ids[0] ?? null;
+  if (id === null || !hasAdapter) return null;
+  const shown = comparison?.runId === run.id ? comparison : null;
+  return (
+    <section className="tv-section" aria-label="Before and after">
+      <h3>Before and after on a held-out example</h3>
+      <div className="tv-row">
+        <Select
+          label="Held-out example"
+          value={id}
+          options={ids.slice(0, 200).map((value) => ({ value, label: value }))}
+          onChange={setChosen}
+        />
+        <Button disabled={isBusy || !hasData} onClick={() => void compare(run.id, id)}>
+          Ask both
+        </Button>
+      </div>
+      <p className="faint">
+        The model is loaded without and then with the adapter and asked the same question, greedily.
+        {hasData ? '' : ' Choose the examples of this run on the left first.'}
+      </p>
+      {shown ? (
+        <div className="tv-compare" data-testid="comparison">
+          <section>
+            <h4>Expected</h4>
+            <pre className="tv-reply">{shown.gold}</pre>
+          </section>
+          <Reply name="Without the adapter" value={shown.base} gold={shown.gold} />
+          <Reply name="With the adapter" value={shown.tuned} gold={shown.gold} />
+        </div>
+      ) : null}
+    </section>
+  );
+}
+
+function AdapterActions({ run }: { run: RunView }) {
+  const files = useApp((state) => state.train.files);
+  const loadWith = useApp((state) => state.train.loadWith);
+  const writeMerged = useApp((state) => state.train.writeMerged);
+  const stored = useApp((state) => state.train.runs.find(({ id }) => id === run.id));
+  const hasModel = useApp((state) => state.model.card.status === 'ready');
+  const isBusy = useApp((state) => state.train.work !== null || state.model.work !== null);
+  const inUse = useApp((state) => state.model.loaded?.adapter?.name === run.id);
+  const go = useApp((state) => state.route.go);
+  if (!stored?.hasAdapter || !run.record?.adapter) return null;
+  return (
+    <section className="tv-section" aria-label="Adapter">
+      <h3>Adapter of step {formatCount(run.record.adapter.step)}</h3>
+      <div className="tv-row">
+        <Button
+          variant="primary"
+          icon="download"
+          onClick={() => void files(run.id).then((found) => saveFiles(found, `adapter-${run.id}`))}
+        >
+          Save the adapter
+        </Button>
+        <Button disabled={isBusy || !hasModel} onClick={() => void loadWith(run.id)}>
+          Load the model with it
+        </Button>
+        <Button
+          disabled={isBusy || !hasModel}
+          onClick={() =>
+            void saveMergedAs(run.record?.model.name ?? 'model', (handle) => writeMerged(run.id, handle))
+          }
+        >
+          Save merged weights
+        </Button>
+      </div>
+      <p className="faint">
+        PEFT layout: adapter_config.json, adapter_model.safetensors, with the record and the metrics of the
+        run; PEFT, vLLM, SGLang and llama.cpp’s converter read it.
+      </p>
+      {inUse ? (
+        <Callout
+          tone="good"
+          title="The loaded model has this adapter"
+          actions={
+            <>
+              <Button onClick={() => go('model')}>Ask it</Button>
+              <Button onClick={() => go('evaluate')}>Evaluate it</Button>
+            </>
+          }
+        />
+      ) : null}
+    </section>
+  );
+}
+
+/** The run that is going on or that was chosen: progress, curves, checkpoints, adapter. */
+export function RunPanel() {
+  const run = useApp((state) => state.train.run);
+  const work = useApp((state) => state.train.work);
+  const start = useApp((state) => state.train.start);
+  const chosen = useApp((state) => state.train.chosen);
+  const stored = useApp((state) => state.train.runs.find(({ id }) => id === run?.id));
+  const isTraining = work?.kind === 'training';
+  if (!run && !isTraining) {
+    return (
+      <EmptyState icon="play" title="No run is shown">
+        <p>
+          Three steps: choose compiled examples, look at what is learnt of them, start. Loss, learning rate,
+          gradient norm, speed, memory and the load of the experts are drawn here as the run goes on. It can
+          be paused and stopped at any time; checkpoints stay in this browser, and the adapter is saved at the
+          end.
+        </p>
+      </EmptyState>
+    );
+  }
+  const canResume =
+    !isTraining &&
+    stored &&
+    stored.checkpointStep !== null &&
+    stored.record.end !== 'finished' &&
+    stored.record.end !== 'early-stop';
+  return (
+    <div className="tv-run" data-testid="run" data-end={run?.record?.end ?? 'starting'}>
+      <Controls run={run} />
+      {run?.record && !isTraining ? (
+        <p role="status" data-testid="run-end">
+          <strong>{run.id}</strong>:{' '}
+          {run.record.message ?? (run.record.end === 'running' ? 'interrupted' : run.record.end)}
+        </p>
+      ) : null}
+      {canResume ? (
+        <Callout
+          tone="info"
+          title={`A checkpoint of step ${formatCount(stored.checkpointStep ?? 0)} is kept`}
+          actions={
+            <Button disabled={!chosen} onClick={() => void start(stored.id)}>
+              Go on from it
+            </Button>
+          }
+        >
+          {chosen
+            ? 'It goes on with the settings it was started with, bit for bit.'
+            : `Choose its examples (${stored.record.data.name}) on the left, and open ${stored.record.model.name}, to go on.`}
+        </Callout>
+      ) : null}
+      {run ? (
+        <>
+          <NotFinite run={run} />
+          <AdapterActions run={run} />
+          {run.metrics.length > 0 ? (
+            <>
+              <LossChart run={run} />
+              <SmallCharts run={run} />
+              <ExpertLoadChart run={run} />
+            </>
+          ) : isTraining ? null : (
+            <p className="muted">No step of this run was done.</p>
+          )}
+          <ComparePanel run={run} />
+          <section className="tv-section" aria-label="Facts of the run">
+            <h3>Facts</h3>
+            <Facts run={run} />
+            {run.record ? (
+              <Disclosure title="Run record" summary="everything needed to repeat it">
+                <pre className="tv-record">{JSON.stringify(run.record, null, 2)}</pre>
+              </Disclosure>
+            ) : null}
+          </section>
+        </>
+      ) : null}
+    </div>
+  );
+}
+
+/** Runs kept in this browser. */
+export function RunList() {
+  const runs = useApp((state) => state.train.runs);
+  const show = useApp((state) => state.train.show);
+  const deleteRun = useApp((state) => state.train.deleteRun);
+  const shownId = useApp((state) => state.train.run?.id ?? null);
+  const isTraining = useApp((state) => state.train.work?.kind === 'training');
+  const go = useApp((state) => state.route.go);
+  const [asked, setAsked] = useState<string | null>(null);
+  if (runs.length === 0) return <EmptyState icon="table" title="No run is kept in this browser yet" />;
+  return (
+    <ul className="tv-runs">
+      {runs.map(({ id, record, checkpointStep, checkpointBytes, hasAdapter }) => (
+        <li key={id} data-shown={id === shownId || undefined}>
+          <button
+            type="button"
+            className="tv-run-main"
+            disabled={isTraining}
+            onClick={() => {
+              void show(id);
+              go('train', ['run']);
+            }}
+          >
+            <strong>{id}</strong>
+            <span className="faint">
+              {record.model.name}, {record.data.name}:{' '}
+              {record.message ?? (record.end === 'running' ? 'interrupted' : record.end)}
+              {checkpointStep === null ? '' : `; checkpoint of step ${formatCount(checkpointStep)}`}
+              {hasAdapter ? '; adapter saved' : ''}
+            </span>
+          </button>
+          {asked === id ? (
+            <span className="tv-row">
+              <Button variant="danger" disabled={isTraining} onClick={() => void deleteRun(id)}>
+                Delete {formatBytes(checkpointBytes)} for good
+              </Button>
+              <Button onClick={() => setAsked(null)}>Keep</Button>
+            </span>
+          ) : (
+            <Button icon="trash" disabled={isTraining} onClick={() => setAsked(id)}>
+              Delete<span className="visually-hidden"> {id}</span>
+            </Button>
+          )}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** For views that need a model first. */
+export function NeedsModel() {
+  return (
+    <LinkButton href="#/model" variant="primary">
+      Open a model
+    </LinkButton>
+  );
+}
