@@ -7,7 +7,11 @@ import type { Example, ExampleMessage } from '../types.ts';
  * (`train: true`), observations as context only. `tokens.completion` counts the supervised tokens.
  * @param acc the compiled example of the trajectory; id, question, answer, checks and source are taken over
  */
-export function agentSftExample(trajectory: Trajectory, acc: Example, counter: Pick<TokenCounter, 'count'>): Example {
+export function agentSftExample(
+  trajectory: Trajectory,
+  acc: Example,
+  counter: Pick<TokenCounter, 'count'>,
+): Example {
   const messages = agentMessages(trajectory);
   let supervised = 0;
   let prompt = 0;
