@@ -7,6 +7,7 @@ layer 1  an induction head that matches the current token with the token before 
          matches the last three tokens; both write the token found where the head of the model reads.
 layer 2  a head that brings the last words of the question (three tokens before the reply opens) to every token of it.
 layer 3  heads that look for these words among the tokens, two back or three back, and write what stands there.
+words    with and without the space before them start with nearly the same code.
 later    queries and keys start alike (a head looks for what resembles its own token), as trained models look.
 """
 import math
@@ -22,7 +23,13 @@ def part(span):
     return slice(*span)
 
 
-def construct(model, seed):
+def twins(tokenizer):
+    """Ids of words with and without the space before them, of a parsed tokenizer.json."""
+    vocab = tokenizer["model"]["vocab"]
+    return [(vocab[token[1:]], at) for token, at in vocab.items() if token[0] == "\u0120" and token[1:] in vocab]
+
+
+def construct(model, seed, pairs=()):
     c, p = model.config, model.p
     g = torch.Generator().manual_seed(seed)
     L, C, D, V = c["num_hidden_layers"], c["hidden_size"], c["head_dim"], c["vocab_size"]
@@ -54,6 +61,12 @@ def construct(model, seed):
             else:
                 t.copy_(normal(*t.shape, std=0.02))
         tokens = torch.nn.functional.normalize(torch.randn(V, TOKEN[1] - TOKEN[0], generator=g), dim=1)
+        # A word with and without the space before it is one word: nearly the same code, told apart by one direction.
+        space = torch.nn.functional.normalize(torch.randn(TOKEN[1] - TOKEN[0], generator=g), dim=0) * 0.4
+        for bare, spaced in pairs:
+            word = tokens[spaced].clone()
+            tokens[spaced] = torch.nn.functional.normalize(word + space, dim=0)
+            tokens[bare] = torch.nn.functional.normalize(word - space, dim=0)
         p["embed"].zero_()
         p["embed"][:, part(TOKEN)] = tokens * 4
         p["embed"][:, ONE] = 2

@@ -8,11 +8,11 @@ import type { AgentRun } from '../../src/world/agents.ts';
 import type { Table } from '../../src/world/database.ts';
 import { makeLibrary, makeRiddle, searchPages, type Riddle } from '../../src/world/library.ts';
 import { worldRuns, type OpenSql, type WorldKind } from '../../src/world/makeWorld.ts';
-import { openWorldSql } from '../../src/cli/worldSql.ts';
+import { sqlSessions } from '../../src/compile/sql/sessions.ts';
 import { shortTask, shortTaskKinds, type ShortTaskKind, type TaskWords } from '../../src/world/shortTasks.ts';
 import * as W from '../../src/world/words.ts';
 
-export { loadTokenizer, openWorldSql };
+export { loadTokenizer, sqlSessions };
 export * from './tokenizer.ts';
 
 export const lists = [
@@ -117,6 +117,38 @@ export function encodeConversation(
     add(tokenizer.encode('<|end|>'), isReply ? 1 : 0);
   }
   return { ids, wanted };
+}
+
+/** One list and many short questions on it: looking up, again and again. Every name is one token. */
+function drill(rng: Rng, from: TaskWords, size: number): Turn[] {
+  const names = (count: number): string[] => W.pickSome(rng, rng.below(2) ? from.words : from.ids, count);
+  const count = 2 + rng.below(Math.round(3 + 13 * size));
+  const rounds = 4 + rng.below(Math.round(4 + 12 * size));
+  const keys = names(count);
+  const isGraph = rng.below(2) === 0;
+  const values = isGraph ? rng.shuffle(keys) : Array.from({ length: count }, () => W.pick(rng, from.words));
+  const between = isGraph ? ' -> ' : W.pick(rng, [' is ', ': ', ' -> ', ' = ', ' has ']);
+  const text = keys.map((key, i) => `${key}${between}${values[i]!}`).join('\n');
+  const turns: Turn[] = [];
+  const form = rng.below(3);
+  for (let round = 0; round < rounds; round++) {
+    const at = rng.below(count);
+    const [key, value] = [keys[at]!, values[at]!];
+    let [ask, reply] = [W.pick(rng, [`${key}?`, `What is ${key}?`]), value];
+    if (isGraph) {
+      const isParent = rng.below(2) === 0;
+      ask = isParent
+        ? W.pick(rng, [`Find the parents of node ${value}.`, `Which nodes lead to ${value}?`])
+        : W.pick(rng, [`Which nodes does ${key} lead to?`, `Perform a BFS from node ${key} to depth 1.`]);
+      reply = isParent ? key : value;
+      if (form > 0) reply = `Final Answer: [${reply}]`;
+    }
+    turns.push(
+      { role: 'user', content: round === 0 ? `${text}\n\n${ask}` : ask },
+      { role: 'assistant', content: reply },
+    );
+  }
+  return turns;
 }
 
 /** Pages of a small library and a question on them; the reasoning quotes the pages. */
@@ -244,7 +276,7 @@ export interface TokenFile {
 }
 
 export const agentKinds = ['search', 'swe', 'sql', 'sweContext', 'sqlContext'] as const;
-export const dataKinds = [...shortTaskKinds, 'riddle', 'echo', ...agentKinds] as const;
+export const dataKinds = [...shortTaskKinds, 'riddle', 'echo', 'drill', ...agentKinds] as const;
 /** Tokens of a kind, relative to the others. */
 export const shares: Partial<Record<(typeof dataKinds)[number], number>> = {
   echo: 0.4,
@@ -293,7 +325,8 @@ export function makeTokens(
           messages = next.value.turns;
           if (next.value.kind === kind) break;
         }
-      } else if (kind === 'riddle') messages = riddleTask(rng, size);
+      } else if (kind === 'drill') messages = drill(rng, from, size);
+      else if (kind === 'riddle') messages = riddleTask(rng, size);
       else messages = shortTask(rng, kind as ShortTaskKind, from, size).messages;
       made = encodeConversation(tokenizer, messages);
     }

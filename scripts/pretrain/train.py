@@ -9,6 +9,7 @@ held-out tasks now and then, both as JSON lines in OUT/log.jsonl.
 import argparse
 import json
 import os
+import signal
 import time
 
 import numpy as np
@@ -18,7 +19,7 @@ import construct
 from kernels import Kernels
 from model import CONFIG, Model
 
-KINDS = ["repeat", "recall", "notes", "graph", "pick", "riddle", "echo", "search", "swe", "sql", "sweContext", "sqlContext"]
+KINDS = ["repeat", "recall", "notes", "graph", "pick", "riddle", "echo", "drill", "search", "swe", "sql", "sweContext", "sqlContext"]
 
 
 class Shard:
@@ -115,6 +116,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", required=True)
     parser.add_argument("--out", required=True)
+    parser.add_argument("--tokenizer", required=True, help="tokenizer.json")
     parser.add_argument("--init", help="checkpoint to start from when OUT has none")
     parser.add_argument("--mix", nargs="*", default=["easy"], help="stages whose texts are used")
     parser.add_argument("--share", nargs="*", default=[], help="kind:part, how much of a kind's texts is used an epoch")
@@ -134,7 +136,7 @@ def main():
     os.makedirs(a.out, exist_ok=True)
     path = os.path.join(a.out, "state.pt")
     model = Model(CONFIG)
-    construct.construct(model, a.seed)
+    construct.construct(model, a.seed, construct.twins(json.load(open(a.tokenizer))))
     kernels = Kernels(model, a.threads)
     m, v = torch.zeros_like(model.flat), torch.zeros_like(model.flat)
     step = seen = 0
@@ -163,7 +165,8 @@ def main():
         torch.save({"flat": model.flat, "m": m, "v": v, "step": step, "tokens": seen, "config": CONFIG}, path + ".new")
         os.replace(path + ".new", path)
 
-    started = saved = time.time()
+    saved, stopping = time.time(), []
+    signal.signal(signal.SIGTERM, lambda *_: stopping.append(1))
     epoch, losses, since, tick = step, [], 0, time.time()
     write({"step": step, "probe": probe(kernels, held, a.held)})
     while step < a.steps:
@@ -192,8 +195,10 @@ def main():
             if time.time() - saved > a.save:
                 save()
                 saved = time.time()
-            if step >= a.steps:
+            if step >= a.steps or stopping:
                 break
+        if stopping:
+            break
         epoch += 1
     save()
 

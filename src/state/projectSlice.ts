@@ -35,6 +35,8 @@ export interface ProjectSlice {
   readonly importSources: (sources: readonly ImportSource[]) => Promise<string | null>;
   /** Opens the samples in a project of their own. */
   readonly openSamples: () => Promise<void>;
+  /** Makes so many runs of scripted agents in a project of their own. */
+  readonly makeWorld: (count: number) => Promise<void>;
   readonly openProject: (id: string) => Promise<void>;
   readonly createProject: (name: string) => Promise<void>;
   readonly deleteProject: (id: string) => Promise<void>;
@@ -124,6 +126,13 @@ export const createProjectSlice: SliceCreator<ProjectSlice> = ({ set, get, app, 
       if (!opened.ok) return report(opened);
       app().receiveOpened(opened.value);
       await get().importSources(await sampleSources());
+    },
+    makeWorld: async (count) => {
+      const seed = get().projects.length + 1;
+      const opened = await data.createProject(`Made-up world ${String(seed)}`);
+      if (!opened.ok) return report(opened);
+      app().receiveOpened(opened.value);
+      await get().importSources([{ type: 'world', count, seed }]);
     },
     openProject: async (id) => {
       if (get().project?.id === id) return;

@@ -138,7 +138,12 @@ export type ImportSource =
   /** `relay`: the port of a frame that may reach other origins; without it the address must be of our own. */
   | { readonly type: 'url'; readonly url: string; readonly relay?: MessagePort | undefined }
   /** Pasted text; read as if it were a file called `name`. */
-  | { readonly type: 'text'; readonly text: string; readonly name: string };
+  | { readonly type: 'text'; readonly text: string; readonly name: string }
+  /** Runs of scripted agents in a made-up world, made here and now. */
+  | { readonly type: 'world'; readonly count: number; readonly seed: number };
+
+/** Sources whose bytes are there, or have an address. */
+export type ReadySource = Exclude<ImportSource, { readonly type: 'world' }>;
 
 /** What a file serves for, found by content. `companion`: it only says something about runs of other files. */
 export type FileRole = 'trajectories' | 'database' | 'benchmark' | 'tokenizer' | 'companion' | 'unknown';

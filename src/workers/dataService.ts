@@ -28,6 +28,7 @@ import { agentTurns } from './maskView.ts';
 import { ProjectSession } from './projectSession.ts';
 import { RecordReader } from './recordReader.ts';
 import { TokenizerShelf } from './tokenizers.ts';
+import { withWorldsMade } from './worldSource.ts';
 
 /** An expected failure as a value. Bugs are thrown on. */
 export function failureOf(error: unknown): Failure {
@@ -253,9 +254,10 @@ export class DataService implements DataApi {
 
   async importSources(sources: readonly ImportSource[]): Promise<Result<{ jobId: string }>> {
     const { session } = this.#open;
-    const label = `Import of ${count(sources.length, 'file', 'files')}`;
+    const isMade = sources.some(({ type }) => type === 'world');
+    const label = isMade ? 'Making trajectories' : `Import of ${count(sources.length, 'file', 'files')}`;
     const jobId = this.#jobs.start('import', label, {}, async (job) => {
-      await runImport(session, sources, job, this.#storage?.kind === 'opfs');
+      await runImport(session, await withWorldsMade(sources), job, this.#storage?.kind === 'opfs');
       await this.#measureStorage();
       this.#compile?.inputsChanged('trajectories were added');
     });

@@ -4,7 +4,7 @@ import { summariseTrajectory } from '../trajectories/extract/complete.ts';
 import { planFolder, type FolderEntry } from '../trajectories/folder/folderPlan.ts';
 import { importFile, type FoundDatabase, type RecognisedFile } from '../trajectories/import.ts';
 import { blobSource } from '../trajectories/io/sources.ts';
-import type { FileRole, ImportedFile, ImportSource } from './dataApi.ts';
+import type { FileRole, ImportedFile, ReadySource } from './dataApi.ts';
 import { fetchAddress, fileNameOf } from './fetchAddress.ts';
 import { folderOfFiles, joinedMembers, packInto, singleFile } from './fileBytes.ts';
 import type { JobHandle } from './jobs.ts';
@@ -27,7 +27,7 @@ interface Totals {
 /** Imports sources one after another; a file that fails or is bad in places never stops the others. */
 export async function runImport(
   session: ProjectSession,
-  sources: readonly ImportSource[],
+  sources: readonly ReadySource[],
   job: JobHandle,
   canCopy: boolean,
 ): Promise<void> {
@@ -91,7 +91,7 @@ export function count(n: number, one: string, many: string): string {
   return `${n.toLocaleString('en')} ${n === 1 ? one : many}`;
 }
 
-function announce(session: ProjectSession, source: ImportSource): ProjectFile {
+function announce(session: ProjectSession, source: ReadySource): ProjectFile {
   switch (source.type) {
     case 'file':
       return session.addFile(
@@ -180,7 +180,7 @@ function cancelRest(session: ProjectSession, files: readonly ProjectFile[]): voi
 /** Downloads into the project folder, so that memory stays small. */
 async function download(
   session: ProjectSession,
-  source: ImportSource & { type: 'url' },
+  source: ReadySource & { type: 'url' },
   file: ProjectFile,
   job: JobHandle,
 ): Promise<void> {
@@ -363,7 +363,7 @@ function outcome(role: FileRole, trajectories: number, databases: number): strin
 async function keepBytes(
   session: ProjectSession,
   file: ProjectFile,
-  source: ImportSource,
+  source: ReadySource,
   canCopy: boolean,
 ): Promise<void> {
   const { id, sizeBytes, keptBy, isFolder } = file.info;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { openWorldSql } from '../../src/cli/worldSql.ts';
+import { sqlSessions } from '../../src/compile/sql/sessions.ts';
 import { Rng } from '../../src/core/rng.ts';
 import type { RepositoryRun } from '../../src/world/agents.ts';
 import { makeLibrary, makeRiddle, searchPages } from '../../src/world/library.ts';
@@ -11,7 +11,7 @@ const options = { count: 90, seed: 3, kinds: worldKinds, sizes: [0, 1] } as cons
 
 describe('the world', () => {
   it('is the same for the same seed, and another for another', async () => {
-    const openSql = await openWorldSql();
+    const openSql = await sqlSessions();
     const files = makeWorld(options, openSql);
     expect(makeWorld(options, openSql)).toEqual(files);
     expect(makeWorld({ ...options, seed: 4 }, openSql)).not.toEqual(files);
@@ -26,7 +26,7 @@ describe('the world', () => {
   });
 
   it('has agents of each kind that are right most of the time and not always', async () => {
-    const openSql = await openWorldSql();
+    const openSql = await sqlSessions();
     for (const kind of worldKinds) {
       const runs = [...worldRuns({ ...options, kinds: [kind] }, openSql)].map(({ run }) => run);
       const right = runs.filter((run) => run.isRight).length / runs.length;
@@ -37,7 +37,7 @@ describe('the world', () => {
   });
 
   it('lets the search agent see the page that holds the answer, among pages that do not', async () => {
-    const openSql = await openWorldSql();
+    const openSql = await sqlSessions();
     for (const { run } of worldRuns({ ...options, kinds: ['search'] }, openSql)) {
       if (!run.isRight) continue;
       const visited = run.steps.filter(({ call }) => call.name === 'visit');
@@ -61,7 +61,7 @@ describe('the world', () => {
   });
 
   it('writes a patch that changes the line that the agent changed', async () => {
-    const openSql = await openWorldSql();
+    const openSql = await sqlSessions();
     for (const { run } of worldRuns({ ...options, kinds: ['swe'] }, openSql)) {
       const { patch, steps } = run as RepositoryRun;
       const edit = steps.find(({ call }) => call.name === 'str_replace_editor')!.call.arguments;

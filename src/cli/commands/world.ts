@@ -1,11 +1,11 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { sqlSessions } from '../../compile/sql/sessions.ts';
 import { UsageError } from '../../core/errors.ts';
 import { makeWorld, worldKinds, type WorldKind } from '../../world/makeWorld.ts';
 import { lastValue, numberValue, parseArguments } from '../compileArguments.ts';
 import { wholeNumber } from '../evaluateFiles.ts';
 import { EXIT_DONE, note, print, printJson } from '../output.ts';
-import { openWorldSql } from '../worldSql.ts';
 
 const help = `acc world --count N --out DIR [options]: trajectories of three scripted agents in a made-up world
 
@@ -57,7 +57,7 @@ export async function run(argv: string[]): Promise<number> {
   }
   const count = wholeNumber(numberValue(parsed, 'count'), 0, 'count');
   const seed = wholeNumber(numberValue(parsed, 'seed'), 0, 'seed', 0);
-  const files = makeWorld({ count, seed, kinds, sizes: [least!, most!] }, await openWorldSql());
+  const files = makeWorld({ count, seed, kinds, sizes: [least!, most!] }, await sqlSessions());
   const folders = new Set(files.map(({ path }) => dirname(join(out, path))));
   for (const folder of folders) await mkdir(folder, { recursive: true });
   for (const { path, text } of files) await writeFile(join(out, path), text);

@@ -134,6 +134,7 @@ function ResumeDoor() {
 /** First screen: what this is, and three doors into it. */
 export default function StartView() {
   const openSamples = useApp((state) => state.project.openSamples);
+  const makeWorld = useApp((state) => state.project.makeWorld);
   const formats = useApp((state) => state.project.formats);
   const poolSize = useApp((state) => state.project.poolSize);
   return (
@@ -167,9 +168,16 @@ export default function StartView() {
           <p className="start-kinds">
             <KindMark kind="search" /> <KindMark kind="swe" /> <KindMark kind="sql" />
           </p>
-          <Button variant="primary" size="lg" icon="open" onClick={() => void openSamples()}>
-            Open the samples
-          </Button>
+          <div className="start-buttons">
+            <Button variant="primary" size="lg" icon="open" onClick={() => void openSamples()}>
+              Open the samples
+            </Button>
+            <Tooltip text="Scripted agents search an encyclopedia, mend repositories and query databases that are made up for them; a quarter of the runs goes wrong.">
+              <Button size="lg" icon="bulb" onClick={() => void makeWorld(300)}>
+                Make 300 trajectories
+              </Button>
+            </Tooltip>
+          </div>
         </section>
 
         <section className="start-door" aria-labelledby="door-own">
