@@ -189,7 +189,7 @@ export async function jaxTraining(
         trained[index] = result[0]!;
         moments[index] = [result[1]!, result[2]!];
       });
-      await jax.blockUntilReady(trained.map((one) => one.ref));
+      await jax.blockUntilReady(trained);
       return ((await value.data()) as Float32Array)[0] ?? NaN;
     },
     release() {

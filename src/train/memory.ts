@@ -179,11 +179,11 @@ export function createTrainingMemory(
     roundUp(options.mlpChunkTokens || defaultChunkTokens, 64),
     roundUp(maxLength, 64),
   );
-  const chunkBytes = (cols: number, doubled: number): number =>
+  /** Bytes of a chunk whose rows are `widths` inner widths long, in dense or expert layers. */
+  const chunkBytes = (widths: number): number =>
     Math.max(
-      isDense ? rowsBytes(chunkTokens, doubled * config.intermediateSize) : 0,
-      moe ? rowsBytes(chunkTokens * perToken, doubled * moe.moeIntermediateSize) : 0,
-      cols,
+      isDense ? rowsBytes(chunkTokens, widths * config.intermediateSize) : 0,
+      moe ? rowsBytes(chunkTokens * perToken, widths * moe.moeIntermediateSize) : 0,
     );
   const rowBytes = rowStride(vocabSize) * 4;
   const lossRows = Math.min(
@@ -229,9 +229,9 @@ export function createTrainingMemory(
         }
       : null,
     chunk: {
-      products: checkpointing ? buffers.range('chunk/products', chunkBytes(0, 2)) : null,
-      inner: buffers.range('chunk/inner', chunkBytes(0, 1)),
-      gradInner: buffers.range('chunk/inner gradient', chunkBytes(0, 1)),
+      products: checkpointing ? buffers.range('chunk/products', chunkBytes(2)) : null,
+      inner: buffers.range('chunk/inner', chunkBytes(1)),
+      gradInner: buffers.range('chunk/inner gradient', chunkBytes(1)),
       pairs: moe ? buffers.range('chunk/pairs', rowsBytes(chunkTokens * perToken, c)) : null,
     },
     loss: {
@@ -271,7 +271,7 @@ export function trainingRanges(memory: TrainingMemory): BufferRange[] {
   return [...found.values()];
 }
 
-/** The layout's own number of MoE layers below a layer: its row in `load` and `totals`. */
+/** MoE layers below a layer: its row in `load` and `totals`. */
 export function moeLayerIndex(config: ModelConfig, layer: number): number {
   return config.layers.slice(0, layer).filter(({ mlp }) => mlp === 'moe').length;
 }

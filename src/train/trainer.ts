@@ -156,9 +156,6 @@ export class Trainer {
         advice: 'leave such rows out, or see why their answers were cut',
       });
     }
-    recorder.clear(memory.statistics);
-    if (memory.router) recorder.clear(memory.router.load);
-    for (const bank of banks) recorder.clear(bank.gradients);
     for (const [index, row] of rows.entries()) {
       throwIfCancelled(signal, 'training');
       const input = this.uploadRow(row, {
@@ -171,6 +168,8 @@ export class Trainer {
             : null,
         balanceFactor: options.lora.auxLossCoef / rows.length,
       });
+      // After the upload, which would submit what is recorded before it.
+      if (index === 0) this.clearStep();
       recordForward(recorder, model, input);
       recordLoss(recorder, model, input, 1 / weightSum);
       recordBackward(recorder, model, input);
@@ -340,6 +339,14 @@ export class Trainer {
     this.recorder.dispose();
     this.engine.scratch.clear();
     buffers.sweep();
+  }
+
+  /** Sums of a step start at zero. */
+  private clearStep(): void {
+    const { memory, banks } = this.model;
+    this.recorder.clear(memory.statistics);
+    if (memory.router) this.recorder.clear(memory.router.load);
+    for (const bank of banks) this.recorder.clear(bank.gradients);
   }
 
   private checkRow({ ids, labels, documentStarts, tokenWeights }: TrainingRow): void {
