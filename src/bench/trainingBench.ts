@@ -59,6 +59,7 @@ export async function benchTraining(context: BenchContext): Promise<BenchRow[]> 
   );
   const rows = contestants.map(({ name }): BenchRow => {
     const { medianMs, minMs, counts } = timings.get(name)!;
+    context.progress(`training: ${name} ${medianMs.toFixed(0)} ms a step`);
     const difference = Math.max(...losses.get(name)!.map((loss, i) => Math.abs(loss - reference[i]!)));
     return {
       suite: 'training',

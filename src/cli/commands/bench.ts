@@ -193,7 +193,7 @@ function cells(row: BenchRow): string[] {
     count(counts?.submits),
     count(counts?.readbacks),
     count(counts?.buffers),
-    Number.isNaN(row.difference) ? '–' : row.difference.toExponential(1),
+    Number.isFinite(row.difference) ? row.difference.toExponential(1) : '–',
     row.correct ? 'yes' : 'WRONG',
     row.note,
   ];

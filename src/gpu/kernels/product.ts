@@ -139,28 +139,37 @@ const rowModules: Partial<Record<string, string>> = {
   lanes16: 'rows_lanes8.wgsl',
 };
 
-/** The transposed algorithm beside one of the forward ones, over tiles of as many rows. */
-function transposedPlan(engine: EngineDevice, plan: MatmulPlan): ProductPlan {
-  if (plan.algorithm === 'shared') {
-    return { algorithm: 'backShared', variant: {}, tileRows: 64, tileCols: 64 };
+/** Lanes that must run together, by forward algorithm. */
+const sureThreads: Partial<Record<string, number>> = { lanes4: 4, lanes8: 8, lanes16: 16 };
+
+/** Threads for so many columns, four to a thread: low-rank products are narrow, and idle threads cost as much as busy ones. */
+function threadsFor(engine: EngineDevice, algorithm: string, cols: number): number {
+  const usual = Math.max(engine.choices.flatThreads, 16);
+  const fewest = sureThreads[algorithm] ?? 4;
+  return Math.max(fewest, Math.min(usual, 2 ** Math.ceil(Math.log2(Math.ceil(cols / 4)))));
+}
+
+/** The algorithm for products with `cols` columns over tiles as `plan` has them. */
+function productPlan(engine: EngineDevice, plan: MatmulPlan, transposed: boolean, cols: number): ProductPlan {
+  const { algorithm } = plan;
+  assert(algorithm !== 'vecThread' && algorithm !== 'vecLanes', 'products of training run in tiles');
+  if (algorithm === 'shared') {
+    return transposed
+      ? { algorithm: 'backShared', variant: {}, tileRows: 64, tileCols: 64 }
+      : { ...plan, algorithm };
   }
-  const threads = Math.max(engine.choices.flatThreads, 16);
+  if (algorithm === 'register' && !transposed) return { ...plan, algorithm };
+  const threads = threadsFor(engine, algorithm, cols);
+  const rows = { tileRows: plan.tileRows, tileCols: threads * 4 };
+  if (!transposed) return { algorithm, variant: { overrides: { WORKGROUP_SIZE: threads } }, ...rows };
   return {
     algorithm: 'backRows',
     variant: {
       overrides: { WORKGROUP_SIZE: threads, TILE_ROWS: plan.tileRows },
-      modules: { rows: rowModules[plan.algorithm] ?? 'rows_plain.wgsl' },
+      modules: { rows: rowModules[algorithm] ?? 'rows_plain.wgsl' },
     },
-    tileRows: plan.tileRows,
-    tileCols: threads * 4,
+    ...rows,
   };
-}
-
-function productPlan(engine: EngineDevice, plan: MatmulPlan, transposed: boolean): ProductPlan {
-  if (transposed) return transposedPlan(engine, plan);
-  const { algorithm } = plan;
-  assert(algorithm !== 'vecThread' && algorithm !== 'vecLanes', 'products of training run in tiles');
-  return { ...plan, algorithm };
 }
 
 /** A matrix product of training, see `Product`; one dispatch per part of the weight. */
@@ -169,7 +178,7 @@ export function product(sink: KernelSink, input: Product): void {
   checkShape('product x', x, x.rows, transposed ? weight.rows : weight.cols);
   checkShape('product out', out, x.rows, transposed ? weight.cols : weight.rows);
   if (x.rows === 0) return;
-  const plan = productPlan(sink.engine, planTiles(sink.engine, x.rows), transposed);
+  const plan = productPlan(sink.engine, planTiles(sink.engine, x.rows), transposed, out.cols);
   const rowTiles = Math.ceil(x.rows / plan.tileRows);
   weight.parts.forEach((part, index) => {
     assert(part.firstRow % 4 === 0, `${weight.label} is split at row ${part.firstRow}`);
@@ -224,7 +233,7 @@ export function groupedProduct(sink: KernelSink, input: GroupedProduct): void {
   const depth = transposed ? perExpert : weight.cols;
   checkShape('groupedProduct x', x, x.rows, depth);
   checkShape('groupedProduct out', out, segments.pairs, cols);
-  const plan = productPlan(sink.engine, input.plan, transposed);
+  const plan = productPlan(sink.engine, input.plan, transposed, cols);
   const colTiles = Math.ceil(cols / plan.tileCols);
   weight.parts.forEach((part, index) => {
     sink.dispatch({
