@@ -3,6 +3,7 @@ import type { JsonValue } from '../core/json.ts';
 import type { MechanismDocument } from '../mechanism/document.ts';
 import type { LoadOptions } from '../model/planner.ts';
 import type { Prompt } from '../model/prompt.ts';
+import type { TrainConfig } from '../train/config.ts';
 import type { AgentKind, Issue, Trajectory } from '../trajectories/schema.ts';
 import type {
   CompiledSet,
@@ -32,6 +33,7 @@ import type {
   PlanReport,
 } from '../workers/engineApi.ts';
 import type { DocumentSummary } from '../workers/mechanismApi.ts';
+import type { StoredRun } from '../workers/trainingApi.ts';
 import { everyExample, everyTrajectory } from './filters.ts';
 import { initialModelState } from './modelSlice.ts';
 import type { AppState, AppStore } from './store.ts';
@@ -157,6 +159,13 @@ export interface Workbench {
   /** Opens mechanism documents of any program; the last is shown. */
   openMechanism(files: readonly File[]): Promise<readonly DocumentSummary[]>;
   unloadModel(): Promise<void>;
+  /**
+   * Trains an adapter for the opened model on a compiled set (its id) or a file of examples; what `config` leaves out
+   * is as in the form. Resolves when the run has ended.
+   */
+  train(examples: string | File, config?: Partial<TrainConfig>): Promise<StoredRun>;
+  /** The files of a run: adapter, record, metrics. */
+  runFiles(runId: string): Promise<readonly File[]>;
   /** Goes to an address of the page, e.g. `#/trajectories/run-1?step=3`. */
   goTo(hash: string): void;
   on<K extends keyof WorkbenchEvents>(event: K, listener: (value: WorkbenchEvents[K]) => void): () => void;
@@ -425,6 +434,27 @@ export function createWorkbench(store: AppStore, data: DataApi): Workbench {
       return documents.filter(({ id }) => !known.has(id));
     },
     unloadModel: () => state().model.unload(),
+    train: async (examples, config = {}) => {
+      await ready;
+      await state().train.connect();
+      const set = state().compile.sets.find(({ id }) => id === examples);
+      await state().train.setConfig(config);
+      await state().train.choose(
+        typeof examples === 'string'
+          ? { type: 'set', setId: examples, name: set?.name ?? examples }
+          : { type: 'file', file: examples, name: examples.name },
+      );
+      const run = await state().train.start();
+      if (run) return run;
+      const { failure } = state().train;
+      throw new WorkbenchCallError({
+        ok: false,
+        code: 'training-failed',
+        message: failure?.message ?? 'Training was stopped',
+        advice: failure?.advice ?? null,
+      });
+    },
+    runFiles: (runId) => state().train.files(runId),
     goTo: (hash) => state().route.receiveHash(hash),
     on: (event, listener) => {
       const read: { [K in keyof WorkbenchEvents]: (app: AppState) => unknown } = {

@@ -169,7 +169,7 @@ function legendOf(series: readonly CurveSeries[], spec: CurveSpec): ChartGeometr
   return [
     ...series.map(({ name, kind, paint }) => ({
       label: name,
-      fill: kind === 'dots' ? ('surface' as const) : (paint ?? ('accent' as const)),
+      fill: kind === 'dots' || kind === 'raw' ? ('surface' as const) : (paint ?? ('accent' as const)),
       stroke: paint ?? ('accent' as const),
     })),
     ...markerLegend(spec),

@@ -37,6 +37,8 @@ export function NumberField({
       disabled={disabled}
       className="w-number"
       locale="en-US"
+      // Learning rates have many decimals; the default would show them as 0.
+      format={{ maximumSignificantDigits: 12 }}
     >
       <Base.Group className="w-number-group">
         <Base.Decrement className="w-number-step" aria-label={`Less: ${label}`}>

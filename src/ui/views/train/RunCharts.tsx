@@ -58,7 +58,7 @@ const three = (value: number): string => value.toFixed(3);
 function lossTitle(metrics: readonly StepMetrics[], smooth: readonly { y: number }[], run: RunView): string {
   const [first, last] = [smooth[0]?.y, smooth.at(-1)?.y];
   if (first === undefined || last === undefined) return 'No step has been done yet';
-  const way = last < first ? 'falls' : 'does not fall';
+  const way = last < first ? 'falls' : 'rises';
   const held = run.heldOut;
   const heldText =
     held.length > 1 ? `; held out it goes from ${three(held[0]!.loss)} to ${three(held.at(-1)!.loss)}` : '';
@@ -78,7 +78,7 @@ export function LossChart({ run }: { run: RunView }) {
     const built: CurveSpec = {
       name: 'training-loss',
       title: lossTitle(run.metrics, smooth, run),
-      subtitle: `Mean cross-entropy of a learnt token, nats, before each update; smoothed: exponential mean, factor ${smoothing}; held out: Σ loss / Σ tokens over ${run.record?.data.heldOut ?? 0} examples; n = 1 run`,
+      subtitle: `Mean cross-entropy of a learnt token, nats, before each update; smoothed: exponential mean, factor ${smoothing}; held out: Σ loss / Σ tokens over the held-out examples (${run.record?.data.heldOut ?? 0}); n = 1 run`,
       xLabel: 'step',
       yLabel: 'loss',
       logY,

@@ -1,0 +1,104 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { JsonValue } from '../../src/core/json.ts';
+import type { EngineDevice } from '../../src/gpu/device.ts';
+import { openAdapter, type Adapter } from '../../src/model/adapter.ts';
+import type { Checkpoint } from '../../src/model/checkpoint.ts';
+import { ModelSession } from '../../src/model/session.ts';
+import { loadTokenizer } from '../../src/tokenizer/loadTokenizer.ts';
+import { readTrainConfig } from '../../src/train/config.ts';
+import { mergedWeights } from '../../src/train/mergedWeights.ts';
+import { openTrainer } from '../../src/train/openTrainer.ts';
+import { prepareTraining, trainPrepared, type TrainResult } from '../../src/train/training.ts';
+import { bytesSource, fixtureFiles } from '../helpers/checkpoint.ts';
+import { engineDevice, fixtureCheckpoint, smallLoad } from '../helpers/engine.ts';
+import { gpuSkipReason } from '../helpers/gpu.ts';
+import { maxAbsDifference } from '../helpers/reference.ts';
+import { exampleLine, MemoryRunFolder } from './helpers.ts';
+
+const data = new TextEncoder().encode(
+  Array.from({ length: 4 }, (_, i) => exampleLine(`e${i}`, 4 + i)).join('\n'),
+);
+const config: { [key: string]: JsonValue } = {
+  rank: 4, expertRank: 2, useRslora: true, learningRate: 0.01, schedule: 'constant', epochs: null, maxLength: 256, evalShare: 0.25, keepBest: false,
+}; // prettier-ignore
+
+async function train(
+  engine: EngineDevice,
+  checkpoint: Checkpoint,
+  steps: number,
+  folder = new MemoryRunFolder(),
+): Promise<TrainResult> {
+  const prepared = await prepareTraining({
+    config: readTrainConfig({ ...config, steps }),
+    checkpoint,
+    tokenizer: loadTokenizer(checkpoint.tokenizerJson ?? '', 'tiny'),
+    source: bytesSource('data.jsonl', data),
+  });
+  return trainPrepared(prepared, {
+    folder,
+    version: 'test',
+    now: () => new Date(0),
+    openTrainer: ({ checkpoint: base, options }) => openTrainer(engine, base, options),
+  });
+}
+
+describe('training the tiny MoE model on its experts too', () => {
+  let engine: EngineDevice | null = null;
+  let checkpoint: Checkpoint;
+  let whole: TrainResult;
+  beforeAll(async () => {
+    engine = await engineDevice();
+    checkpoint = await fixtureCheckpoint('tiny-moe');
+    if (engine) whole = await train(engine, checkpoint, 4);
+  });
+  afterAll(() => engine?.destroy());
+
+  it('gives the same bytes again, and from a checkpoint halfway', async (context) => {
+    if (!engine) return context.skip(gpuSkipReason);
+    const folder = new MemoryRunFolder();
+    await train(engine, checkpoint, 2, folder);
+    const resumed = await train(engine, checkpoint, 4, folder);
+    const again = await train(engine, checkpoint, 4);
+    for (const { files, record } of [resumed, again]) {
+      expect(files).toEqual(whole.files);
+      expect(record.adapter).toEqual(whole.record.adapter);
+    }
+    const losses = whole.record.heldOut.map(({ loss }) => loss);
+    expect(losses.at(-1)).toBeLessThan(losses[0]!);
+  });
+
+  it('writes PEFT files that load with their names checked, and merged weights with the same logits', async (context) => {
+    if (!engine) return context.skip(gpuSkipReason);
+    const files = new Map<string, Uint8Array>([
+      ['adapter_config.json', new TextEncoder().encode(whole.files!['adapter_config.json'])],
+      ['adapter_model.safetensors', whole.files!['adapter_model.safetensors']],
+    ]);
+    const adapter = await openAdapter(
+      {
+        name: 'adapter',
+        open: (name) => Promise.resolve(files.has(name) ? bytesSource(name, files.get(name)!) : null),
+      },
+      checkpoint,
+    );
+    const trained = whole.outcome.adapter!.adapter;
+    expect([...adapter.pairs.keys()].sort()).toEqual([...trained.pairs.keys()].sort());
+    const logits = async (base: Checkpoint, given: Adapter | null): Promise<Float32Array> => {
+      const session = await ModelSession.load(engine!, base, smallLoad, given ? { adapter: given } : {});
+      const all = await session.allLogits([5, 17, 99, 200, 31]);
+      session.destroy();
+      return all;
+    };
+    const expected = await logits(checkpoint, trained);
+    expect(maxAbsDifference(await logits(checkpoint, adapter), expected)).toBeLessThan(1e-4);
+    expect(maxAbsDifference(await logits(checkpoint, null), expected)).toBeGreaterThan(1e-2);
+    const pieces: Uint8Array[] = [];
+    for await (const piece of mergedWeights(checkpoint, trained)) pieces.push(piece);
+    const merged = new Uint8Array(await new Blob(pieces as BlobPart[]).arrayBuffer());
+    const { openCheckpoint } = await import('../../src/model/checkpoint.ts');
+    const reread = await openCheckpoint(
+      fixtureFiles('tiny-moe', { 'model.safetensors.index.json': null, 'model.safetensors': merged }),
+    );
+    // Rounded once to the checkpoint's own bf16.
+    expect(maxAbsDifference(await logits(reread, null), expected)).toBeLessThan(0.1);
+  });
+});
