@@ -11,6 +11,7 @@ import argparse
 import filecmp
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -56,6 +57,12 @@ def same(left, right):
     )
 
 
+def cpu_seconds():
+    """CPU time of all processes that were started here and have ended: comparable on a busy machine too."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def attempts(work):
     try:
         with open(os.path.join(work, "attempts.jsonl"), encoding="utf-8") as lines:
@@ -98,7 +105,7 @@ def run_cluster(folder, files, flags, workers, kill, shard_bytes):
     os.makedirs(work)
     cluster = Cluster(folder, workers)
     killed = None
-    started = time.time()
+    started, cpu = time.time(), cpu_seconds()
     try:
         command = [sys.executable, os.path.join(HERE, "compile_dask.py"), "--work", work, "--out", out]
         command += ["--scheduler-file", cluster.file, "--shard-bytes", str(shard_bytes), "--", *files, *flags]
@@ -129,6 +136,7 @@ def run_cluster(folder, files, flags, workers, kill, shard_bytes):
     return {
         "workers": workers,
         "seconds": elapsed,
+        "cpu": cpu_seconds() - cpu,
         "parts": json.loads(text)["seconds"],
         "shards": shards,
         "killedShard": killed and killed["shard"],
@@ -159,14 +167,15 @@ def main():
         timing = os.path.join(folder, "single.json")
         if not os.path.exists(timing):
             subprocess.run(["node", os.path.join(ROOT, "scripts", "acc.mjs"), "help"], stdout=subprocess.DEVNULL)
-            started = time.time()
+            started, cpu = time.time(), cpu_seconds()
             command = ["node", os.path.join(ROOT, "scripts", "acc.mjs"), "compile", *files, "--out", single, "--quiet"]
             if subprocess.run([*command, *flags]).returncode not in (0, 1):
                 return 2
             with open(timing, "w") as file:
-                json.dump(time.time() - started, file)
-        base = json.load(open(timing))
-        print(f"one process: {total:.0f} MB in {base:.1f} s, {total / base:.1f} MB/s")
+                json.dump([time.time() - started, cpu_seconds() - cpu], file)
+        with open(timing, encoding="utf-8") as file:
+            base, base_cpu = json.load(file)
+        print(f"one process: {total:.0f} MB in {base:.1f} s, {base_cpu:.1f} s of CPU, {total / base:.1f} MB/s")
         failed = False
         for workers in [int(text) for text in options.workers.split(",") if text]:
             run = os.path.join(folder, f"workers-{workers}")
@@ -178,7 +187,7 @@ def main():
             parts = ", ".join(f"{name} {value:.1f} s" for name, value in result["parts"].items())
             print(
                 f"{workers} worker{'s' if workers > 1 else ''}: {result['seconds']:.1f} s ({parts}); "
-                f"speed-up {base / result['seconds']:.2f}; {result['shards']} shards, "
+                f"speed-up {base / result['seconds']:.2f}; {result['cpu']:.1f} s of CPU, {result['cpu'] / base_cpu - 1:+.0%}; {result['shards']} shards, "
                 f"{'shard %d lost with its worker' % result['killedShard'] if result['killedShard'] is not None else 'no worker killed'}, "
                 f"{result['startedTwice']} started twice, each made once: {result['madeOnce']}; identical bytes: {equal}",
                 flush=True,

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { mkdir, open, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { linesOf } from './fileLines.ts';
 import type { CompileSink } from '../compile/setReducer.ts';
 
+const lineEnd = Buffer.from('\n');
 /** Bytes gathered before they are written. */
 const chunkBytes = 1 << 20;
 
@@ -28,12 +28,15 @@ class LineFile {
     this.handle = handle;
   }
 
-  async add(line: string): Promise<void> {
-    const bytes = Buffer.from(`${line}\n`, 'utf8');
-    this.hash.update(bytes);
-    this.waiting.push(bytes);
-    this.waitingBytes += bytes.length;
-    this.bytes += bytes.length;
+  /** @param line without its end */
+  async add(line: string | Buffer): Promise<void> {
+    const parts = typeof line === 'string' ? [Buffer.from(`${line}\n`, 'utf8')] : [line, lineEnd];
+    for (const bytes of parts) {
+      this.hash.update(bytes);
+      this.waiting.push(bytes);
+      this.waitingBytes += bytes.length;
+      this.bytes += bytes.length;
+    }
     this.lines++;
     if (this.waitingBytes >= chunkBytes) await this.flush();
   }
@@ -83,9 +86,8 @@ export class OutputFolder implements CompileSink {
     }
     const train = new LineFile(await open(join(this.folder, 'examples.jsonl'), 'w'));
     const held = new LineFile(await open(join(this.folder, 'examples.eval.jsonl'), 'w'));
-    for await (const line of createInterface({ input: createReadStream(part), crlfDelay: 0 })) {
-      const id = /^\{"id":("(?:[^"\\]|\\.)*")/.exec(line)?.[1] ?? '""';
-      await (evalIds.has(JSON.parse(id) as string) ? held : train).add(line);
+    for await (const line of linesOf(part)) {
+      await (evalIds.has(idOf(line)) ? held : train).add(line);
     }
     await held.close();
     const hash = await train.close();
@@ -101,6 +103,15 @@ export class OutputFolder implements CompileSink {
   async abandon(): Promise<void> {
     await this.file.close().catch(() => '');
     await rm(join(this.folder, 'examples.jsonl.part'), { force: true });
+  }
+}
+
+/** The id of an example's line: its first key, of which only the beginning is decoded. */
+function idOf(line: Buffer): string {
+  for (let length = 256; ; length *= 8) {
+    const id = /^\{"id":("(?:[^"\\]|\\.)*")/.exec(line.toString('utf8', 0, length))?.[1];
+    if (id !== undefined) return JSON.parse(id) as string;
+    if (length >= line.length) return '';
   }
 }
 

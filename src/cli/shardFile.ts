@@ -1,14 +1,13 @@
-import { createReadStream } from 'node:fs';
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { outcomeFrom, outcomeHead, type OutcomeHead } from '../compile/outcomeJson.ts';
 import { InputError } from '../core/errors.ts';
 import type { Issue } from '../trajectories/schema.ts';
 import type { MapperFacts } from './compileMapperThread.ts';
+import { linesOf } from './fileLines.ts';
 import type { LineEvent, LineResult } from './lineReader.ts';
 
 const shardFormat = 'acc-compile-shard';
 const chunkBytes = 1 << 18;
-const newline = 0x0a;
 
 /** First line of a shard's file. */
 export interface ShardHeader {
@@ -77,7 +76,6 @@ export class ShardWriter {
   async finish(): Promise<void> {
     await this.line(JSON.stringify({ end: this.lines }));
     await this.flush();
-    await this.file.sync();
     await this.file.close();
     await rename(this.part, this.path);
   }
@@ -191,21 +189,5 @@ function parse<Value>(path: string, bytes: Buffer): Value {
       where: path,
       advice: 'remove it and map the shard again',
     });
-  }
-}
-
-/** Lines of a file, without their ends; a last line without an end is not given. */
-async function* linesOf(path: string): AsyncGenerator<Buffer> {
-  let rest: Buffer[] = [];
-  for await (const value of createReadStream(path, { highWaterMark: chunkBytes })) {
-    const chunk = value as Buffer;
-    let start = 0;
-    for (let end = chunk.indexOf(newline); end >= 0; end = chunk.indexOf(newline, start)) {
-      const line = chunk.subarray(start, end);
-      yield rest.length === 0 ? line : Buffer.concat([...rest, line]);
-      rest = [];
-      start = end + 1;
-    }
-    if (start < chunk.length) rest.push(chunk.subarray(start));
   }
 }
