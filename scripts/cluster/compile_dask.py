@@ -103,11 +103,16 @@ def main():
             client.submit(map_shard, root, work, shard, options.jobs, key=f"acc-shard-{shard}", retries=2, pure=False)
             for shard in range(planned["shards"])
         ]
-        trajectories = 0
-        for count, future in enumerate(as_completed(futures), 1):
+        trajectories, finished, count = 0, 0, len(futures)
+        waiting = as_completed(futures)
+        # What was read is given up at once: a result that is lost with its worker would be asked for again.
+        del futures
+        for future in waiting:
             trajectories += future.result()["trajectories"]
+            future.release()
+            finished += 1
             if sys.stderr.isatty():
-                print(f"\r{count} of {len(futures)} shards", end="", file=sys.stderr)
+                print(f"\r{finished} of {count} shards", end="", file=sys.stderr)
         lap("map")
     reduce = ["--reduce", work, "--out", options.out, "--jobs", str(options.reduce_jobs), "--quiet"]
     status = acc(root, reduce).returncode

@@ -21,34 +21,23 @@ export interface MappedShard {
   readonly wasDone: boolean;
 }
 
-/** The map step of this process: loaded once, used for as many shards as it is given. */
+type Started = Awaited<ReturnType<typeof startOutcomeMapper>>;
+
+/** The map step of this process: loaded once, when a shard needs it, and used for as many as it is given. */
 export class ShardMapper {
-  readonly facts: MapperFacts;
   private readonly folder: string;
   private readonly plan: CompilePlan;
-  private readonly mapper: OutcomeMapper;
-  private readonly concurrency: number;
-  private readonly pool: CompilePool | null;
+  private readonly jobs: number;
+  private started: Promise<Started> | null = null;
 
-  private constructor(
-    folder: string,
-    plan: CompilePlan,
-    { mapper, facts, pool, jobs }: Awaited<ReturnType<typeof startOutcomeMapper>>,
-  ) {
+  constructor(folder: string, plan: CompilePlan, jobs: number) {
     this.folder = folder;
     this.plan = plan;
-    this.mapper = mapper;
-    this.facts = facts;
-    this.pool = pool;
-    this.concurrency = pool ? jobs * 2 : 1;
-  }
-
-  static async start(folder: string, plan: CompilePlan, jobs: number): Promise<ShardMapper> {
-    return new ShardMapper(folder, plan, await startOutcomeMapper(plan, jobs));
+    this.jobs = jobs;
   }
 
   async stop(): Promise<void> {
-    await this.pool?.stop();
+    await (await this.started)?.pool?.stop();
   }
 
   /** Maps one shard, unless its result is there. @throws InputError when an input is not as it was planned */
@@ -58,18 +47,20 @@ export class ShardMapper {
     const path = shardPath(folder, index);
     if (await isFinished(path, plan.sha256)) return { shard: index, trajectories: 0, wasDone: true };
     for (const file of filesOf(plan, shard)) await checkUnchanged(file);
-    const writer = await ShardWriter.open(path, { plan: plan.sha256, shard: index, facts: this.facts });
+    this.started ??= startOutcomeMapper(plan, this.jobs);
+    const { mapper, facts, pool } = await this.started;
+    const writer = await ShardWriter.open(path, { plan: plan.sha256, shard: index, facts });
     try {
       let range = 0;
       let trajectories = 0;
       await mapOrdered<LineBatch | Drafts, LineResult>(
         shard.type === 'lines' ? batchesOf(plan, shard) : this.drafts(shard),
-        (unit) => ('drafts' in unit ? this.mapDrafts(unit) : this.mapper.readLines(unit)),
+        (unit) => ('drafts' in unit ? mapDrafts(mapper, unit) : mapper.readLines(unit)),
         async (result) => {
           for (const event of result.events) if (!('issue' in event)) trajectories++;
           await writer.range(range++, result);
         },
-        this.concurrency,
+        pool ? this.jobs * 2 : 1,
       );
       await writer.finish();
       return { shard: index, trajectories, wasDone: false };
@@ -105,22 +96,22 @@ export class ShardMapper {
     }
     if (issues.length > 0) yield { issues: take(), drafts: [] };
   }
+}
 
-  private async mapDrafts({ issues, drafts }: Drafts): Promise<LineResult> {
-    const outcomes = await this.mapper.map(drafts);
-    return {
-      isRegular: true,
-      events: [
-        ...issues.map((issue) => ({ issue })),
-        ...drafts.map((draft, index) => ({
-          id: draft.id,
-          record: draft.source.record,
-          draft: 0,
-          outcome: outcomes[index]!,
-        })),
-      ],
-    };
-  }
+async function mapDrafts(mapper: OutcomeMapper, { issues, drafts }: Drafts): Promise<LineResult> {
+  const outcomes = await mapper.map(drafts);
+  return {
+    isRegular: true,
+    events: [
+      ...issues.map((issue) => ({ issue })),
+      ...drafts.map((draft, index) => ({
+        id: draft.id,
+        record: draft.source.record,
+        draft: 0,
+        outcome: outcomes[index]!,
+      })),
+    ],
+  };
 }
 
 interface Drafts {
@@ -136,12 +127,11 @@ export async function startOutcomeMapper(
   readonly mapper: OutcomeMapper;
   readonly facts: MapperFacts;
   readonly pool: CompilePool | null;
-  readonly jobs: number;
 }> {
   const setup = await mapperSetup(job, prepared);
   if (jobs > 1) {
     const pool = await CompilePool.start(jobs, setup);
-    return { mapper: pool, facts: pool.facts, pool, jobs };
+    return { mapper: pool, facts: pool.facts, pool };
   }
   const own = await startMapper(setup);
   const reader = new LineReader((draft) => own.map([draft])[0]!, prepared.books);
@@ -150,7 +140,7 @@ export async function startOutcomeMapper(
     readLines: (batch) => reader.read(batch),
     readRenamed: (batch, renamed) => reader.readRenamed(batch, renamed),
   };
-  return { mapper, facts: own.facts, pool: null, jobs };
+  return { mapper, facts: own.facts, pool: null };
 }
 
 function filesOf({ prepared }: CompilePlan, shard: Shard): readonly NamedFile[] {

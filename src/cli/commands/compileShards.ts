@@ -45,7 +45,7 @@ export async function runMap(parsed: ParsedArguments, jobs: number): Promise<num
   const folder = lastValue(parsed, 'map') ?? '';
   const plan = await readPlan(folder);
   const wanted = shardsFrom(parsed, plan.shards.length);
-  const mapper = await ShardMapper.start(folder, plan, jobs);
+  const mapper = new ShardMapper(folder, plan, jobs);
   const done: MappedShard[] = [];
   try {
     for (const shard of wanted) {

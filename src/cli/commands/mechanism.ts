@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
@@ -20,6 +20,7 @@ import {
   type MechanismDocument,
   type MechanismOptions,
   type MechanismSubject,
+  type QuerySet,
   type SubjectMeasurement,
   type SubjectName,
 } from '../../mechanism/index.ts';
@@ -50,6 +51,7 @@ how attention distance and expert routing differ between a base model and adapte
   --out FILE             the JSON document (docs/mechanism-json.md)
   --queries answer|all   which tokens look: rationale and answer (default), or all
   --statistics full|core core: distance, entropy and gold mass only, computed on the way through attention
+  --items FILE           instead of --out: only writes the items as tokens, for scripts/measure/mechanism.py
   --limit N              the first N examples
   --max-tokens N         leave out examples that are longer (listed)
   --sink N               keys that count as the sink (default 4)
@@ -153,6 +155,14 @@ async function readItems(
     });
   }
   return { items, rejected, sha256: path === '-' ? null : await fileHash(path) };
+}
+
+/** Items as JSON lines: what the document says of each, its token ids, and which tokens are queries. */
+async function writeItems(path: string, items: readonly MeasuredItem[], queries: QuerySet): Promise<void> {
+  const lines = items.map((item) =>
+    JSON.stringify({ ...describeItem(item, queries), queries, ids: [...item.ids] }),
+  );
+  await writeFile(path, `${lines.join('\n')}\n`);
 }
 
 /** Writes JSON piece by piece: a document of many heads and items is longer than a string may be. */
@@ -274,7 +284,7 @@ async function codeVersion(): Promise<string> {
 
 /** `acc mechanism`. */
 export async function run(argv: string[]): Promise<number> {
-  const one = ['model', 'control', 'data', 'out', 'queries', 'statistics', 'limit', 'max-tokens'];
+  const one = ['model', 'control', 'data', 'out', 'items', 'queries', 'statistics', 'limit', 'max-tokens'];
   const more = ['sink', 'thresholds', 'bins', 'weights', 'kv', 'chunk'];
   const parsed = parseArguments(argv, {
     ...Object.fromEntries([...one, ...more].map((name) => [name, 'one'] as const)),
@@ -285,7 +295,9 @@ export async function run(argv: string[]): Promise<number> {
     await print(help);
     return EXIT_DONE;
   }
-  const [model, data, out] = ['model', 'data', 'out'].map((name) => lastValue(parsed, name));
+  const itemsPath = lastValue(parsed, 'items');
+  const [model, data] = ['model', 'data'].map((name) => lastValue(parsed, name));
+  const out = lastValue(parsed, 'out') ?? itemsPath;
   if (!model || !data || !out) {
     throw new UsageError('missing-option', 'acc mechanism needs --model, --data and --out');
   }
@@ -306,6 +318,11 @@ export async function run(argv: string[]): Promise<number> {
       where: data,
       expected: 'examples.jsonl with messages that end in an assistant message',
     });
+  }
+  if (itemsPath !== null) {
+    await writeItems(itemsPath, items, options.queries);
+    note(`${items.length} items as tokens: ${itemsPath}`);
+    return rejected.length > 0 ? EXIT_REJECTED : EXIT_DONE;
   }
   const engine = await openNodeEngine({
     ...(parsed.flags.has('no-subgroups') ? { subgroups: false } : {}),
