@@ -5,7 +5,8 @@ import { layoutComposition } from '../../src/charts/composition/layout.ts';
 import type { ComparisonSpec, MetricSpec } from '../../src/charts/common/comparison.ts';
 import type { ChartGeometry, GridMark } from '../../src/charts/common/geometry.ts';
 import { darkPaint, lightPaint } from '../../src/charts/common/palette.ts';
-import { svgDocument } from '../../src/charts/common/paintSvg.ts';
+import glyphs from '../../src/charts/common/glyphs.json' with { type: 'json' };
+import { asGlyphs, svgDocument } from '../../src/charts/common/paintSvg.ts';
 import { layoutDistanceSpectrum } from '../../src/charts/distanceSpectrum/layout.ts';
 import { layoutEvidenceLift } from '../../src/charts/evidenceLift/layout.ts';
 import { layoutEvidenceTrack } from '../../src/charts/evidenceTrack/layout.ts';
@@ -96,7 +97,7 @@ const document = generatedDocument({
   heads: 4,
   experts: 8,
   perToken: 2,
-  items: 8,
+  items: 12,
   steps: [10, 20],
 });
 const charts = chartsOf(document);
@@ -181,8 +182,10 @@ describe('charts of a mechanism document', () => {
     )) {
       // prettier-ignore
       for (const paint of [lightPaint, darkPaint]) {
-        const svg = svgDocument(geometry, paint, 'footer');
+        const svg = svgDocument(geometry, paint, 'footer', asGlyphs(glyphs));
         expect(svg).not.toMatch(/NaN|undefined|Infinity/);
+        // Every letter of every chart has its outline: the file needs no font.
+        expect(svg).not.toContain('<text');
         if (!shots) continue;
         mkdirSync(shots, { recursive: true });
         writeFileSync(`${shots}/${name}-${paint.theme}.svg`, svg);

@@ -96,6 +96,35 @@ function escapeXml(text: string): string {
   return written;
 }
 
+/** Outlines of letters, in thousandths of an em: advance and path. See scripts/makeGlyphs.mjs. */
+export interface Glyphs {
+  readonly perEm: number;
+  readonly regular: Readonly<Record<string, readonly [advance: number, d: string]>>;
+  readonly bold: Readonly<Record<string, readonly [advance: number, d: string]>>;
+}
+type Letters = Glyphs['regular'];
+/** JSON gives pairs as lists of either; this is what the script writes. */
+export function asGlyphs(value: { perEm: number; regular: object; bold: object }): Glyphs {
+  return value as unknown as Glyphs;
+}
+
+/** A text as outlines, letter by letter; null when a letter is missing, so that nothing is lost. */
+export function outlined({ attributes, text = '' }: SvgElement, glyphs: Glyphs): string | null {
+  const letters: Letters = Number(attributes['font-weight'] ?? 400) >= 600 ? glyphs.bold : glyphs.regular;
+  let advance = 0;
+  const placed: string[] = [];
+  for (const sign of text) {
+    const glyph = letters[sign];
+    if (!glyph) return null;
+    if (glyph[1] !== '') placed.push(`<path transform="translate(${advance} 0)" d="${glyph[1]}"/>`);
+    advance += glyph[0];
+  }
+  const scale = Number(attributes['font-size'] ?? 12) / glyphs.perEm;
+  const shift = { end: 1, middle: 0.5 }[String(attributes['text-anchor'])] ?? 0;
+  const x = Math.round((Number(attributes['x']) - advance * scale * shift) * 100) / 100;
+  return `<g role="img" aria-label="${escapeXml(text)}" fill="${escapeXml(String(attributes['fill']))}" transform="translate(${x} ${attributes['y']}) scale(${Math.round(scale * 1e6) / 1e6})">${placed.join('')}</g>`;
+}
+
 function serialise({ tag, attributes, text }: SvgElement): string {
   const written = Object.entries(attributes)
     .map(([name, value]) => ` ${name}="${escapeXml(String(value))}"`)
@@ -119,9 +148,17 @@ function wrap(text: string, widthPx: number, fontSize: number): string[] {
 
 /**
  * The chart as a whole SVG file: title, sub-title, picture, legend and footer (what it was made from), all in
- * plain attributes, so that it looks the same in any program.
+ * plain attributes, so that it looks the same in any program. With `glyphs` its words are outlines, which need no
+ * font where the file goes.
  */
-export function svgDocument(geometry: ChartGeometry, paint: ChartPaint, footer: string): string {
+export function svgDocument(
+  geometry: ChartGeometry,
+  paint: ChartPaint,
+  footer: string,
+  glyphs: Glyphs | null = null,
+): string {
+  const written = (element: SvgElement): string =>
+    (glyphs && element.tag === 'text' ? outlined(element, glyphs) : null) ?? serialise(element);
   const { size, marks } = geometry;
   const margin = 16;
   const width = size.width + 2 * margin;
@@ -130,7 +167,7 @@ export function svgDocument(geometry: ChartGeometry, paint: ChartPaint, footer: 
   let y = margin + titleSize;
   const text = (content: string, fontSize: number, fill: string, weight = 400): void => {
     parts.push(
-      serialise({
+      written({
         tag: 'text',
         attributes: {
           x: margin,
@@ -154,8 +191,8 @@ export function svgDocument(geometry: ChartGeometry, paint: ChartPaint, footer: 
   const top = y;
   parts.push(`<g transform="translate(${margin} ${Math.round(top)})">`);
   for (const mark of marks) {
-    if (mark.type === 'grid') parts.push(...gridElements(mark, paint, hatchId).map(serialise));
-    else parts.push(serialise(svgElement(mark, paint, size.fontSize, hatchId)));
+    if (mark.type === 'grid') parts.push(...gridElements(mark, paint, hatchId).map(written));
+    else parts.push(written(svgElement(mark, paint, size.fontSize, hatchId)));
   }
   parts.push('</g>');
   y = Math.round(top) + size.height + size.fontSize * 1.4;
@@ -169,7 +206,7 @@ export function svgDocument(geometry: ChartGeometry, paint: ChartPaint, footer: 
           ? 'none'
           : colourOf(entry.fill, paint);
     parts.push(
-      serialise({
+      written({
         tag: 'rect',
         attributes: {
           x,
@@ -180,14 +217,14 @@ export function svgDocument(geometry: ChartGeometry, paint: ChartPaint, footer: 
           stroke: entry.stroke ? colourOf(entry.stroke, paint) : paint.axis,
         },
       }),
-      serialise({
+      written({
         tag: 'text',
         attributes: { x: x + swatch + 5, y, 'font-size': size.fontSize, fill: paint.inkSoft },
         text: entry.label,
       }),
     );
     if (entry.sign === 'muted') {
-      parts.push(serialise({ tag: 'line', attributes: { x1: x, y1: y, x2: x + swatch, y2: y - swatch, stroke: paint.inkFaint } })); // prettier-ignore
+      parts.push(written({ tag: 'line', attributes: { x1: x, y1: y, x2: x + swatch, y2: y - swatch, stroke: paint.inkFaint } })); // prettier-ignore
     }
     x += swatch + 22 + entry.label.length * size.fontSize * 0.56;
   }

@@ -1,7 +1,7 @@
 import { chartCsv, chartJson } from './exportData.ts';
 import type { ChartGeometry } from './geometry.ts';
 import { darkPaint, lightPaint } from './palette.ts';
-import { svgDocument } from './paintSvg.ts';
+import { asGlyphs, svgDocument } from './paintSvg.ts';
 
 export type ChartFileType = 'svg' | 'png' | 'csv' | 'json';
 
@@ -51,6 +51,8 @@ export async function saveChart(
   if (type === 'json') {
     return saveBlob(new Blob([chartJson(geometry, footer)], { type: 'application/json' }), name);
   }
-  const svg = svgDocument(geometry, paint, footer);
+  // Printers and drawing programs rarely have the page's font: words leave as outlines.
+  const glyphs = asGlyphs((await import('./glyphs.json')).default);
+  const svg = svgDocument(geometry, paint, footer, glyphs);
   saveBlob(type === 'svg' ? new Blob([svg], { type: 'image/svg+xml' }) : await pngBlob(svg), name);
 }
