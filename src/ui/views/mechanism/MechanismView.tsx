@@ -354,6 +354,7 @@ export default function MechanismView() {
         {value ? (
           <>
             <h1 className="visually-hidden">Mechanism of {value.document.model.name}</h1>
+            <h2 className="visually-hidden">Charts</h2>
             {isPartial ? (
               <Callout tone="info" title="Still measuring">
                 Charts show the items so far; intervals narrow as more come.
