@@ -1,5 +1,4 @@
-import { readFile } from 'node:fs/promises';
-import { benchmarkTexts } from '../compile/curate/benchmarkRows.ts';
+import { readBenchmark } from '../compile/curate/benchmarkFile.ts';
 import type { BenchmarkText } from '../compile/curate/decontaminate.ts';
 import { datasetCard } from '../compile/datasetCard.ts';
 import { estimateCounter, type TokenCounter } from '../compile/countText.ts';
@@ -9,7 +8,6 @@ import { StreamingCurator, type CurationOptions } from '../compile/setCurator.ts
 import { SetReducer, type CompileSink, type SetReport } from '../compile/setReducer.ts';
 import type { CompileOptions } from '../compile/types.ts';
 import type { JsonValue } from '../core/json.ts';
-import { InputError } from '../core/errors.ts';
 import type { VerdictBook } from '../trajectories/folder/verdictBook.ts';
 import type { Issue } from '../trajectories/schema.ts';
 import { hashFiles, isDatabaseFile, listFiles, type NamedFile } from './compileFiles.ts';
@@ -18,6 +16,7 @@ import { startMapper, type MapperFacts, type MapperSetup } from './compileMapper
 import { OutputFolder, StandardOutput } from './compileOutput.ts';
 import { CompilePool } from './compilePool.ts';
 import { openTokenizer } from './compileTokenizer.ts';
+import { fileSource } from './nodeSource.ts';
 import { readInputs, type InputReader } from './readInputs.ts';
 
 export interface CompileJob {
@@ -204,33 +203,14 @@ function reportDocument(report: SetReport): Record<string, unknown> {
 async function loadBenchmarks(files: readonly NamedFile[]): Promise<BenchmarkText[]> {
   const texts: BenchmarkText[] = [];
   for (const file of files) {
-    const content = await readFile(file.path, 'utf8');
-    let rows: JsonValue[];
+    const source = await fileSource(file.path, file.name);
     try {
-      const value = JSON.parse(content) as JsonValue;
-      rows = Array.isArray(value) ? value : [value];
-    } catch {
-      rows = content.split('\n').flatMap((line) => parseLine(line));
+      texts.push(...(await readBenchmark(source)));
+    } finally {
+      await source.close();
     }
-    const found = rows.flatMap((row, index) => benchmarkTexts(file.name, index, row));
-    if (found.length === 0) {
-      throw new InputError('bad-benchmark', 'no benchmark questions were found', {
-        where: file.name,
-        expected: 'JSON or JSON lines with a question, prompt or answer column',
-      });
-    }
-    texts.push(...found);
   }
   return texts;
-}
-
-function parseLine(line: string): JsonValue[] {
-  if (line.trim() === '') return [];
-  try {
-    return [JSON.parse(line) as JsonValue];
-  } catch {
-    return [];
-  }
 }
 
 /** With threads only the control that adds foreign evidence counts tokens in the main thread. */

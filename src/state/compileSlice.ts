@@ -3,7 +3,6 @@ import type { JsonValue } from '../core/json.ts';
 import type {
   CompiledSet,
   CompilePreview,
-  CompileRequest,
   Failure,
   ImportedFile,
   RejectionSummary,
@@ -41,8 +40,6 @@ export interface CompileSlice {
   readonly loadTokenizers: () => Promise<void>;
   /** Compiles one trajectory with the form's options; nothing is stored. */
   readonly runPreview: (trajectoryId: string) => Promise<void>;
-  /** Starts the run; resolves to the new set's id, or null after a shown failure. */
-  readonly start: (name?: string) => Promise<string | null>;
   readonly resume: (setId: string) => Promise<void>;
   readonly chooseSet: (setId: string | null) => void;
   readonly renameSet: (setId: string, name: string) => Promise<void>;
@@ -78,13 +75,6 @@ export const initialCompileState: Pick<
 export const createCompileSlice: SliceCreator<CompileSlice> = ({ set, get, app, data }) => {
   const report = (failure: Failure): void =>
     app().ui.notify('error', failure.message, failure.advice ?? undefined);
-
-  const selection = (): CompileRequest['selection'] => {
-    const { scope } = get();
-    if (scope === 'filter') return { type: 'filter', filter: app().trajectories.filter };
-    if (scope === 'selected') return { type: 'ids', ids: [...app().trajectories.selected] };
-    return { type: 'all' };
-  };
 
   /** Files that were offered to the form once; a reader's choice against one is kept. */
   const known = new Set<string>();
@@ -150,24 +140,6 @@ export const createCompileSlice: SliceCreator<CompileSlice> = ({ set, get, app, 
         const { code, message, advice } = result;
         set({ preview: { trajectoryId, status: 'failed', code, message, advice } });
       }
-    },
-    start: async (name) => {
-      const { options, tokenizerId, databaseFileIds, benchmarkFileIds } = get();
-      if (!options) return null;
-      const started = await data.startCompile({
-        name: name ?? null,
-        options,
-        tokenizerId,
-        selection: selection(),
-        databaseFileIds,
-        benchmarkFileIds,
-      });
-      if (!started.ok) {
-        report(started);
-        return null;
-      }
-      set({ currentSetId: started.value.setId });
-      return started.value.setId;
     },
     resume: async (setId) => {
       const resumed = await data.resumeCompile(setId);

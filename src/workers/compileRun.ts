@@ -1,7 +1,7 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
 import { version as toolVersion } from '../../package.json';
-import { benchmarkTexts } from '../compile/curate/benchmarkRows.ts';
+import { readBenchmark } from '../compile/curate/benchmarkFile.ts';
 import type { BenchmarkText } from '../compile/curate/decontaminate.ts';
 import { datasetCard } from '../compile/datasetCard.ts';
 import { makeRecipe, type RecipeFile } from '../compile/recipe.ts';
@@ -10,10 +10,11 @@ import { defaultCuration, StreamingCurator } from '../compile/setCurator.ts';
 import { SetReducer, type ExampleMeta, type SetReport } from '../compile/setReducer.ts';
 import type { CatalogIssue } from '../compile/sql/catalog.ts';
 import type { Example, Rejection } from '../compile/types.ts';
-import { InputError, throwIfCancelled } from '../core/errors.ts';
+import { throwIfCancelled } from '../core/errors.ts';
 import type { JsonValue } from '../core/json.ts';
 import type { AppendFile } from '../storage/folder.ts';
 import type { FoundDatabase } from '../trajectories/import.ts';
+import { blobSource } from '../trajectories/io/sources.ts';
 import type { Issue } from '../trajectories/schema.ts';
 import type { StoredCompiledSet } from './compiledSet.ts';
 import { planTasks, openedPath } from './compilePlan.ts';
@@ -175,33 +176,12 @@ async function benchmarksOf(
     const file = inputs.session.files.get(fileId);
     for (const { path } of file?.bytes?.members ?? []) {
       const blob = await readMember(inputs.session, fileId, path, []);
-      const texts = rowsOf(await blob.text()).flatMap((row, index) => benchmarkTexts(path, index, row));
-      if (texts.length === 0) {
-        throw new InputError('bad-benchmark', 'No benchmark questions were found', {
-          where: path,
-          expected: 'JSON or JSON lines with a question, prompt or answer column',
-        });
-      }
+      const texts = await readBenchmark(blobSource(path, blob));
       const hash = await hashOf(inputs, fileId, path, blob);
       found.push({ texts, recipe: { file: path, sha256: hash, bytes: blob.size } });
     }
   }
   return found;
-}
-
-function rowsOf(text: string): JsonValue[] {
-  try {
-    const value = JSON.parse(text) as JsonValue;
-    return Array.isArray(value) ? value : [value];
-  } catch {
-    return text.split('\n').flatMap((line) => {
-      try {
-        return line.trim() === '' ? [] : [JSON.parse(line) as JsonValue];
-      } catch {
-        return [];
-      }
-    });
-  }
 }
 
 /** A planned task with its file and hash. */

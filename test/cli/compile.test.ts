@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { parquetWriteBuffer } from 'hyparquet-writer';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { run } from '../../src/cli/commands/compile.ts';
 import { UsageError } from '../../src/core/errors.ts';
@@ -161,17 +162,28 @@ describe('acc compile', () => {
     ).toEqual(['Answer1', 'Answer2']);
   }, 120_000);
 
-  it('leaves out examples that stand in a benchmark', async () => {
-    const benchmark = join(folder, 'bench.jsonl');
-    writeFileSync(
-      benchmark,
-      `${JSON.stringify({ question: 'What is the full official name of thing 3?', answer: 'x' })}\n`,
-    );
-    await compile('clean', '--decontaminate', benchmark, '--no-count');
-    const report = JSON.parse(outputs('clean')[1]!) as { counts: Record<string, number> };
-    expect(report.counts['curation: contaminated']).toBe(1);
-    expect(outputs('clean')[2]).toContain('bench.jsonl');
-  }, 60_000);
+  it.each(['jsonl', 'parquet'])(
+    'leaves out examples that stand in a benchmark (%s)',
+    async (ending) => {
+      const benchmark = join(folder, `bench.${ending}`);
+      const question = 'What is the full official name of thing 3?';
+      const columns = [
+        { name: 'question', data: ['Who?', question] },
+        { name: 'answer', data: ['y', 'x'] },
+      ];
+      writeFileSync(
+        benchmark,
+        ending === 'parquet'
+          ? new Uint8Array(parquetWriteBuffer({ columnData: columns }))
+          : `${JSON.stringify({ question, answer: 'x' })}\n`,
+      );
+      await compile('clean', '--decontaminate', benchmark, '--no-count');
+      const report = JSON.parse(outputs('clean')[1]!) as { counts: Record<string, number> };
+      expect(report.counts['curation: contaminated']).toBe(1);
+      expect(outputs('clean')[2]).toContain(`bench.${ending}`);
+    },
+    60_000,
+  );
 
   it('holds out an evaluation split', async () => {
     await compile('split', '--eval-share', '0.25', '--no-count');

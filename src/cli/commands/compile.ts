@@ -86,7 +86,7 @@ Controls:
 
 Curation:
   --dedup none|exact|near|question, --dedup-threshold 0…1
-  --decontaminate FILE…     benchmark rows (JSON, JSON lines); 13-grams found in them reject an example
+  --decontaminate FILE…     benchmark rows (JSON, JSON lines, Parquet); 13-grams found in them reject an example
   --eval-share 0…1          holds out examples that share no document (examples.eval.jsonl)
 
   --jobs N                  threads (1); the output does not depend on it
