@@ -71,7 +71,9 @@ async function readTensorTable(files: CheckpointFiles): Promise<Map<string, Tens
       throw new InputError('missing-weights', `The weights ${fileName} are missing`, {
         where: files.name,
         expected: 'model.safetensors, or the files named in model.safetensors.index.json',
-        advice: 'choose the whole checkpoint folder',
+        advice: (await files.open('pytorch_model.bin'))
+          ? 'pytorch_model.bin is not read: convert it to safetensors'
+          : 'choose the whole checkpoint folder',
       });
     }
     for (const tensor of (await readSafetensorsHeader(source)).tensors) {
@@ -151,7 +153,10 @@ function checkTensors(
       throw new InputError('missing-tensor', `The checkpoint lacks the tensor "${name}"`, {
         where,
         expected: `shape [${shape.join(', ')}]`,
-        advice: 'the files may be incomplete, or of another architecture than config.json says',
+        advice:
+          name === 'lm_head.weight'
+            ? 'if the head shares the embedding, config.json must say "tie_word_embeddings": true'
+            : 'the files may be incomplete, or of another architecture than config.json says',
       });
     }
     if (tensor.shape.length !== shape.length || tensor.shape.some((n, axis) => n !== shape[axis])) {

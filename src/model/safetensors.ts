@@ -57,6 +57,13 @@ export async function readSafetensorsHeader(
   const lead = await source.read(0, 8);
   if (lead.length < 8)
     throw bad('The file is too short for safetensors', 'at least 8 bytes', `${lead.length}`);
+  // "version https://git-lfs…": a clone without the large files.
+  if (new TextDecoder().decode(lead) === 'version ') {
+    throw new InputError('bad-safetensors', 'This is a pointer of git-lfs, not the weights themselves', {
+      where: source.name,
+      advice: 'run "git lfs pull" in the checkpoint, or download the file',
+    });
+  }
   const headerBytes = Number(new DataView(lead.buffer, lead.byteOffset, 8).getBigUint64(0, true));
   const fileBytes = source.sizeBytes;
   if (headerBytes > maxHeaderBytes || (fileBytes !== null && headerBytes > fileBytes - 8)) {

@@ -124,6 +124,11 @@ describe('safetensors', () => {
     ['a header that is no JSON', withHeader('{"a":'), /not JSON/],
     ['a header longer than the file', Uint8Array.of(255, 255, 255, 255, 0, 0, 0, 0), /does not fit/],
     ['four bytes', new Uint8Array(4), /too short/],
+    [
+      'a pointer of git-lfs',
+      new TextEncoder().encode('version https://git-lfs.github.com/spec/v1'),
+      /git-lfs/,
+    ],
   ])('refuses %s', async (_name, file, message) => {
     await expect(readSafetensorsHeader(bytesSource('x', file))).rejects.toThrow(message);
   });
@@ -145,6 +150,14 @@ describe('checkpoint', () => {
       'a missing shard',
       { 'model-00002-of-00002.safetensors': null },
       /model-00002-of-00002.safetensors are missing/,
+    ],
+    [
+      'weights as a pickle',
+      {
+        'model.safetensors.index.json': null,
+        'pytorch_model.bin': new Uint8Array(8),
+      },
+      /pytorch_model.bin is not read/,
     ],
     [
       'a config that disagrees with the weights',
