@@ -1,4 +1,4 @@
-import { messageOf } from '../core/errors.ts';
+import { EnvironmentError, messageOf } from '../core/errors.ts';
 import { Rng } from '../core/rng.ts';
 import { ortDecoder, ourDecoder, timedReply, type Decoder, type Reply } from './decoders.ts';
 import { randomCheckpoint, tinyDenseConfig, tinyMoeConfig } from './randomCheckpoint.ts';
@@ -13,6 +13,22 @@ const decodeTokens = 16;
 export function benchPrompt(count: number, vocabSize: number): number[] {
   const rng = new Rng('prompt');
   return Array.from({ length: count }, () => rng.nextUint32() % vocabSize);
+}
+
+/** A first answer that takes longer than this never comes: some peers hang on some adapters. */
+const limitMs = 120_000;
+
+async function inTime<T>(work: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    const message = `no answer within ${limitMs / 1000} s on this adapter`;
+    timer = setTimeout(() => reject(new EnvironmentError('peer-hangs', message)), limitMs);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function largestDifference(a: Float32Array, b: Float32Array): number {
@@ -56,10 +72,17 @@ export async function benchModel(context: BenchContext, suite: 'dense' | 'moe'):
   const replies = new Map<string, Reply[]>();
   const expected = (await timedReply(reference, prompt, decodeTokens)).tokens.join();
   const checks = new Map<string, { difference: number; correct: boolean }>();
-  for (const decoder of decoders) {
-    logits.set(decoder.name, await decoder.lastLogits(prompt));
-    // Also the warm-up.
-    const { tokens } = await timedReply(decoder, prompt, decodeTokens);
+  for (const decoder of [...decoders]) {
+    let tokens: readonly number[];
+    try {
+      logits.set(decoder.name, await inTime(decoder.lastLogits(prompt)));
+      // Also the warm-up.
+      ({ tokens } = await inTime(timedReply(decoder, prompt, decodeTokens)));
+    } catch (error) {
+      context.absent(`${suite}: ${decoder.name}: ${messageOf(error)}`);
+      decoders.splice(decoders.indexOf(decoder), 1);
+      continue;
+    }
     const difference = largestDifference(logits.get(decoder.name)!, logits.get(reference.name)!);
     context.progress(`${suite}: ${decoder.name} replied`);
     checks.set(decoder.name, { difference, correct: difference < 2e-4 && tokens.join() === expected });

@@ -61,17 +61,20 @@ export async function countedPer(times: number, action: () => Promise<void>): Pr
 }
 
 /**
- * Hides a feature from every device requested later, until the returned function is called: some engines give
- * wrong results where subgroups are smaller than they assume.
+ * Hides subgroups from every device requested later, until the returned function is called: some engines give wrong
+ * results where subgroups are smaller than they assume. All features of that name go, since a device with
+ * `subgroup-size-control` has subgroups whether it asked for them or not.
  */
-export function hideFeature(name: string): () => void {
+export function hideSubgroups(): () => void {
   const scope = globalThis as unknown as Record<string, { prototype: object } | undefined>;
   const owner = scope['GPUAdapter']?.prototype as Record<string, Method> | undefined;
   const original = owner?.['requestDevice'];
   if (!owner || !original) return () => undefined;
   owner['requestDevice'] = function (this: unknown, descriptor?: unknown) {
     const wanted = (descriptor ?? {}) as GPUDeviceDescriptor;
-    const requiredFeatures = [...(wanted.requiredFeatures ?? [])].filter((feature) => feature !== name);
+    const requiredFeatures = [...(wanted.requiredFeatures ?? [])].filter(
+      (feature) => !feature.startsWith('subgroup'),
+    );
     return original.call(this, { ...wanted, requiredFeatures });
   };
   return () => {
