@@ -28,7 +28,7 @@ const allowed: Record<string, readonly string[]> = {
   mechanism: ['core', 'tokenizer', 'gpu', 'model', 'compile'],
   evaluate: ['core', 'tokenizer', 'model'],
   world: ['core', 'trajectories'],
-  bench: ['core', 'tokenizer', 'gpu', 'model', 'train'],
+  bench: ['core', 'tokenizer', 'gpu', 'model', 'train', 'mechanism'],
   workers: domain,
   cli: [...domain, 'bench'],
   state: [...domain, 'workers', 'charts'],

@@ -1,6 +1,7 @@
 import { requestEngineDevice, type EngineDevice } from '../gpu/device.ts';
 import { benchContext } from './contextBench.ts';
 import { benchMatmul } from './matmulBench.ts';
+import { benchMechanism } from './mechanismBench.ts';
 import { benchModel } from './modelBench.ts';
 import { benchTraining, benchTrainingMemory } from './trainingBench.ts';
 import type {
@@ -69,6 +70,11 @@ export async function runBench(
         // Ours alone: once is enough.
         if (request.lane !== 'corrected') continue;
         const measured = await benchContext(context);
+        rows.push(...measured.rows);
+        memory.push(...measured.memory);
+      } else if (suite === 'mechanism') {
+        if (request.lane !== 'corrected') continue;
+        const measured = await benchMechanism(context);
         rows.push(...measured.rows);
         memory.push(...measured.memory);
       } else if (suite === 'training') {

@@ -18,3 +18,4 @@ export {
   type ComparisonNames,
 } from './compare.ts';
 export { excludesZero, holmRejected, ItemBootstrap, type ItemDifference } from './bootstrap.ts';
+export { attentionOfHead, tokensOfExpert, type ExpertToken, type HeadAttention } from './inspect.ts';

@@ -3,11 +3,14 @@ import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { EngineDevice } from '../../src/gpu/device.ts';
 import {
+  attentionOfHead,
   defaultMechanismOptions,
   describeItem,
   measureMechanism,
   parseMechanismDocument,
+  planMechanism,
   subjectOf,
+  tokensOfExpert,
   type MechanismDocument,
   type MechanismSubject,
 } from '../../src/mechanism/index.ts';
@@ -167,6 +170,41 @@ describe.skipIf(!hasGpu)(
       expect(subjectOf({ name: 'base', kind: 'base' }, again)).toEqual(subject);
       expect(engine.buffers.allocatedBytes).toBe(before);
       session.destroy();
+    });
+
+    it('shows where a picked head looks and which tokens a picked expert takes', async () => {
+      const engine = (await testEngine()) as EngineDevice;
+      const session = await loadSubject(engine, null);
+      const expected = reference('answer').subjects[0]!;
+      const { mass, starts } = await attentionOfHead(session, items[0]!, { layer: 1, head: 2 }, { bins: 16 });
+      const at = (1 * 4 + 2) * 16;
+      mass.forEach((value, b) => expect(value).toBeCloseTo(expected.density!.values[0]![at + b]!, 5));
+      expect(starts.at(-1)).toBe(items[0]!.ids.length);
+      const tokens = await tokensOfExpert(session, items, { layer: 2, expert: 3 }, { limit: 1e9 });
+      const all = reference('all');
+      const row = all.subjects[0]!.routing.find(({ layer, expert }) => layer === 2 && expert === 3)!;
+      const queries = all.items.reduce((sum, { queryTokens }) => sum + queryTokens, 0);
+      // Every token counts here, the first of an item too.
+      const chosen = tokens.reduce((sum, entry) => sum + entry.chosen, 0);
+      expect(chosen - Math.round(row.frequency * queries)).toBeGreaterThanOrEqual(0);
+      expect(chosen - Math.round(row.frequency * queries)).toBeLessThanOrEqual(items.length);
+      session.destroy();
+    });
+
+    it('plans memory that grows with the length of an item, not with its square', async () => {
+      const engine = (await testEngine()) as EngineDevice;
+      const { config } = await fixtureCheckpoint('tiny-moe');
+      const bytes = (tokens: number, statistics: 'core' | 'full'): number => {
+        const sizes = { tokens, queries: tokens, width: 160 };
+        const load = { ...smallLoad, contextLength: tokens };
+        const plan = planMechanism(engine, config, load, sizes, { ...options, queries: 'all', statistics });
+        return plan.bufferBytes + plan.scratchBytes;
+      };
+      for (const statistics of ['core', 'full'] as const) {
+        const [short, long] = [bytes(16384, statistics), bytes(32768, statistics)];
+        expect(long - short).toBeLessThan(16384 * 20);
+        expect(long).toBeLessThan(16 * 2 ** 20);
+      }
     });
 
     it('stops between passes when cancelled', async () => {

@@ -23,7 +23,7 @@ const help = `acc bench [options]: this engine beside others on one adapter, sam
   --repeats N                    timed rounds after the warm-up (default 5)
   --lane corrected|shipped|both  onnxruntime-web WebGPU with subgroups hidden, as shipped, or both (default)
   --variants                     also each of our own matmul kernels
-  --max-context N                longest context of the context and training suites (default 32768)
+  --max-context N                longest context of the context, training and mechanism suites (default 32768)
   --json                         one JSON document
 
 Engines are compared before they are timed, and timed in turns. CPU rows are references and never compared.`;
@@ -152,11 +152,11 @@ export async function run(argv: string[]): Promise<number> {
   );
   const lane = oneOf('lane', lastValue(parsed, 'lane'), [...benchLanes, 'both'] as const, 'both');
   const suites = readSuites(lastValue(parsed, 'what'));
-  // Context and training run no onnxruntime-web: they need no second lane.
+  // Context, training and mechanism run no onnxruntime-web: they need no second lane.
   const lanes =
     lane !== 'both'
       ? [lane]
-      : suites.every((suite) => suite === 'context' || suite === 'training')
+      : suites.every((suite) => ['context', 'training', 'mechanism'].includes(suite))
         ? [benchLanes[0]]
         : benchLanes;
   const requests = lanes.map((each): BenchRequest => ({

@@ -1,8 +1,9 @@
 import { createReadStream } from 'node:fs';
-import { open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { open, rename, rm, writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
+import { version } from '../../../package.json';
 import { InputError, messageOf, UsageError } from '../../core/errors.ts';
 import type { JsonValue } from '../../core/json.ts';
 import type { EngineDevice } from '../../gpu/device.ts';
@@ -275,13 +276,6 @@ async function measureSubject(
   }
 }
 
-/** The version in package.json beside the sources. */
-async function codeVersion(): Promise<string> {
-  const text = await readFile(new URL('../../../package.json', import.meta.url), 'utf8').catch(() => '{}');
-  const { version } = JSON.parse(text) as { version?: string };
-  return version ?? 'unknown';
-}
-
 /** `acc mechanism`. */
 export async function run(argv: string[]): Promise<number> {
   const one = ['model', 'control', 'data', 'out', 'items', 'queries', 'statistics', 'limit', 'max-tokens'];
@@ -362,7 +356,7 @@ export async function run(argv: string[]): Promise<number> {
     items: items.map((item) => describeItem(item, options.queries)),
     subjects: made,
     run: {
-      program: `acc ${await codeVersion()}`,
+      program: `acc ${version}`,
       config: { ...options, ...load },
       data: { sha256: dataHash, items: items.length, rejected },
       adapter: engine.facts,
