@@ -1,7 +1,7 @@
 import { InputError } from '../core/errors.ts';
 import {
+  discoveries,
   excludesZero,
-  holmRejected,
   ItemBootstrap,
   type BootstrapOptions,
   type ItemDifference,
@@ -15,9 +15,10 @@ import type {
 } from './document.ts';
 
 /**
- * What may be said of one cell. `changed-by-acc`: its difference to the control excludes zero (95 %). `differs`: its
- * difference to the baseline does, but that to the control does not. `no-control`: it differs from the baseline and
- * there is no control to hold it against. `unclear`: the interval holds zero. `no-interval`: fewer than two items.
+ * What may be said of one cell. A difference counts when its 95 % interval excludes zero and it remains after
+ * Benjamini and Hochberg's correction over all cells (5 %). `changed-by-acc`: those to the baseline and to the control
+ * count. `differs`: only that to the baseline does. `no-control`: it counts and there is no control to hold it against.
+ * `unclear`: it does not count. `no-interval`: fewer than `fewestItems` items.
  */
 export type Claim = 'changed-by-acc' | 'differs' | 'no-control' | 'unclear' | 'no-interval';
 
@@ -31,18 +32,22 @@ export interface CellComparison {
   readonly difference: ItemDifference;
   /** comparison − control; null without a control. */
   readonly againstControl: ItemDifference | null;
+  /** Whether comparison − control counts, whatever the baseline. */
+  readonly differsFromControl: boolean;
   readonly claim: Claim;
 }
 
 export interface Comparison {
   readonly cells: readonly CellComparison[];
-  /** Of the cells that are claimed (or differ, without a control): how many remain after Holm's correction over all. */
+  /** Cells that `isClaimed`. */
   readonly claimed: number;
-  readonly claimedAfterHolm: number;
-  /** By cell: whether it remains after Holm's correction. */
-  readonly survivesHolm: readonly boolean[];
-  /** Items measured; an interval needs at least two. */
+  /** Items measured; an interval needs at least `fewestItems`. */
   readonly items: number;
+}
+
+/** Whether a cell is drawn at full strength: changed by ACC, or different where there is no control. */
+export function isClaimed({ claim }: Pick<CellComparison, 'claim'>): boolean {
+  return claim === 'changed-by-acc' || claim === 'no-control';
 }
 
 export interface ComparisonNames {
@@ -67,24 +72,24 @@ function controlOf(document: MechanismDocument, names: ComparisonNames): Mechani
   return found && found.name !== names.baseline && found.name !== names.comparison ? found : null;
 }
 
-function claimOf(difference: ItemDifference, againstControl: ItemDifference | null): Claim {
-  if (difference.interval === null) return 'no-interval';
-  if (againstControl && excludesZero(againstControl)) return 'changed-by-acc';
-  if (!excludesZero(difference)) return 'unclear';
-  return againstControl ? 'differs' : 'no-control';
-}
-
 /** One cell's value and per-item values. */
-interface Cell {
+export interface Cell {
   readonly layer: number;
+  /** Head or expert. */
   readonly index: number;
   readonly value: number | null;
   readonly perItem: readonly (number | null)[];
 }
 
-function compareCells(
+/** By cell: whether a difference counts. */
+function counting(differences: readonly (ItemDifference | null)[]): boolean[] {
+  const found = discoveries(differences.map((difference) => difference?.p ?? null));
+  return differences.map((each, cell) => found[cell] === true && each !== null && excludesZero(each));
+}
+
+/** comparison − baseline of each cell that both have, in the order of `before`, and what may be claimed. */
+export function compareCells(
   bootstrap: ItemBootstrap,
-  items: number,
   before: readonly Cell[],
   after: readonly Cell[],
   control: readonly Cell[] | null,
@@ -92,40 +97,37 @@ function compareCells(
   const keyOf = ({ layer, index }: Cell): string => `${layer}/${index}`;
   const others = new Map(after.map((cell) => [keyOf(cell), cell]));
   const controls = control && new Map(control.map((cell) => [keyOf(cell), cell]));
-  const cells: CellComparison[] = [];
-  for (const cell of before) {
+  const paired = before.flatMap((cell) => {
     const other = others.get(keyOf(cell));
-    if (!other) continue;
+    if (!other) return [];
     const held = controls?.get(keyOf(cell));
     const difference = bootstrap.difference(cell.perItem, other.perItem);
     const againstControl = held ? bootstrap.difference(held.perItem, other.perItem) : null;
-    cells.push({
-      layer: cell.layer,
-      index: cell.index,
-      before: cell.value,
-      after: other.value,
-      difference,
-      againstControl,
-      claim: claimOf(difference, againstControl),
-    });
-  }
-  const survivesHolm = holmRejected(cells.map((cell) => (cell.againstControl ?? cell.difference).p));
-  const isClaimed = ({ claim }: CellComparison): boolean =>
-    claim === 'changed-by-acc' || claim === 'no-control';
-  return {
-    cells,
-    claimed: cells.filter(isClaimed).length,
-    claimedAfterHolm: cells.filter((cell, index) => isClaimed(cell) && survivesHolm[index]).length,
-    survivesHolm,
-    items,
+    return [{ cell, other, difference, againstControl }];
+  });
+  const differs = counting(paired.map(({ difference }) => difference));
+  const differsFromControl = counting(paired.map(({ againstControl }) => againstControl));
+  const claimOf = (at: number): Claim => {
+    if (paired[at]!.difference.interval === null) return 'no-interval';
+    if (!differs[at]) return 'unclear';
+    if (control === null) return 'no-control';
+    return differsFromControl[at] ? 'changed-by-acc' : 'differs';
   };
+  const cells = paired.map(({ cell, other, difference, againstControl }, at): CellComparison => ({
+    layer: cell.layer,
+    index: cell.index,
+    before: cell.value,
+    after: other.value,
+    difference,
+    againstControl,
+    differsFromControl: differsFromControl[at]!,
+    claim: claimOf(at),
+  }));
+  return { cells, claimed: cells.filter(isClaimed).length, items: bootstrap.items };
 }
 
 /** By item: what its values weigh in the pooled average of a statistic. */
-function weightsOf(
-  document: MechanismDocument,
-  statistic: AttentionStatistic | 'frequency' | 'weight',
-): number[] {
+export function weightsOf(document: MechanismDocument, statistic: string): number[] {
   return document.items.map((item) =>
     statistic === 'retrievalScore' ? (item.copySteps ?? item.queryTokens) : item.queryTokens,
   );
@@ -151,7 +153,6 @@ export function compareAttention(
   const control = controlOf(document, names);
   return compareCells(
     new ItemBootstrap(weightsOf(document, statistic), options),
-    document.items.length,
     cellsOf(subjectNamed(document, names.baseline)),
     cellsOf(subjectNamed(document, names.comparison)),
     control && cellsOf(control),
@@ -175,7 +176,6 @@ export function compareRouting(
   const control = controlOf(document, names);
   return compareCells(
     new ItemBootstrap(weightsOf(document, statistic), options),
-    document.items.length,
     cellsOf(subjectNamed(document, names.baseline)),
     cellsOf(subjectNamed(document, names.comparison)),
     control && cellsOf(control),

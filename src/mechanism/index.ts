@@ -11,11 +11,12 @@ export {
   compareRouting,
   goldShare,
   headOverlap,
+  isClaimed,
   retrievalHeads,
   type CellComparison,
   type Claim,
   type Comparison,
   type ComparisonNames,
 } from './compare.ts';
-export { excludesZero, holmRejected, ItemBootstrap, type ItemDifference } from './bootstrap.ts';
+export { discoveries, excludesZero, ItemBootstrap, type ItemDifference } from './bootstrap.ts';
 export { attentionOfHead, tokensOfExpert, type ExpertToken, type HeadAttention } from './inspect.ts';

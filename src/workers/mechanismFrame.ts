@@ -7,6 +7,8 @@ import {
   type RoutingRow,
   type RoutingShare,
 } from '../mechanism/document.ts';
+import { ItemBootstrap, type ItemDifference } from '../mechanism/bootstrap.ts';
+import { compareCells, isClaimed, weightsOf, type Cell } from '../mechanism/compare.ts';
 import { definitions } from '../mechanism/definitions.ts';
 import type {
   ChangeNumbers,
@@ -23,7 +25,6 @@ import type {
   TrackFrame,
   TrackRequest,
 } from './mechanismApi.ts';
-import { pairedChange, type PairedChange } from './pairedChange.ts';
 
 /** The subjects that a request names, found and checked. */
 export interface ChosenSubjects {
@@ -37,6 +38,11 @@ export interface ChosenSubjects {
 
 type Cells = (number | null)[];
 type CellItems = (readonly (number | null)[] | undefined)[];
+/** By cell of a map: the pooled value and the values by item. */
+interface CellValues {
+  readonly values: Cells;
+  readonly items: CellItems;
+}
 
 const longRange = /^longRangeMass:(\d+)$/;
 
@@ -67,11 +73,7 @@ function reader(
   return { value: (row) => row[name], items: (row) => row.perItem[name] };
 }
 
-function headCells(
-  document: MechanismDocument,
-  subject: MechanismSubject,
-  metric: string,
-): { values: Cells; items: CellItems } {
+function headCells(document: MechanismDocument, subject: MechanismSubject, metric: string): CellValues {
   // prettier-ignore
   const { layers, heads } = document.model;
   const values: Cells = new Array<number | null>(layers * heads).fill(null);
@@ -97,11 +99,7 @@ function mean(values: readonly (number | null | undefined)[]): number | null {
 }
 
 /** Means over the heads of each layer, with their per-item values. */
-function layerCells(
-  { values, items }: { values: Cells; items: CellItems },
-  layers: number,
-  heads: number,
-): { values: Cells; items: CellItems } {
+function layerCells({ values, items }: CellValues, layers: number, heads: number): CellValues {
   // prettier-ignore
   const means: Cells = [];
   const meanItems: CellItems = [];
@@ -115,18 +113,45 @@ function layerCells(
 }
 
 /** 95 % intervals of one subject's means: the bootstrap against zero. */
-function levelNumbers(cells: { values: Cells; items: CellItems }, weights: readonly number[]): LayerNumbers {
-  const zeros = cells.items.map((row) => row?.map((value) => (value === null ? null : 0)));
-  const { low, high } = pairedChange(cells.values.map((value) => (value === null ? null : 0)), cells.values, zeros, cells.items, weights); // prettier-ignore
-  return { mean: cells.values, low, high };
+function levelNumbers({ values, items }: CellValues, bootstrap: ItemBootstrap): LayerNumbers {
+  const intervals = items.map((row) => {
+    const zeros = row?.map((value) => (value === null ? null : 0)) ?? [];
+    return bootstrap.difference(zeros, row ?? []).interval;
+  });
+  const low = intervals.map((interval) => interval?.[0] ?? null);
+  return { mean: values, low, high: intervals.map((interval) => interval?.[1] ?? null) };
 }
 
-/** With a control, what is clear must be clear against it too. */
-function withControl(change: PairedChange, overControl: PairedChange | null): ChangeNumbers {
-  if (!overControl) return change;
+interface Changes {
+  /** comparison − baseline; clear where it may be claimed, that is, against the control too. */
+  readonly change: ChangeNumbers;
+  readonly overControl: ChangeNumbers | null;
+}
+
+/** Differences of a map's cells with what may be claimed of them. */
+function changesOf(
+  bootstrap: ItemBootstrap,
+  before: CellValues,
+  after: CellValues,
+  control: CellValues | null,
+): Changes {
+  const cellsOf = ({ values, items }: CellValues): Cell[] => values.map((value, index) => ({ layer: 0, index, value, perItem: items[index] ?? [] })); // prettier-ignore
+  // All three are maps of one shape, so every cell is found and their order stays.
+  const { cells } = compareCells(bootstrap, cellsOf(before), cellsOf(after), control && cellsOf(control));
+  const numbers = (
+    from: CellValues,
+    differences: readonly (ItemDifference | null)[],
+    clear: boolean[],
+  ): ChangeNumbers => ({
+    values: after.values.map((value, cell) => (value === null || from.values[cell] == null ? null : value - from.values[cell])), // prettier-ignore
+    low: differences.map((each) => each?.interval?.[0] ?? null),
+    high: differences.map((each) => each?.interval?.[1] ?? null),
+    clear,
+    hasIntervals: differences.some((each) => each?.interval != null),
+  });
   return {
-    ...change,
-    clear: change.clear.map((isClear, cell) => isClear && overControl.clear[cell] === true),
+    change: numbers(before, cells.map(({ difference }) => difference), cells.map(isClaimed)), // prettier-ignore
+    overControl: control && numbers(control, cells.map(({ againstControl }) => againstControl), cells.map(({ differsFromControl }) => differsFromControl)), // prettier-ignore
   };
 }
 
@@ -135,31 +160,29 @@ function metricFrame(
   metric: string,
 ): MetricFrame {
   const { layers, heads } = document.model;
-  const weights = document.items.map(({ queryTokens }) => queryTokens);
-  const cellsOf = (subject: MechanismSubject | null) =>
+  const bootstrap = new ItemBootstrap(weightsOf(document, metric));
+  const cellsOf = (subject: MechanismSubject | null): CellValues | null =>
     subject ? headCells(document, subject, metric) : null;
-  const [base, after, control_] = [
-    headCells(document, baseline, metric),
-    cellsOf(comparison),
-    cellsOf(control),
-  ];
-  const difference = (from: { values: Cells; items: CellItems }, to: { values: Cells; items: CellItems }): PairedChange => pairedChange(from.values, to.values, from.items, to.items, weights); // prettier-ignore
-  const overControl = after && control_ ? difference(control_, after) : null;
-  const layersOf = (cells: { values: Cells; items: CellItems }) => layerCells(cells, layers, heads);
-  const layerOverControl = after && control_ ? difference(layersOf(control_), layersOf(after)) : null;
+  const base = headCells(document, baseline, metric);
+  const after = cellsOf(comparison);
+  const control_ = cellsOf(control);
+  const layersOf = (cells: CellValues): CellValues => layerCells(cells, layers, heads);
+  const changes = after && changesOf(bootstrap, base, after, control_);
+  const layerChanges =
+    after && changesOf(bootstrap, layersOf(base), layersOf(after), control_ && layersOf(control_));
   const definition = document.definitions[metric.split(':')[0]!] ?? definitions[metric.split(':')[0]!];
   return {
     key: metric,
     baseline: base.values,
     comparison: after?.values ?? null,
     control: control_?.values ?? null,
-    change: after ? withControl(difference(base, after), overControl) : null,
-    overControl,
+    change: changes?.change ?? null,
+    overControl: changes?.overControl ?? null,
     layers: {
-      baseline: levelNumbers(layersOf(base), weights),
-      comparison: after ? levelNumbers(layersOf(after), weights) : null,
-      control: control_ ? levelNumbers(layersOf(control_), weights) : null,
-      change: after ? withControl(difference(layersOf(base), layersOf(after)), layerOverControl) : null,
+      baseline: levelNumbers(layersOf(base), bootstrap),
+      comparison: after ? levelNumbers(layersOf(after), bootstrap) : null,
+      control: control_ ? levelNumbers(layersOf(control_), bootstrap) : null,
+      change: layerChanges?.change ?? null,
     },
     formula: definition?.formula ?? 'not defined in the document',
     unit: definition?.unit.split(/[,;]/)[0] ?? '',
@@ -187,7 +210,7 @@ function routingCells(
   subject: MechanismSubject | null,
   layers: readonly number[],
   experts: number,
-): { values: Cells; items: CellItems } | null {
+): CellValues | null {
   // prettier-ignore
   if (!subject || subject.routing.length === 0) return null;
   const rowOf = new Map(layers.map((layer, row) => [layer, row]));
@@ -259,7 +282,22 @@ function routerNumbers(subject: MechanismSubject, layers: readonly number[], exp
   };
 }
 
-function routingFrame({ document, baseline, comparison, control }: ChosenSubjects): RoutingFrame | null {
+/** The last routing frame of a document: thousands of experts, the same for every metric of the heads. */
+const routingFrames = new WeakMap<
+  MechanismDocument,
+  { of: readonly unknown[]; frame: RoutingFrame | null }
+>();
+
+function routingFrame(chosen: ChosenSubjects): RoutingFrame | null {
+  const of = [chosen.baseline, chosen.comparison, chosen.control];
+  const held = routingFrames.get(chosen.document);
+  if (held?.of.every((subject, index) => subject === of[index])) return held.frame;
+  const frame = makeRoutingFrame(chosen);
+  routingFrames.set(chosen.document, { of, frame });
+  return frame;
+}
+
+function makeRoutingFrame({ document, baseline, comparison, control }: ChosenSubjects): RoutingFrame | null {
   const { experts, expertsPerToken } = document.model;
   if (experts === null || expertsPerToken === null) return null;
   const layers = [...new Set(baseline.routing.map(({ layer }) => layer))].sort((a, b) => a - b);
@@ -267,9 +305,8 @@ function routingFrame({ document, baseline, comparison, control }: ChosenSubject
   if (!base) return null;
   const after = routingCells(comparison, layers, experts);
   const control_ = routingCells(control, layers, experts);
-  const weights = document.items.map(({ queryTokens }) => queryTokens);
-  const change = after ? pairedChange(base.values, after.values, base.items, after.items, weights) : null;
-  const overControl = after && control_ ? pairedChange(control_.values, after.values, control_.items, after.items, weights) : null; // prettier-ignore
+  const bootstrap = new ItemBootstrap(weightsOf(document, 'frequency'));
+  const changes = after && changesOf(bootstrap, base, after, control_);
   const strip = (values: Cells, row: number): Cells => values.slice(row * experts, (row + 1) * experts);
   const numbers = (subject: MechanismSubject | null): RouterNumbers | null => subject && subject.routing.length > 0 ? routerNumbers(subject, layers, experts) : null; // prettier-ignore
   return {
@@ -279,8 +316,8 @@ function routingFrame({ document, baseline, comparison, control }: ChosenSubject
     baseline: base.values,
     comparison: after?.values ?? null,
     control: control_?.values ?? null,
-    change: change ? withControl(change, overControl) : null,
-    overControl,
+    change: changes?.change ?? null,
+    overControl: changes?.overControl ?? null,
     divergence: after
       ? layers.map((_, row) => divergence(strip(base.values, row), strip(after.values, row)))
       : null,

@@ -20,6 +20,7 @@ import { layoutLoadCurve } from '../../src/charts/loadCurve/layout.ts';
 import { layoutMovers } from '../../src/charts/movers/layout.ts';
 import { layoutRidgeline } from '../../src/charts/ridgeline/layout.ts';
 import { layoutTaskStrips, seriate } from '../../src/charts/taskStrips/layout.ts';
+import { compareAttention, compareRouting, isClaimed } from '../../src/mechanism/compare.ts';
 import type { MechanismDocument } from '../../src/mechanism/document.ts';
 import type { DocumentSummary } from '../../src/workers/mechanismApi.ts';
 import { makeFilmstrip, makeFrame, makePairs, makeTrack, type ChosenSubjects } from '../../src/workers/mechanismFrame.ts'; // prettier-ignore
@@ -146,6 +147,17 @@ describe('charts of a mechanism document', () => {
     expect(muted.slice(0, 8)).toEqual(new Array(8).fill(true));
     expect(muted.slice(8)).toEqual(new Array(8).fill(false));
     expect(charts['triptych']?.notes?.[0]).toContain('ACC − base and ACC − agent-SFT both exclude 0');
+  });
+
+  it('claims the cells that the mechanism layer claims, no other', () => {
+    const generated = generatedDocument({ layers: 4, heads: 4, experts: 8, perToken: 2, items: 6 });
+    const frame = makeFrame(chosenOf(generated), { ...request, metric: 'relativeDistance' });
+    const heads = compareAttention(generated, 'relativeDistance', request);
+    const experts = compareRouting(generated, 'frequency', request);
+    expect(frame.metric.change?.clear).toEqual(heads.cells.map(isClaimed));
+    expect(frame.routing?.change?.clear).toEqual(experts.cells.map(isClaimed));
+    expect(heads.claimed).toBeGreaterThan(0);
+    expect(experts.claimed).toBeGreaterThan(0);
   });
 
   it('claims nothing without intervals, and no cause without a control', () => {

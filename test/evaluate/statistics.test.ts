@@ -1,13 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { tTwoSidedP } from '../../src/core/distributions.ts';
 import { Rng } from '../../src/core/rng.ts';
-import {
-  estimate,
-  holm,
-  mcNemarP,
-  pairedBootstrap,
-  tQuantile,
-  tTwoSidedP,
-} from '../../src/evaluate/statistics.ts';
+import { estimate, holm, mcNemarP, pairedBootstrap, tQuantile } from '../../src/evaluate/statistics.ts';
 
 describe('statistics', () => {
   it('knows Student’s t (values of printed tables)', () => {
