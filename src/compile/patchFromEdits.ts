@@ -92,7 +92,7 @@ function patchTextOf(value: JsonValue): string | null {
   if (typeof value === 'string') return value.includes(patchStart) ? value : null;
   if (value === null || typeof value !== 'object') return null;
   for (const inner of Object.values(value)) {
-    const found = patchTextOf(inner as JsonValue);
+    const found = patchTextOf(inner);
     if (found !== null) return found;
   }
   return null;

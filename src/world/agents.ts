@@ -8,7 +8,7 @@ import { pick, pickSome } from './words.ts';
 /** One call and what came back. */
 export interface AgentStep {
   readonly thought: string;
-  readonly call: { readonly name: string; readonly arguments: JsonObject };
+  readonly call: { readonly name: string; readonly arguments: Readonly<Record<string, string>> };
   readonly observation: string;
 }
 
@@ -94,7 +94,12 @@ export function repositoryRun(rng: Rng, id: string, files: number, looks: number
   const { fault, decoy } = repository;
   const state = new Map(repository.files);
   const steps: AgentStep[] = [];
-  const act = (thought: string, name: string, args: JsonObject, observation: string): void => {
+  const act = (
+    thought: string,
+    name: string,
+    args: Readonly<Record<string, string>>,
+    observation: string,
+  ): void => {
     steps.push({ thought, call: { name, arguments: args }, observation });
   };
   act(
@@ -151,7 +156,7 @@ export function pythonRows(rows: readonly (readonly JsonValue[])[]): string {
       ? 'None'
       : typeof value === 'string'
         ? `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
-        : String(value);
+        : JSON.stringify(value);
   const tuples = rows.map((row) => `(${row.map(cell).join(', ')}${row.length === 1 ? ',' : ''})`);
   return `[${tuples.join(', ')}]`;
 }

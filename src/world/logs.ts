@@ -36,8 +36,8 @@ export function sweAgentLog(run: RepositoryRun): JsonObject {
     const { command, path, old_str: before, new_str: after } = call.arguments;
     const action =
       call.name === 'bash'
-        ? String(command as string)
-        : `str_replace_editor str_replace ${String(path as string)} --old_str '${String(before as string)}' --new_str '${String(after as string)}'`;
+        ? (command ?? '')
+        : `str_replace_editor str_replace ${path} --old_str '${before}' --new_str '${after}'`;
     return stepOf(thought, action, observation);
   });
   trajectory.push(stepOf('Done.', 'submit', run.patch));

@@ -65,7 +65,7 @@ describe('the world', () => {
     for (const { run } of worldRuns({ ...options, kinds: ['swe'] }, openSql)) {
       const { patch, steps } = run as RepositoryRun;
       const edit = steps.find(({ call }) => call.name === 'str_replace_editor')!.call.arguments;
-      expect(patch).toContain(`-${String(edit['old_str'])}\n+${String(edit['new_str'])}\n`);
+      expect(patch).toContain(`-${edit['old_str']}\n+${edit['new_str']}\n`);
     }
   });
 
