@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue } from '../core/json.ts';
+import type { JsonValue } from '../core/json.ts';
 import type { Rng } from '../core/rng.ts';
 import { makeTableQuestion, type Table } from './database.ts';
 import { makeRiddle, searchPages, type Library } from './library.ts';
