@@ -70,7 +70,7 @@ export function claimWords(spec: ComparisonSpec, hasIntervals: boolean): string 
   }
   const method = '95 % bootstrap intervals over items, Benjamini–Hochberg q = 0.05 over all cells';
   if (spec.isAgainstControl) {
-    return `Full strength: ${comparison} differs from the control ${baseline}, trained on as many tokens (${method}).`;
+    return `Full strength: ${comparison} differs from ${baseline === 'control' ? 'the control' : `the control ${baseline}`}, trained on as many tokens (${method}).`;
   }
   return control === null
     ? `Full strength: ${comparison} − ${baseline} excludes 0 (${method}). Without a control this says that they differ, not what changed them.`

@@ -35,7 +35,10 @@ export function layoutHeadScatter(
   const bottom = top + side;
   const right = left + side;
   const found = extentOf([...baseline, ...comparison]) ?? [0, 1];
-  const domain = metric.domain ?? [Math.min(0, found[0]), found[1] || 1];
+  // Both axes are positions on one scale: zero is shown only where the data come near it.
+  const pad = (found[1] - found[0]) * 0.08 || Math.abs(found[1]) * 0.1 || 1;
+  const start = found[0] > 0 && found[0] < found[1] * 0.4 ? 0 : found[0] - pad;
+  const domain = metric.domain ?? [start, found[1] + pad];
   const x = scaleLinear(domain, [left, right]);
   const y = scaleLinear(domain, [bottom, top]);
   if (!metric.domain) {

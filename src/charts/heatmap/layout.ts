@@ -42,16 +42,27 @@ export interface HeatSpec {
   readonly marginTitle?: string;
 }
 
-function barMarks(bar: ColourBar, x: number, y: number, width: number, fontSize: number): Mark[] {
+function barMarks(
+  bar: ColourBar,
+  x: number,
+  y: number,
+  width: number,
+  { width: chartWidth, fontSize }: ChartSize,
+): Mark[] {
   const columns = 48;
   const values = Array.from({ length: columns }, (_, column) => {
     const share = column / (columns - 1);
     return bar.ramp === 'diverging' ? share * 2 - 1 : share;
   });
   const height = Math.round(fontSize * 0.8);
+  // A title wider than the room at its right moves to the left, but not out of the chart.
+  const titleX = Math.max(
+    0,
+    Math.min(x, chartWidth - estimateTextWidth(bar.title, fontSize) - fontSize * 0.5),
+  );
   const below = y + height + fontSize * 1.15;
   const marks: Mark[] = [
-    { type: 'text', x, y: px(y - fontSize * 0.5), text: bar.title, fill: 'inkSoft' },
+    { type: 'text', x: px(titleX), y: px(y - fontSize * 0.5), text: bar.title, fill: 'inkSoft' },
     {
       type: 'grid',
       x,
@@ -190,13 +201,16 @@ export function layoutHeatmaps(
         fill: 'inkFaint',
       });
     });
-    marks.push({
-      type: 'text',
-      x,
-      y: px(y + gridHeight + fontSize * (columns.every((label) => label === '') ? 1.3 : 2.4)),
-      text: spec.columnTitle,
-      fill: 'inkSoft',
-    });
+    // What does not fit under each panel is said once, under the first.
+    if (index === 0 || spec.stacked || estimateTextWidth(spec.columnTitle, fontSize) < pitch - fontSize) {
+      marks.push({
+        type: 'text',
+        x,
+        y: px(y + gridHeight + fontSize * (columns.every((label) => label === '') ? 1.3 : 2.4)),
+        text: spec.columnTitle,
+        fill: 'inkSoft',
+      });
+    }
     if (panel.margin) {
       if (spec.marginTitle) {
         marks.push({
@@ -255,7 +269,7 @@ export function layoutHeatmaps(
       Math.max(Math.min(end - start, fontSize * 24), wanted),
       spec.stacked ? share - fontSize : size.width - x - 4,
     );
-    marks.push(...barMarks(bar, x, barTop, Math.round(width), fontSize));
+    marks.push(...barMarks(bar, x, barTop, Math.round(width), size));
   });
   return { marks, cells, size: { ...size, height: Math.round(barTop + fontSize * 2.4) } };
 }

@@ -301,9 +301,11 @@ export function layoutLayerLine(
   ) {
     // On a ground of its own, since dots lie everywhere.
     const { label } = metric.reference;
-    const labelTop = px(y(reference) - fontSize * 1.25);
+    // Above its line, or under it where the title of the axis is.
+    const baseLine = y(reference) + fontSize * (y(reference) - fontSize < top ? 1.05 : -0.35);
+    const labelTop = px(baseLine - fontSize * 0.9);
     marks.push({ type: 'rect', x: left + 1, y: labelTop, width: px(estimateTextWidth(label, fontSize) + fontSize * 0.6), height: px(fontSize * 1.2), fill: 'surface', opacity: 0.88 }); // prettier-ignore
-    marks.push({ type: 'text', x: px(left + fontSize * 0.3), y: px(y(reference) - fontSize * 0.35), text: label, fill: 'inkFaint' }); // prettier-ignore
+    marks.push({ type: 'text', x: px(left + fontSize * 0.3), y: px(baseLine), text: label, fill: 'inkFaint' }); // prettier-ignore
   }
   const ends = series.map(({ mean }) => {
     const last = mean.reduce<number>((best, value, layer) => (value === null ? best : layer), -1);

@@ -48,8 +48,8 @@ export function layoutMovers(
   ) ?? [0, 1];
   const x = scaleLinear(metric.domain ?? [Math.min(0, found[0]), found[1] || 1], [left, right]);
   if (!metric.domain) x.nice(5);
-  const marks: Mark[] = bottomAxis({ scale: x, x0: left, x1: right, y: bottom, fontSize, label: `${metric.label}, ${metric.unit}`, tickCount: 5, gridTop: top, tickText: (tick) => tick.toLocaleString('en-US') }); // prettier-ignore
-  marks.push({ type: 'text', x: px(right + fontSize * 0.8), y: px(top - fontSize * 0.7), text: change.hasIntervals ? 'change, 95 % interval' : 'change', fill: 'inkSoft' }); // prettier-ignore
+  const marks: Mark[] = chosen.length === 0 ? [] : bottomAxis({ scale: x, x0: left, x1: right, y: bottom, fontSize, label: `${metric.label}, ${metric.unit}`, tickCount: 5, gridTop: top, tickText: (tick) => tick.toLocaleString('en-US') }); // prettier-ignore
+  if (chosen.length > 0) marks.push({ type: 'text', x: px(right + fontSize * 0.8), y: px(top - fontSize * 0.7), text: change.hasIntervals ? 'change, 95 % interval' : 'change', fill: 'inkSoft' }); // prettier-ignore
   const cells: ChartCell[] = [];
   const radius = Math.max(3, fontSize * 0.36);
   chosen.forEach(({ cell, value }, row) => {
@@ -100,8 +100,8 @@ export function layoutMovers(
   if (chosen.length === 0) {
     marks.push({
       type: 'text',
-      x: left,
-      y: px(top + rowHeight * 0.6),
+      x: 0,
+      y: px(fontSize * 1.1),
       text: `No ${noun} changed clearly`,
       fill: 'inkSoft',
     });
@@ -112,8 +112,10 @@ export function layoutMovers(
     title: lead
       ? `${spec.labelOf(lead.cell)} changes most in ${metric.label}: ${signedNumber(lead.value)}`
       : `No ${noun} changes clearly in ${metric.label}`,
-    subtitle: `The ${counted(chosen.length, noun)} with the largest${change.hasIntervals ? ' clear' : ''} change of ${metric.label} (${metric.unit}) of ${change.values.length}; ${dataWords(names)}`,
-    size: { ...size, height: Math.round(bottom + fontSize * 3.2) },
+    subtitle: !lead
+      ? `${metric.label} (${metric.unit}) of ${counted(change.values.length, noun)}; ${dataWords(names)}`
+      : `The ${counted(chosen.length, noun)} with the largest${change.hasIntervals ? ' clear' : ''} change of ${metric.label} (${metric.unit}) of ${change.values.length}; ${dataWords(names)}`,
+    size: { ...size, height: Math.round(lead ? bottom + fontSize * 3.2 : fontSize * 1.6) },
     marks,
     cells,
     notes: [claimWords(names, change.hasIntervals).replace('Full strength', 'Shown'), `${metric.label} = ${metric.formula} (${metric.source})`], // prettier-ignore
