@@ -77,11 +77,8 @@ function* worldTexts(): Generator<string> {
   // What the two benchmarks' generators write, at the lengths of small models.
   const count = (text: string): number => text.split(/\s+/).length * 1.3;
   for (let i = 0; i < 150; i++) {
-    for (const message of JSON.parse(
-      generateMrcr({ needles: 2, tokens: 1500, seed: `t${i}` }, count).prompt,
-    )) {
-      yield message.content;
-    }
+    const row = generateMrcr({ needles: 2, tokens: 1500, seed: `t${i}` }, count);
+    for (const { content } of JSON.parse(row.prompt) as { content: string }[]) yield content;
     yield generateGraphWalks({
       problem: i % 2 ? 'bfs' : 'parents',
       nodes: 10,
