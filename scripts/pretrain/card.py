@@ -51,7 +51,7 @@ Seed 0. AdamW (0.9, 0.98), gradients clipped to norm 1, balance loss 0.01, z-los
 | --- | --- | --- |
 {curve}
 
-The mix of data changes where the loss jumps: first drills, then everything.
+The mix of data changes where the loss jumps (step 477): first drills of looking up, then everything.
 
 ## Rebuild
 
@@ -59,7 +59,7 @@ The mix of data changes where the loss jumps: first drills, then everything.
 {commands}
 ```
 
-Debian's python3-torch and g++ on a processor with AMX. Sampling of data and weights is seeded; last bits depend on the processor.
+Debian's python3-torch and g++ on a processor with AMX. Data, first weights and batches are seeded; the run was interrupted by hand at the steps given, once going back from step 2,155 to 1,963, so a rebuild comes close and is not the same bits.
 """
 
 
