@@ -194,10 +194,11 @@ describe.skipIf(!hasGpu)(hasGpu ? 'trainer' : `trainer (${gpuSkipReason})`, { ti
       trainer.destroy();
       expect(engine.buffers.allocatedBytes).toBe(before);
     }
-    const [a, b, c] = [2048, 4096, 8192].map(
-      (maxLength) => Trainer.plan(engine, checkpoint, fixtureOptions({ maxLength })).totalBytes,
-    ) as [number, number, number];
-    expect(Math.abs((c - b) / (2 * (b - a)) - 1)).toBeLessThan(0.02);
+    const bytesPerToken = [2048, 4096, 8192, 16384, 32768].map(
+      (maxLength) => Trainer.plan(engine, checkpoint, fixtureOptions({ maxLength })).totalBytes / maxLength,
+    );
+    // Scratch grows by steps, so no straight line: but a token never costs more in a longer row.
+    expect(bytesPerToken).toEqual([...bytesPerToken].sort((a, b) => b - a));
     engine.destroy();
   });
 
