@@ -1,13 +1,14 @@
 // Matrix product for GPUs: a workgroup of 128 threads computes a 64 × 64 tile of Y from slices of 16 columns (four
 // vec4) of X and W staged in shared memory; a thread computes 8 rows × 4 columns, 12 shared loads for 32 products
 // of vec4. Row r of a slice lies at place (r % 8)·8 + r / 8 and column c at (c % 4)·16 + c / 4, so that threads that
-// read together read neighbouring vec4.
+// read together read neighbouring vec4. <tile> says whether tiles are kept in f32 or f16; sums are f32.
 #include <weights>
 #include <problem>
+#include <tile>
 #include "dispatch.wgsl"
 
-var<workgroup> xTile: array<array<vec4f, 64>, 4>;
-var<workgroup> wTile: array<array<vec4f, 64>, 4>;
+var<workgroup> xTile: array<array<TileVector, 64>, 4>;
+var<workgroup> wTile: array<array<TileVector, 64>, 4>;
 
 @compute @workgroup_size(128)
 fn main(
@@ -58,21 +59,21 @@ fn main(
       d = loadWeight(startB, k, loadScale(wB, params.weightVectors, k / 8u));
     }
     workgroupBarrier();
-    xTile[stageK][placeX] = a;
-    xTile[stageK][placeX + 4u] = b;
-    wTile[stageK][placeW] = c;
-    wTile[stageK][placeW + 8u] = d;
+    xTile[stageK][placeX] = toTile(a);
+    xTile[stageK][placeX + 4u] = toTile(b);
+    wTile[stageK][placeW] = toTile(c);
+    wTile[stageK][placeW + 8u] = toTile(d);
     workgroupBarrier();
     for (var i = 0u; i < 4u; i++) {
-      let w = mat4x4f(wTile[i][tx], wTile[i][16u + tx], wTile[i][32u + tx], wTile[i][48u + tx]);
-      y0 += xTile[i][ty] * w;
-      y1 += xTile[i][8u + ty] * w;
-      y2 += xTile[i][16u + ty] * w;
-      y3 += xTile[i][24u + ty] * w;
-      y4 += xTile[i][32u + ty] * w;
-      y5 += xTile[i][40u + ty] * w;
-      y6 += xTile[i][48u + ty] * w;
-      y7 += xTile[i][56u + ty] * w;
+      let w = TileMatrix(wTile[i][tx], wTile[i][16u + tx], wTile[i][32u + tx], wTile[i][48u + tx]);
+      y0 += vec4f(xTile[i][ty] * w);
+      y1 += vec4f(xTile[i][8u + ty] * w);
+      y2 += vec4f(xTile[i][16u + ty] * w);
+      y3 += vec4f(xTile[i][24u + ty] * w);
+      y4 += vec4f(xTile[i][32u + ty] * w);
+      y5 += vec4f(xTile[i][40u + ty] * w);
+      y6 += vec4f(xTile[i][48u + ty] * w);
+      y7 += vec4f(xTile[i][56u + ty] * w);
     }
   }
 

@@ -38,7 +38,7 @@ export interface TuneOptions {
 }
 
 /** Raised when kernels change so much that old measurements no longer hold. */
-const storeVersion = 1;
+const storeVersion = 2;
 
 interface Trial {
   readonly operation: TuneResult['operation'];
@@ -98,6 +98,13 @@ function trials(engine: EngineDevice): readonly Trial[] {
     sureLanes(engine) > 0 ? ['lanes', 'register', 'shared'] : ['register', 'shared'];
   const list: Trial[] = [];
   for (const matmul of matmuls) list.push({ operation: 'matmul', choice: { matmul }, name: matmul });
+  if (engine.features.f16) {
+    list.push({
+      operation: 'matmul',
+      choice: { matmul: 'shared', sharedTiles: 'f16' },
+      name: 'shared in f16',
+    });
+  }
   for (const matvec of ['thread', 'lanes'] as const) {
     list.push({ operation: 'matvec', choice: { matvec }, name: matvec });
   }
@@ -167,7 +174,7 @@ function problem(
   const x = createRows(buffers, 'tune/x', rows, size);
   const out = createRows(buffers, 'tune/out', rows, cols);
   return {
-    run: (sink) => matmul(sink, { x, weight, out }),
+    run: (sink) => matmul(sink, { x, weight, out, allowHalf: true }),
     dispose: () => {
       destroyWeight(buffers, weight);
       buffers.destroy(x.range.buffer);
@@ -198,6 +205,7 @@ async function subgroupsAreLinear(engine: EngineDevice): Promise<boolean> {
 
 const allowed: { readonly [K in keyof KernelChoices]?: readonly string[] } = {
   matmul: ['lanes', 'register', 'shared'],
+  sharedTiles: ['f32', 'f16'],
   matvec: ['thread', 'lanes'],
   attention: ['thread', 'tile'],
 };
@@ -223,6 +231,7 @@ function parseChoices(text: string | null | undefined, engine: EngineDevice): Ke
       return null;
     result[name] = stored;
   }
+  if (result['sharedTiles'] === 'f16' && !engine.features.f16) return null;
   if (result['subgroups'] === true && !engine.features.subgroups) return null;
   return result as unknown as KernelChoices;
 }

@@ -7,6 +7,8 @@ import type { AdapterFacts, EngineFeatures } from './device.ts';
 export interface KernelChoices {
   /** `lanes`: subgroup broadcasts, no shared memory. `register`: neither. `shared`: tiles in shared memory. */
   readonly matmul: 'lanes' | 'register' | 'shared';
+  /** What `shared` multiplies in where halves are allowed; sums are f32 either way. */
+  readonly sharedTiles: 'f32' | 'f16';
   /** `thread`: a thread walks along four weight rows. `lanes`: a workgroup spreads them over its threads. */
   readonly matvec: 'thread' | 'lanes';
   /** With many queries. `thread`: one per (query, head), no shared memory. `tile`: staged in shared memory. */
@@ -27,6 +29,7 @@ export function defaultChoices(facts: AdapterFacts, features: EngineFeatures): K
   return facts.software
     ? {
         matmul: subgroups ? 'lanes' : 'register',
+        sharedTiles: 'f32',
         matvec: 'thread',
         attention: 'thread',
         rowThreads: 16,
@@ -36,6 +39,7 @@ export function defaultChoices(facts: AdapterFacts, features: EngineFeatures): K
       }
     : {
         matmul: 'shared',
+        sharedTiles: 'f32',
         matvec: 'lanes',
         attention: 'tile',
         rowThreads: 128,

@@ -71,10 +71,12 @@ export function recordForward(
   const qkv = take(activations.qkv);
   const q = take(activations.q);
   const attended = take(activations.attention);
+  // Only where the input was normed: what goes into o and down may hold numbers beyond a half's range.
+  const allowHalf = true;
   embedTokens(sink, { tokens: activations.tokens, table: weights.embed, out: hidden });
   weights.layers.forEach((layer, index) => {
     rmsNorm(sink, { x: hidden, weight: layer.inputNorm, eps, out: normed });
-    matmul(sink, { x: normed, weight: layer.qkv, out: qkv, bias: layer.qkvBias });
+    matmul(sink, { x: normed, weight: layer.qkv, out: qkv, bias: layer.qkvBias, allowHalf });
     const pages = cache.pagesOf(index, firstToken + count);
     attentionInput(sink, {
       qkv,
@@ -110,7 +112,7 @@ export function recordForward(
     rmsNorm(sink, { x: middle, weight: layer.postNorm, eps, out: normed });
     if (layer.mlp.kind === 'dense') {
       const inner = take(activations.mlp!);
-      gatedMatmul(sink, { x: normed, weight: layer.mlp.gateUp, out: inner });
+      gatedMatmul(sink, { x: normed, weight: layer.mlp.gateUp, out: inner, allowHalf });
       matmul(sink, { x: inner, weight: layer.mlp.down, out: hidden, residual: middle });
     } else {
       const { numExperts, numExpertsPerTok: perToken, normTopkProb: normalize } = config.moe!;
@@ -135,6 +137,7 @@ export function recordForward(
         down: asExperts(layer.mlp.down, numExperts),
         out: hidden,
         residual: middle,
+        allowHalf,
       });
     }
     hooks.afterLayer?.(index, hidden);

@@ -18,7 +18,8 @@ describe.skipIf(!hasGpu)(hasGpu ? 'tuneKernels' : `tuneKernels (${gpuSkipReason}
     expect(engine.buffers.allocatedBytes).toBe(before);
     const matmuls = report.measured.filter(({ operation }) => operation === 'matmul');
     const fastest = matmuls.reduce((a, b) => (b.medianMs < a.medianMs ? b : a));
-    expect(report.choices.matmul).toBe(fastest.choice);
+    expect(report.choices.matmul).toBe(fastest.choice.replace(' in f16', ''));
+    expect(matmuls.some(({ choice }) => choice === 'shared in f16')).toBe(engine.features.f16);
     expect(engine.choices).toEqual(report.choices);
 
     const again = await tuneKernels(engine, { store });

@@ -1,7 +1,5 @@
 import { assert } from '../../core/assert.ts';
-import lanes16Source from '../../../shaders/forward/matmul_lanes16.wgsl?raw';
-import lanes4Source from '../../../shaders/forward/matmul_lanes4.wgsl?raw';
-import lanes8Source from '../../../shaders/forward/matmul_lanes8.wgsl?raw';
+import lanesSource from '../../../shaders/forward/matmul_lanes.wgsl?raw';
 import registerSource from '../../../shaders/forward/matmul_register.wgsl?raw';
 import sharedSource from '../../../shaders/forward/matmul_shared.wgsl?raw';
 import vecLanesSource from '../../../shaders/forward/matvec_lanes.wgsl?raw';
@@ -24,6 +22,8 @@ export interface Matmul {
   /** f32 [N] */
   readonly bias?: BufferRange | null;
   readonly residual?: Rows | null;
+  /** Products may be taken in f16 where that was measured to be faster: weights are no f32, x is of moderate size. */
+  readonly allowHalf?: boolean;
 }
 
 /** Inputs of `gatedMatmul`: out[T, I] = silu(x · gateᵀ) · (x · upᵀ), the gate rows first in `weight` [2·I, C]. */
@@ -31,6 +31,7 @@ export interface GatedMatmul {
   readonly x: Rows;
   readonly weight: Weight;
   readonly out: Rows;
+  readonly allowHalf?: boolean;
 }
 
 const bindings = {
@@ -72,9 +73,7 @@ const define = (name: string, source: string): MatmulKernel =>
 /** All kernels of the matrix product; they share bindings and params. */
 export const matmulKernels = {
   register: define('matmul_register', registerSource),
-  lanes4: define('matmul_lanes4', lanes4Source),
-  lanes8: define('matmul_lanes8', lanes8Source),
-  lanes16: define('matmul_lanes16', lanes16Source),
+  lanes: define('matmul_lanes', lanesSource),
   shared: define('matmul_shared', sharedSource),
   vecThread: define('matvec_thread', vecThreadSource),
   vecLanes: define('matvec_lanes', vecLanesSource),
@@ -115,20 +114,24 @@ export function planMatvec(engine: EngineDevice, rows: number): MatmulPlan {
   };
 }
 
-/** How to multiply blocks of about `rows` rows on this device. */
-export function planTiles(engine: EngineDevice, rows: number): MatmulPlan {
+/** How to multiply blocks of about `rows` rows on this device; `half`: products may be taken in f16. */
+export function planTiles(engine: EngineDevice, rows: number, half = false): MatmulPlan {
   const { choices } = engine;
   const lanes = sureLanes(engine);
   // Half-empty tiles of 64 rows lose to smaller ones.
   if (choices.matmul === 'shared' && (rows >= 40 || lanes === 0)) {
-    return { algorithm: 'shared', variant: {}, tileRows: 64, tileCols: 64 };
+    const tile = half && choices.sharedTiles === 'f16' ? 'tile_f16.wgsl' : 'tile_f32.wgsl';
+    return { algorithm: 'shared', variant: { modules: { tile } }, tileRows: 64, tileCols: 64 };
   }
   if (choices.matmul !== 'register' && lanes > 0) {
     // All lanes that are broadcast from must be running.
     const threads = Math.max(choices.flatThreads, 16);
     return {
-      algorithm: lanes === 4 ? 'lanes4' : lanes === 8 ? 'lanes8' : 'lanes16',
-      variant: { overrides: { WORKGROUP_SIZE: threads } },
+      algorithm: 'lanes',
+      variant: {
+        overrides: { WORKGROUP_SIZE: threads },
+        modules: { rows: `rows_lanes${lanes}.wgsl` },
+      },
       tileRows: 16,
       tileCols: threads * 4,
     };
@@ -136,19 +139,22 @@ export function planTiles(engine: EngineDevice, rows: number): MatmulPlan {
   return { algorithm: 'register', variant: {}, tileRows: 32, tileCols: 32 };
 }
 
-function planMatmul(engine: EngineDevice, rows: number): MatmulPlan {
+function planMatmul(engine: EngineDevice, rows: number, half: boolean): MatmulPlan {
   const few = engine.choices.matvec === 'thread' ? 2 : 8;
-  return rows <= few ? planMatvec(engine, rows) : planTiles(engine, rows);
+  return rows <= few ? planMatvec(engine, rows) : planTiles(engine, rows, half);
 }
 
 /** The matrix product, see `Matmul`; one dispatch per part of the weight. */
-export function matmul(sink: KernelSink, { x, weight, out, bias, residual }: Matmul): void {
+export function matmul(
+  sink: KernelSink,
+  { x, weight, out, bias, residual, allowHalf = false }: Matmul,
+): void {
   const { engine } = sink;
   checkShape('matmul x', x, x.rows, weight.cols);
   checkShape('matmul out', out, x.rows, weight.rows);
   if (residual) checkShape('matmul residual', residual, x.rows, weight.rows);
   if (x.rows === 0) return;
-  const plan = planMatmul(engine, x.rows);
+  const plan = planMatmul(engine, x.rows, allowHalf && weight.type !== 'f32');
   const rowTiles = Math.ceil(x.rows / plan.tileRows);
   for (const part of weight.parts) {
     assert(part.firstRow % 4 === 0, `${weight.label} is split at row ${part.firstRow}`);
@@ -192,8 +198,8 @@ export function matmul(sink: KernelSink, { x, weight, out, bias, residual }: Mat
 }
 
 /** The gated half of an MLP, see `GatedMatmul`; the products before the activation stay in scratch memory. */
-export function gatedMatmul(sink: KernelSink, { x, weight, out }: GatedMatmul): void {
+export function gatedMatmul(sink: KernelSink, { x, weight, out, allowHalf = false }: GatedMatmul): void {
   const products = asRows(sink.scratch('gatedMatmul', rowsBytes(x.rows, weight.rows)), x.rows, weight.rows);
-  matmul(sink, { x, weight, out: products });
+  matmul(sink, { x, weight, out: products, allowHalf });
   swiglu(sink, { gateUp: products, out });
 }

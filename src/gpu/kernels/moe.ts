@@ -62,6 +62,8 @@ export interface MoeExperts {
   /** [T, C] */
   readonly out: Rows;
   readonly residual?: Rows | null;
+  /** As in `Matmul`; the second product, whose input may be large, stays in f32. */
+  readonly allowHalf?: boolean;
 }
 
 /**
@@ -195,9 +197,7 @@ const pairsKernel = (algorithm: MatmulAlgorithm) =>
 /** The tiled algorithms over expert segments. */
 export const groupedKernels = {
   register: groupedKernel('register'),
-  lanes4: groupedKernel('lanes4'),
-  lanes8: groupedKernel('lanes8'),
-  lanes16: groupedKernel('lanes16'),
+  lanes: groupedKernel('lanes'),
   shared: groupedKernel('shared'),
 } as const;
 
@@ -477,13 +477,14 @@ export function moeExperts(sink: KernelSink, input: MoeExperts): void {
     pairMatvec(sink, hidden, down, y, indices, perToken, false);
   } else {
     const plan = planTiles(engine, pairs / experts);
+    const half = (input.allowHalf ?? false) && gateUp.weight.type !== 'f32';
     const segments = segmentExperts(sink, { indices, pairs, gateUp, down, plan });
     groupedMatmul(sink, {
       x,
       weight: gateUp,
       out: products,
       segments,
-      plan,
+      plan: planTiles(engine, pairs / experts, half),
       perToken,
       fromTokens: true,
       toPairs: false,

@@ -4,7 +4,7 @@ import backSharedSource from '../../../shaders/backward/product_back_shared.wgsl
 import type { EngineDevice } from '../device.ts';
 import { defineKernel, type Kernel, type KernelSink, type KernelVariant } from '../kernel.ts';
 import { paddedCols, type Rows, type Weight } from '../tensors.ts';
-import { checkShape, vectors, weightModule } from './common.ts';
+import { checkShape, sureLanes, vectors, weightModule } from './common.ts';
 import { matmulKernels, planTiles, type MatmulPlan } from './matmul.ts';
 import { expertsPerPart, type ExpertSegments, type ExpertWeight } from './moe.ts';
 
@@ -87,9 +87,7 @@ type GroupedKernel = Kernel<keyof typeof groupedBindings, keyof typeof groupedPa
 /** Name and text of each algorithm; `rows` and `tiles` are the transposed ones. */
 const algorithms = {
   register: matmulKernels.register,
-  lanes4: matmulKernels.lanes4,
-  lanes8: matmulKernels.lanes8,
-  lanes16: matmulKernels.lanes16,
+  lanes: matmulKernels.lanes,
   shared: matmulKernels.shared,
   backRows: { name: 'backward/product_back_rows', source: backRowsSource },
   backShared: { name: 'backward/product_back_shared', source: backSharedSource },
@@ -98,9 +96,7 @@ type Algorithm = keyof typeof algorithms;
 
 const perAlgorithm = <K>(make: (algorithm: Algorithm) => K): Record<Algorithm, K> => ({
   register: make('register'),
-  lanes4: make('lanes4'),
-  lanes8: make('lanes8'),
-  lanes16: make('lanes16'),
+  lanes: make('lanes'),
   shared: make('shared'),
   backRows: make('backRows'),
   backShared: make('backShared'),
@@ -133,19 +129,10 @@ interface ProductPlan {
   readonly tileCols: number;
 }
 
-const rowModules: Partial<Record<string, string>> = {
-  lanes4: 'rows_lanes4.wgsl',
-  lanes8: 'rows_lanes8.wgsl',
-  lanes16: 'rows_lanes8.wgsl',
-};
-
-/** Lanes that must run together, by forward algorithm. */
-const sureThreads: Partial<Record<string, number>> = { lanes4: 4, lanes8: 8, lanes16: 16 };
-
 /** Threads for so many columns, four to a thread: low-rank products are narrow, and idle threads cost as much as busy ones. */
 function threadsFor(engine: EngineDevice, algorithm: string, cols: number): number {
   const usual = Math.max(engine.choices.flatThreads, 16);
-  const fewest = sureThreads[algorithm] ?? 4;
+  const fewest = algorithm === 'lanes' ? sureLanes(engine) : 4;
   return Math.max(fewest, Math.min(usual, 2 ** Math.ceil(Math.log2(Math.ceil(cols / 4)))));
 }
 
@@ -161,12 +148,14 @@ function productPlan(engine: EngineDevice, plan: MatmulPlan, transposed: boolean
   if (algorithm === 'register' && !transposed) return { ...plan, algorithm };
   const threads = threadsFor(engine, algorithm, cols);
   const rows = { tileRows: plan.tileRows, tileCols: threads * 4 };
-  if (!transposed) return { algorithm, variant: { overrides: { WORKGROUP_SIZE: threads } }, ...rows };
+  const modules = { rows: plan.variant.modules?.['rows'] ?? 'rows_plain.wgsl' };
+  if (!transposed)
+    return { algorithm, variant: { overrides: { WORKGROUP_SIZE: threads }, modules }, ...rows };
   return {
     algorithm: 'backRows',
     variant: {
       overrides: { WORKGROUP_SIZE: threads, TILE_ROWS: plan.tileRows },
-      modules: { rows: rowModules[algorithm] ?? 'rows_plain.wgsl' },
+      modules,
     },
     ...rows,
   };

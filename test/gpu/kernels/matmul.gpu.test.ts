@@ -104,6 +104,31 @@ describe.skipIf(!hasGpu)(hasGpu ? 'matmul' : `matmul (${gpuSkipReason})`, { time
     });
   }
 
+  it('multiplies in f16 within the error of halves where that is allowed, with weights that are no f32', async (context) => {
+    const engine = (await testEngine()) as EngineDevice;
+    if (!engine.features.f16) return context.skip('this adapter has no shader-f16');
+    const usual = engine.choices;
+    engine.choices = { ...usual, matmul: 'shared', sharedTiles: 'f16' };
+    const h = new Harness(engine);
+    for (const [rows, cols, k] of [...shapes, [64, 64, 64], [65, 129, 1000]] as const) {
+      if (rows < 40) continue;
+      const x = randomMatrix(`x${rows}`, rows, k);
+      const input = h.rows(x);
+      for (const type of weightTypes) {
+        const { weight, values } = h.weight(type, randomMatrix(`w${cols}`, cols, k, 0.5));
+        const out = h.emptyRows(rows, cols);
+        matmul(h.recorder, { x: input, weight, out, allowHalf: true });
+        const error = relativeError(await h.read(out), matmulReference(x, values).data);
+        expect(error, `${rows}×${cols}×${k} ${type}`).toBeLessThan(
+          tolerance(type === 'f32' ? 'f32' : 'f16', k),
+        );
+        if (type !== 'f32') expect(error, 'is computed in halves').toBeGreaterThan(1e-5);
+      }
+    }
+    engine.choices = usual;
+    h.dispose();
+  });
+
   it('gives the same bits in every run', async () => {
     const engine = (await testEngine()) as EngineDevice;
     const h = new Harness(engine);

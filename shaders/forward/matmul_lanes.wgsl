@@ -1,8 +1,9 @@
-// Matrix product without shared memory, for subgroups of at least 16 lanes: a thread computes 16 rows × 4
-// columns. The 16 rows of X are the same for all lanes, so each lane loads one of them and the subgroup
-// broadcasts: 1 load of X and 4 of W for 64 products of vec4.
+// Matrix product without shared memory: a thread computes 16 rows × 4 columns. The 16 rows of X are the same for all
+// lanes of a subgroup, so <rows> lets each lane load a few of them and broadcast: with 8 lanes, 2 loads of X and 4 of
+// W for 64 products of vec4.
 #include <weights>
 #include <problem>
+#include <rows>
 #include "dispatch.wgsl"
 
 override WORKGROUP_SIZE: u32 = 32u;
@@ -11,8 +12,7 @@ override WORKGROUP_SIZE: u32 = 32u;
 fn main(
   @builtin(workgroup_id) id: vec3u,
   @builtin(num_workgroups) count: vec3u,
-  @builtin(local_invocation_index) thread: u32,
-  @builtin(subgroup_invocation_id) lane: u32,
+  thread: RowThread,
 ) {
   let group = linearWorkgroup(id, count);
   if (group >= params.workgroupEnd) {
@@ -21,9 +21,9 @@ fn main(
   let tile = locate(group, 16u);
   let vectors = tileVectors(tile);
   let row = tile.row;
-  let col = (tile.colTile * WORKGROUP_SIZE + thread) * 4u;
+  let col = (tile.colTile * WORKGROUP_SIZE + thread.index) * 4u;
   let lastCol = params.cols - 1u;
-  let x0 = xAt(tile, row + lane % 16u);
+  let offsets = rowOffsets(tile, row, thread);
   let w0 = tile.weightRow + min(col, lastCol);
   let w1 = tile.weightRow + min(col + 1u, lastCol);
   let w2 = tile.weightRow + min(col + 2u, lastCol);
@@ -62,23 +62,23 @@ fn main(
         loadWeight(start2, k, s2),
         loadWeight(start3, k, s3),
       );
-      let r0 = x[x0 + k];
-      y0 += subgroupBroadcast(r0, 0u) * w;
-      y1 += subgroupBroadcast(r0, 1u) * w;
-      y2 += subgroupBroadcast(r0, 2u) * w;
-      y3 += subgroupBroadcast(r0, 3u) * w;
-      y4 += subgroupBroadcast(r0, 4u) * w;
-      y5 += subgroupBroadcast(r0, 5u) * w;
-      y6 += subgroupBroadcast(r0, 6u) * w;
-      y7 += subgroupBroadcast(r0, 7u) * w;
-      y8 += subgroupBroadcast(r0, 8u) * w;
-      y9 += subgroupBroadcast(r0, 9u) * w;
-      y10 += subgroupBroadcast(r0, 10u) * w;
-      y11 += subgroupBroadcast(r0, 11u) * w;
-      y12 += subgroupBroadcast(r0, 12u) * w;
-      y13 += subgroupBroadcast(r0, 13u) * w;
-      y14 += subgroupBroadcast(r0, 14u) * w;
-      y15 += subgroupBroadcast(r0, 15u) * w;
+      let r = sixteenRows(offsets, k);
+      y0 += r.a[0] * w;
+      y1 += r.a[1] * w;
+      y2 += r.a[2] * w;
+      y3 += r.a[3] * w;
+      y4 += r.b[0] * w;
+      y5 += r.b[1] * w;
+      y6 += r.b[2] * w;
+      y7 += r.b[3] * w;
+      y8 += r.c[0] * w;
+      y9 += r.c[1] * w;
+      y10 += r.c[2] * w;
+      y11 += r.c[3] * w;
+      y12 += r.d[0] * w;
+      y13 += r.d[1] * w;
+      y14 += r.d[2] * w;
+      y15 += r.d[3] * w;
     }
   }
 
