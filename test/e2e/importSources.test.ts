@@ -50,10 +50,13 @@ describe.skipIf(browserSkipReason)(
       await field.fill(`${other.url}/open.jsonl`);
       await page.getByRole('button', { name: 'Import', exact: true }).click();
       await expect.poll(() => total(page), patient).toBe(5);
-      const [file] = await page.evaluate(async () =>
-        (await window.workbench.inspect()).map((entry) => entry.file),
-      );
-      expect(file).toMatchObject({ path: 'open.jsonl', phase: 'done', keptBy: 'copy' });
+      // The records are counted as they arrive; the copy is kept a moment later.
+      await expect
+        .poll(
+          () => page.evaluate(async () => (await window.workbench.inspect()).map(({ file }) => file)),
+          patient,
+        )
+        .toMatchObject([{ path: 'open.jsonl', phase: 'done', keptBy: 'copy' }]);
 
       const failed = await page.evaluate(async (url) => {
         const [added] = await window.workbench.importFiles([url]);

@@ -116,7 +116,7 @@ function Sources({ primary }: { primary: boolean }) {
       <AddressForm />
       {list && list.bundled.length > 0 ? (
         <div>
-          <h3>Comes with this page</h3>
+          <h2>Comes with this page</h2>
           <ul className="mv-kept">
             {list.bundled.map((model) => (
               <li key={model.url}>
@@ -134,7 +134,7 @@ function Sources({ primary }: { primary: boolean }) {
       ) : null}
       {list && list.stored.length > 0 ? (
         <div>
-          <h3>Kept on this computer</h3>
+          <h2>Kept on this computer</h2>
           <ul className="mv-kept">
             {list.stored.map((model) => (
               <KeptModel key={model.id} model={model} />
