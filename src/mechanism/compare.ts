@@ -133,6 +133,22 @@ export function weightsOf(document: MechanismDocument, statistic: string): numbe
   );
 }
 
+function compareBy(
+  document: MechanismDocument,
+  statistic: string,
+  names: ComparisonNames,
+  options: BootstrapOptions,
+  cellsOf: (subject: MechanismSubject) => readonly Cell[],
+): Comparison {
+  const control = controlOf(document, names);
+  return compareCells(
+    new ItemBootstrap(weightsOf(document, statistic), options),
+    cellsOf(subjectNamed(document, names.baseline)),
+    cellsOf(subjectNamed(document, names.comparison)),
+    control && cellsOf(control),
+  );
+}
+
 /**
  * Every head of one statistic, comparison − baseline, with item-level intervals and what may be claimed. Throws
  * `InputError` for a subject that the document lacks.
@@ -143,19 +159,13 @@ export function compareAttention(
   names: ComparisonNames,
   options: BootstrapOptions = {},
 ): Comparison {
-  const cellsOf = ({ attention }: MechanismSubject): Cell[] =>
+  return compareBy(document, statistic, names, options, ({ attention }) =>
     attention.map((row: AttentionRow) => ({
       layer: row.layer,
       index: row.head,
       value: row[statistic],
       perItem: row.perItem[statistic] ?? [],
-    }));
-  const control = controlOf(document, names);
-  return compareCells(
-    new ItemBootstrap(weightsOf(document, statistic), options),
-    cellsOf(subjectNamed(document, names.baseline)),
-    cellsOf(subjectNamed(document, names.comparison)),
-    control && cellsOf(control),
+    })),
   );
 }
 
@@ -166,19 +176,13 @@ export function compareRouting(
   names: ComparisonNames,
   options: BootstrapOptions = {},
 ): Comparison {
-  const cellsOf = ({ routing }: MechanismSubject): Cell[] =>
+  return compareBy(document, statistic, names, options, ({ routing }) =>
     routing.map((row: RoutingRow) => ({
       layer: row.layer,
       index: row.expert,
       value: row[statistic],
       perItem: row.perItem[statistic] ?? [],
-    }));
-  const control = controlOf(document, names);
-  return compareCells(
-    new ItemBootstrap(weightsOf(document, statistic), options),
-    cellsOf(subjectNamed(document, names.baseline)),
-    cellsOf(subjectNamed(document, names.comparison)),
-    control && cellsOf(control),
+    })),
   );
 }
 

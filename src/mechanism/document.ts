@@ -1,3 +1,4 @@
+import type { ModelConfig } from '../model/config.ts';
 import { definitions, type StatisticDefinition } from './definitions.ts';
 
 /** Name in the `format` field. */
@@ -161,6 +162,18 @@ export interface MechanismDocument {
   readonly items: readonly MechanismItem[];
   readonly subjects: readonly MechanismSubject[];
   readonly run: MechanismRun;
+}
+
+/** What the document says of a model. */
+export function describeModel(name: string, config: ModelConfig): MechanismModel {
+  return {
+    name,
+    layers: config.numHiddenLayers,
+    heads: config.numAttentionHeads,
+    kvHeads: config.numKeyValueHeads,
+    experts: config.moe?.numExperts ?? null,
+    expertsPerToken: config.moe?.numExpertsPerTok ?? null,
+  };
 }
 
 /** The document's head around subjects that were measured. */

@@ -3,6 +3,7 @@ import { InputError } from '../core/errors.ts';
 import {
   defaultMechanismOptions,
   describeItem,
+  describeModel,
   makeDocument,
   measureMechanism,
   readItem,
@@ -115,14 +116,7 @@ export async function runMeasurement(
     return makeDocument({
       queries: options.queries,
       settings: { sinkTokens: options.sinkTokens, thresholds: options.thresholds },
-      model: {
-        name: checkpoint.name,
-        layers: config.numHiddenLayers,
-        heads: config.numAttentionHeads,
-        kvHeads: config.numKeyValueHeads,
-        experts: config.moe?.numExperts ?? null,
-        expertsPerToken: config.moe?.numExpertsPerTok ?? null,
-      },
+      model: describeModel(checkpoint.name, checkpoint.config),
       items: held.map((item) => describeItem(item, options.queries)),
       subjects: parts.map(({ name, measured }, index) => {
         const subject = subjectOf(name, firstItems(measured, count), index > 0 && base ? firstItems(base.measured, count) : null); // prettier-ignore

@@ -11,6 +11,7 @@ import { kvTypeCode, weightTypes, type KvType, type WeightType } from '../../gpu
 import {
   defaultMechanismOptions,
   describeItem,
+  describeModel,
   makeDocument,
   measureMechanism,
   planMechanism,
@@ -341,18 +342,10 @@ export async function run(argv: string[]): Promise<number> {
     base ??= result.measured;
     plannedBytes = Math.max(plannedBytes, result.plannedBytes);
   }
-  const { config } = checkpoint;
   const document = makeDocument({
     queries: options.queries,
     settings: { sinkTokens: options.sinkTokens, thresholds: options.thresholds },
-    model: {
-      name: checkpoint.name,
-      layers: config.numHiddenLayers,
-      heads: config.numAttentionHeads,
-      kvHeads: config.numKeyValueHeads,
-      experts: config.moe?.numExperts ?? null,
-      expertsPerToken: config.moe?.numExpertsPerTok ?? null,
-    },
+    model: describeModel(checkpoint.name, checkpoint.config),
     items: items.map((item) => describeItem(item, options.queries)),
     subjects: made,
     run: {

@@ -1,10 +1,9 @@
-import { useRef } from 'react';
 import { useApp } from '../../../state/useApp.ts';
 import type { AdapterCard, ModelCard } from '../../../workers/engineApi.ts';
 import { Button } from '../../widgets/Button.tsx';
 import { formatCount } from '../../widgets/format.ts';
 import { Callout } from '../../widgets/States.tsx';
-import { modelOfInput, pickModelFolder } from './openFolder.ts';
+import { FolderButton } from './FolderButton.tsx';
 
 const compact = new Intl.NumberFormat('en-US', { notation: 'compact', maximumSignificantDigits: 3 });
 
@@ -50,44 +49,12 @@ function AdapterFacts({ adapter, card }: { adapter: AdapterCard; card: ModelCard
   );
 }
 
-function AddAdapter() {
-  const open = useApp((state) => state.model.openAdapter);
-  const isBusy = useApp((state) => state.model.work !== null);
-  const folder = useRef<HTMLInputElement>(null);
-  const choose = async (): Promise<void> => {
-    const picked = await pickModelFolder();
-    if (picked === null) folder.current?.click();
-    else if (picked !== 'closed') await open(picked);
-  };
-  return (
-    <>
-      <Button icon="folder" disabled={isBusy} onClick={() => void choose()}>
-        Add a LoRA adapter
-      </Button>
-      <input
-        ref={folder}
-        type="file"
-        className="visually-hidden"
-        tabIndex={-1}
-        aria-hidden="true"
-        data-testid="adapter-folder-input"
-        // Not in React's types: chooses folders instead of files.
-        {...{ webkitdirectory: '' }}
-        onChange={(event) => {
-          const files = [...(event.currentTarget.files ?? [])];
-          event.currentTarget.value = '';
-          if (files.length > 0) void open(modelOfInput(files));
-        }}
-      />
-    </>
-  );
-}
-
 /** A PEFT adapter for the opened checkpoint: its facts, and whether the loaded model has it merged in. */
 export function AdapterPanel({ card }: { card: ModelCard }) {
   const adapter = useApp((state) => state.model.adapter);
   const failure = useApp((state) => state.model.adapterFailure);
   const loaded = useApp((state) => state.model.loaded);
+  const open = useApp((state) => state.model.openAdapter);
   const close = useApp((state) => state.model.closeAdapter);
   const isBusy = useApp((state) => state.model.work !== null);
   const merged = loaded?.adapter ?? null;
@@ -113,7 +80,7 @@ export function AdapterPanel({ card }: { card: ModelCard }) {
             None. A PEFT folder (adapter_config.json, adapter_model.safetensors) can be dropped anywhere in
             the window; it is merged into the weights while they load.
           </p>
-          <AddAdapter />
+          <FolderButton label="Add a LoRA adapter" testId="adapter-folder-input" open={open} />
         </>
       )}
       {isPending ? (

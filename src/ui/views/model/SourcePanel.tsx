@@ -1,48 +1,10 @@
-import { useId, useRef, useState } from 'react';
+import { useId, useState } from 'react';
 import type { StoredModel } from '../../../storage/models.ts';
 import { useApp } from '../../../state/useApp.ts';
 import { Button, IconButton } from '../../widgets/Button.tsx';
 import { Disclosure } from '../../widgets/Disclosure.tsx';
 import { formatBytes } from '../../widgets/format.ts';
-import { modelOfInput, pickModelFolder } from './openFolder.ts';
-
-function FolderButton({ primary }: { primary: boolean }) {
-  const open = useApp((state) => state.model.open);
-  const isBusy = useApp((state) => state.model.work !== null);
-  const input = useRef<HTMLInputElement>(null);
-  const choose = async (): Promise<void> => {
-    const picked = await pickModelFolder();
-    if (picked === null) input.current?.click();
-    else if (picked !== 'closed') await open(picked);
-  };
-  return (
-    <>
-      <Button
-        variant={primary ? 'primary' : 'secondary'}
-        icon="folder"
-        disabled={isBusy}
-        onClick={() => void choose()}
-      >
-        Open a checkpoint folder
-      </Button>
-      <input
-        ref={input}
-        type="file"
-        className="visually-hidden"
-        tabIndex={-1}
-        aria-hidden="true"
-        data-testid="model-folder-input"
-        // Not in React's types: chooses folders instead of files.
-        {...{ webkitdirectory: '' }}
-        onChange={(event) => {
-          const files = [...(event.currentTarget.files ?? [])];
-          event.currentTarget.value = '';
-          if (files.length > 0) void open(modelOfInput(files));
-        }}
-      />
-    </>
-  );
-}
+import { FolderButton } from './FolderButton.tsx';
 
 function AddressForm() {
   const open = useApp((state) => state.model.open);
@@ -112,7 +74,12 @@ function Sources({ primary }: { primary: boolean }) {
   const open = useApp((state) => state.model.open);
   return (
     <div className="mv-sources">
-      <FolderButton primary={primary} />
+      <FolderButton
+        label="Open a checkpoint folder"
+        primary={primary}
+        testId="model-folder-input"
+        open={open}
+      />
       <AddressForm />
       {list && list.bundled.length > 0 ? (
         <div>
