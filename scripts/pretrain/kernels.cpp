@@ -1,5 +1,5 @@
 // One training step of the Qwen3-MoE model of model.py on the CPU: forward and backward by hand, matrix products in
-// bfloat16 on AMX tiles, everything else in float32. Texts of a batch are ragged: all tokens in one row of N, attention
+// bfloat16 on AMX tiles, or on AVX-512 where the processor has none, everything else in float32. Texts of a batch are ragged: all tokens in one row of N, attention
 // text by text. Gradients are checked against autograd by checkKernels.py.
 //
 //   g++ -O3 -march=native -ffast-math -fPIC -shared -o kernels.so kernels.cpp -lpthread
@@ -46,24 +46,6 @@ static inline float fromBf(bf x) {
 
 // ---- matrix products -------------------------------------------------------------------------------------------
 
-struct alignas(64) TileConfig {
-  uint8_t palette, start, zero[14];
-  uint16_t columns[16];
-  uint8_t rows[16];
-};
-
-static void useTiles() {
-  syscall(158, 0x1023, 18);
-  TileConfig c;
-  memset(&c, 0, sizeof c);
-  c.palette = 1;
-  for (int i = 0; i < 8; i++) {
-    c.columns[i] = 64;
-    c.rows[i] = 16;
-  }
-  _tile_loadconfig(&c);
-}
-
 // B as the tiles want it: blocks of 16 columns, in each [K / 2][16] pairs.
 // From W [N][K] (row n holds column n of B); N real rows, filled up with zeros to a multiple of 16.
 static void packRows(const bf* w, long ld, int N, int K, bf* out) {
@@ -107,6 +89,25 @@ static void transpose(const bf* x, long ld, int K, int Kp, int M, bf* out) {
 }
 
 // C [M][N] (+)= A [M][K] B; M and N multiples of 16, K of 32.
+#ifdef __AMX_BF16__
+struct alignas(64) TileConfig {
+  uint8_t palette, start, zero[14];
+  uint16_t columns[16];
+  uint8_t rows[16];
+};
+
+static void useTiles() {
+  syscall(158, 0x1023, 18);
+  TileConfig c;
+  memset(&c, 0, sizeof c);
+  c.palette = 1;
+  for (int i = 0; i < 8; i++) {
+    c.columns[i] = 64;
+    c.rows[i] = 16;
+  }
+  _tile_loadconfig(&c);
+}
+
 static void gemm(const bf* A, long lda, const bf* B, float* C, long ldc, int M, int N, int K, bool add) {
   for (int m = 0; m < M; m += 32) {
     bool two = m + 16 < M;
@@ -146,6 +147,42 @@ static void gemm(const bf* A, long lda, const bf* B, float* C, long ldc, int M, 
     }
   }
 }
+#else
+static void useTiles() {}
+
+// Eight rows and two blocks of columns stay in registers: 16 products for 2 loads of B and 8 broadcasts of A.
+static void gemm(const bf* A, long lda, const bf* B, float* C, long ldc, int M, int N, int K, bool add) {
+  for (int n = 0; n < N; n += 32) {
+    bool wide = n + 16 < N;
+    const bf* b0 = B + (long)n * K;
+    const bf* b1 = wide ? b0 + (long)K * 16 : b0;
+    for (int m = 0; m < M; m += 8) {
+      float* c = C + (long)m * ldc + n;
+      const uint32_t* a[8];
+      __m512 left[8], right[8];
+      for (int i = 0; i < 8; i++) {
+        a[i] = (const uint32_t*)(A + (long)(m + i) * lda);
+        left[i] = add ? _mm512_loadu_ps(c + i * ldc) : _mm512_setzero_ps();
+        right[i] = add && wide ? _mm512_loadu_ps(c + i * ldc + 16) : _mm512_setzero_ps();
+      }
+      for (int k = 0; k < K / 2; k++) {
+        __m512bh u = (__m512bh)_mm512_loadu_si512(b0 + (long)k * 32);
+        __m512bh v = (__m512bh)_mm512_loadu_si512(b1 + (long)k * 32);
+#pragma GCC unroll 8
+        for (int i = 0; i < 8; i++) {
+          __m512bh x = (__m512bh)_mm512_set1_epi32(a[i][k]);
+          left[i] = _mm512_dpbf16_ps(left[i], x, u);
+          right[i] = _mm512_dpbf16_ps(right[i], x, v);
+        }
+      }
+      for (int i = 0; i < 8; i++) {
+        _mm512_storeu_ps(c + i * ldc, left[i]);
+        if (wide) _mm512_storeu_ps(c + i * ldc + 16, right[i]);
+      }
+    }
+  }
+}
+#endif
 
 // ---- memory ----------------------------------------------------------------------------------------------------
 

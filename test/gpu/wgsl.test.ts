@@ -30,6 +30,7 @@ const someModules = {
   keys: 'keys_plain.wgsl',
   rows: 'rows_plain.wgsl',
   pairs: 'pairs_plain.wgsl',
+  tile: 'tile_f32.wgsl',
 };
 
 /** `name: type` pairs of `struct Params`. */
