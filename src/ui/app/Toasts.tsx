@@ -14,14 +14,14 @@ function ToastCard({ toast }: { toast: Toast }) {
     return () => clearTimeout(timer);
   }, [toast, dismiss]);
   return (
-    <li className={`app-toast app-toast-${toast.tone}`} role={toast.tone === 'error' ? 'alert' : 'status'}>
+    <div className={`app-toast app-toast-${toast.tone}`} role={toast.tone === 'error' ? 'alert' : 'status'}>
       <Icon name={toast.tone === 'error' ? 'error' : toast.tone === 'success' ? 'check' : 'info'} />
       <div>
         <strong>{toast.title}</strong>
         {toast.detail ? <p>{toast.detail}</p> : null}
       </div>
       <IconButton icon="close" label="Dismiss" onClick={() => dismiss(toast.id)} />
-    </li>
+    </div>
   );
 }
 
@@ -30,10 +30,10 @@ export function Toasts() {
   const toasts = useApp((state) => state.ui.toasts);
   if (toasts.length === 0) return null;
   return (
-    <ul className="app-toasts" aria-label="Messages">
+    <section className="app-toasts" aria-label="Messages">
       {toasts.map((toast) => (
         <ToastCard key={toast.id} toast={toast} />
       ))}
-    </ul>
+    </section>
   );
 }
