@@ -48,6 +48,10 @@ const commands: Readonly<Record<string, Command>> = {
     summary: 'LoRA fine-tuning on compiled examples, experts included; the adapter in PEFT layout',
     load: () => import('./commands/train.ts'),
   },
+  replicate: {
+    summary: 'the effect of compiled contexts on a small model, against matched controls, over seeds',
+    load: () => import('./commands/replicate.ts'),
+  },
   bench: {
     summary: 'this engine beside others on one adapter, same weights, same tokens',
     load: () => import('./commands/bench.ts'),

@@ -6,7 +6,15 @@ export interface PromptMessage {
   readonly content: string;
 }
 
-export const benchmarkIds = ['mrcr', 'graphwalks', 'ifeval', 'mmlu-pro', 'gpqa', 'aime'] as const;
+export const benchmarkIds = [
+  'mrcr',
+  'graphwalks',
+  'ifeval',
+  'mmlu-pro',
+  'gpqa',
+  'aime',
+  'short-tasks',
+] as const;
 export type BenchmarkId = (typeof benchmarkIds)[number];
 
 /** A number of one item, or a sum over several things of it with their count (micro-averages). */

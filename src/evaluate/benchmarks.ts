@@ -21,6 +21,7 @@ import {
   wrongNeedleFloor,
   type MrcrRow,
 } from './mrcr.ts';
+import { shortTasks } from './shortTasks.ts';
 
 /** An MRCR row read for grading only has no messages. */
 function readMrcr(value: JsonValue, where: string): MrcrRow {
@@ -142,7 +143,15 @@ const graphwalks: Benchmark<GraphWalksRow> = {
   gold: (row) => ({ kind: 'set', items: row.answerNodes }),
 };
 
-const registry = { mrcr, graphwalks, ifeval, 'mmlu-pro': mmluPro, gpqa, aime } as const;
+const registry = {
+  mrcr,
+  graphwalks,
+  ifeval,
+  'mmlu-pro': mmluPro,
+  gpqa,
+  aime,
+  'short-tasks': shortTasks,
+} as const;
 
 /** The benchmark of this name. Throws `InputError` for others. */
 export function benchmarkOf(id: string): Benchmark {
@@ -160,6 +169,7 @@ export function guessBenchmark(row: JsonValue): BenchmarkId | null {
   if (!isObject(row)) return null;
   const has = (name: string): boolean => row[name] !== undefined;
   if (has('random_string_to_prepend')) return 'mrcr';
+  if (has('messages') && has('reply')) return 'short-tasks';
   if (has('answer_nodes') || (has('problem_type') && has('answer'))) return 'graphwalks';
   if (has('instruction_id_list')) return 'ifeval';
   if (has('Incorrect Answer 1')) return 'gpqa';

@@ -3,7 +3,7 @@ import type { SchemaElement } from 'hyparquet';
 import { UsageError } from '../core/errors.ts';
 import type { LengthCounter } from './lengthBins.ts';
 import { generateGraphWalks, nodesForTokens, type GeneratedGraphWalks } from './graphwalksGenerator.ts';
-import { generateMrcr, type GeneratedMrcr } from './mrcrGenerator.ts';
+import { generateMrcr, type GeneratedMrcr, type PromptFrame } from './mrcrGenerator.ts';
 
 export const graphProblems = ['bfs', 'parents', 'shortest-path', 'reachability'] as const;
 export type GraphProblemName = (typeof graphProblems)[number];
@@ -19,6 +19,8 @@ export interface GenerateOptions {
   readonly problems: readonly GraphProblemName[];
   readonly depth: number;
   readonly outDegree: number;
+  /** Default `published`. */
+  readonly frame?: PromptFrame;
 }
 
 export const defaultGenerateOptions: Omit<GenerateOptions, 'benchmark' | 'count' | 'tokens' | 'seed'> = {
@@ -32,7 +34,7 @@ export type GeneratedRow = GeneratedMrcr | GeneratedGraphWalks;
 
 /** Rows of a generated benchmark, one at a time; the same options and tokenizer give the same rows. */
 export function* generateRows(options: GenerateOptions, counter: LengthCounter): Generator<GeneratedRow> {
-  const { benchmark, count, tokens, seed } = options;
+  const { benchmark, count, tokens, seed, frame = 'published' } = options;
   if (!(Number.isInteger(count) && count > 0))
     throw new UsageError('bad-count', 'The number of rows must be a whole number above 0');
   if (!(Number.isInteger(tokens) && tokens > 0))
@@ -40,15 +42,15 @@ export function* generateRows(options: GenerateOptions, counter: LengthCounter):
   const counted = (text: string): number => counter.count(text);
   if (benchmark === 'mrcr') {
     for (let row = 0; row < count; row++) {
-      yield generateMrcr({ needles: options.needles, tokens, seed: `${seed}/${row}` }, counted);
+      yield generateMrcr({ needles: options.needles, tokens, seed: `${seed}/${row}`, frame }, counted);
     }
     return;
   }
   const { outDegree, depth, problems } = options;
-  const nodes = nodesForTokens(tokens, outDegree, counted);
+  const nodes = nodesForTokens(tokens, outDegree, counted, frame);
   for (let row = 0; row < count; row++) {
     const problem = problems[row % problems.length] ?? 'bfs';
-    yield fittingGraph({ problem, nodes, outDegree, depth, seed: `${seed}/${row}` }, tokens, counted);
+    yield fittingGraph({ problem, nodes, outDegree, depth, seed: `${seed}/${row}`, frame }, tokens, counted);
   }
 }
 

@@ -48,7 +48,8 @@ export interface TaskGraph {
   readonly operation: Operation;
 }
 
-const graphHeading = 'Here is the graph to operate on:';
+/** Stands before the edges of the task itself. */
+export const graphHeading = 'Here is the graph to operate on:';
 const operationHeading = 'Operation:';
 
 /** The task's own graph and operation (never the worked example's): null when the prompt has none. */

@@ -2,7 +2,8 @@ import { md5 } from '@noble/hashes/legacy.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import { InputError } from '../core/errors.ts';
 import { Rng } from '../core/rng.ts';
-import { solveTask, type Operation, type TaskGraph } from './graphwalks.ts';
+import { graphHeading, solveTask, type Operation, type TaskGraph } from './graphwalks.ts';
+import type { PromptFrame } from './mrcrGenerator.ts';
 
 /** `bfs` and `parents` are the published operations; the other two are ours, in the published frame. */
 export type GraphProblem = 'bfs' | 'parents' | 'shortest-path' | 'reachability';
@@ -36,11 +37,12 @@ function bfsWords(node: string, depth: number): string {
   return `Perform a BFS from node ${node} and return only the nodes at exactly depth ${depth} (not nodes at intermediate depths).`;
 }
 
+const edgesHeading = 'The graph has the following edges:';
 const workedExample = [
   'Here is an example:',
   '<begin example>',
   '',
-  'The graph has the following edges:',
+  edgesHeading,
   'uvwx -> alke',
   'abcd -> uvwx',
   'abcd -> efgh',
@@ -77,8 +79,19 @@ const closing = [
   '',
 ];
 
-/** The whole prompt of a task, laid out as the published rows are. */
-export function graphPrompt(edges: TaskGraph['edges'], problem: GraphProblem, operation: string): string {
+const shortClosing = 'End with the list of nodes.';
+
+/** The whole prompt of a task, laid out as the published rows are; `short` without rules and worked examples. */
+export function graphPrompt(
+  edges: TaskGraph['edges'],
+  problem: GraphProblem,
+  operation: string,
+  frame: PromptFrame = 'published',
+): string {
+  const list = edges.map(([from, to]) => `${from} -> ${to}`);
+  if (frame === 'short') {
+    return [graphHeading, edgesHeading, ...list, '', 'Operation:', operation, '', shortClosing].join('\n');
+  }
   const own =
     problem === 'shortest-path' ? ` ${pathRule}` : problem === 'reachability' ? ` ${reachRule}` : '';
   return [
@@ -87,9 +100,9 @@ export function graphPrompt(edges: TaskGraph['edges'], problem: GraphProblem, op
     `Your job is to execute the operation on the graph and return the set of nodes that the operation results in. ${bfsRule} ${parentsRule}${own}`,
     '',
     ...workedExample,
-    'Here is the graph to operate on:',
-    'The graph has the following edges:',
-    ...edges.map(([from, to]) => `${from} -> ${to}`),
+    graphHeading,
+    edgesHeading,
+    ...list,
     '',
     '',
     'Operation:',
@@ -107,6 +120,7 @@ export interface GraphWalksOptions {
   /** Depth of a BFS. */
   readonly depth: number;
   readonly seed: number | string;
+  readonly frame?: PromptFrame;
 }
 
 function drawEdges(rng: Rng, ids: readonly string[], outDegree: number): [string, string][] {
@@ -188,7 +202,7 @@ export function generateGraphWalks(options: GraphWalksOptions): GeneratedGraphWa
       text = problem === 'bfs' ? bfsWords(node, depth) : `Find the parents of node ${node}.`;
       answer = [...solveTask({ edges, operation })];
     }
-    const prompt = graphPrompt(edges, problem, text);
+    const prompt = graphPrompt(edges, problem, text, options.frame);
     return {
       prompt,
       answer_nodes: [...answer].sort(problem === 'shortest-path' ? () => 0 : undefined),
@@ -208,12 +222,19 @@ export function generateGraphWalks(options: GraphWalksOptions): GeneratedGraphWa
 }
 
 /** Number of nodes at which a prompt of this out-degree comes closest below `tokens`, by the given counter. */
-export function nodesForTokens(tokens: number, outDegree: number, count: (text: string) => number): number {
-  const base = count(graphPrompt([], 'bfs', bfsWords(nodeId(0), 1)));
+export function nodesForTokens(
+  tokens: number,
+  outDegree: number,
+  count: (text: string) => number,
+  frame: PromptFrame = 'published',
+): number {
+  const prompt = (edges: TaskGraph['edges']): string =>
+    graphPrompt(edges, 'bfs', bfsWords(nodeId(0), 1), frame);
+  const base = count(prompt([]));
   const sample: [string, string][] = Array.from({ length: 50 }, (_, i) => [
     nodeId(i),
     nodeId((i * 7 + 3) % 50),
   ]);
-  const perEdge = (count(graphPrompt(sample, 'bfs', bfsWords(nodeId(0), 1))) - base) / sample.length;
+  const perEdge = (count(prompt(sample)) - base) / sample.length;
   return Math.max(2, Math.floor((tokens - base) / (perEdge * outDegree)));
 }

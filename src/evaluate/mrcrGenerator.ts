@@ -183,7 +183,13 @@ export interface MrcrOptions {
   readonly seed: number | string;
   /** Sentences of a reply; fewer fit more turns in a short context. */
   readonly sentences?: number;
+  /** `short` leaves the two worked examples out, for contexts that would hold nothing else. */
+  readonly frame?: PromptFrame;
 }
+
+/** The published prompt, or one of ours without worked examples. */
+export type PromptFrame = 'published' | 'short';
+const shortPreamble = 'Here is a conversation, followed by a question about it:';
 
 /** The needles' texts, pairwise so different that the wrong one scores below 0.6. */
 function needleTexts(rng: Rng, format: string, topic: string, count: number, sentences: number): string[] {
@@ -205,12 +211,14 @@ function needleTexts(rng: Rng, format: string, topic: string, count: number, sen
 export function generateMrcr(options: MrcrOptions, count: (text: string) => number): GeneratedMrcr {
   const { needles, tokens } = options;
   const rng = new Rng(`mrcr/${needles}/${tokens}/${options.seed}`);
+  const frame = options.frame ?? 'published';
   const sentences = options.sentences ?? (tokens <= 600 ? 1 : tokens <= 2500 ? 2 : 6);
   const [format, topic] = [pick(rng, formats), pick(rng, topics)];
   const texts = needleTexts(rng, format, topic, needles, sentences);
   const nonce = nonceOf(rng);
   const wanted = rng.below(needles);
-  const preamble = `${mrcrPreamble}\n\n${workedExample(rng)}\n\n${workedExample(rng)}`;
+  const preamble =
+    frame === 'short' ? shortPreamble : `${mrcrPreamble}\n\n${workedExample(rng)}\n\n${workedExample(rng)}`;
   const ask = question(nonce, wanted, format, topic);
   const answer = nonce + texts[wanted]!;
   const pair = (text: string, to: string): number => count(text) + count(to);

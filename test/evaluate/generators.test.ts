@@ -117,3 +117,24 @@ describe('MRCR grading', () => {
     ]);
   });
 });
+
+describe('the short frame', () => {
+  it('leaves out the worked examples alone: the task is read and graded as published rows are', () => {
+    const graph = generateGraphWalks({
+      problem: 'bfs',
+      nodes: 12,
+      outDegree: 2,
+      depth: 1,
+      seed: 1,
+      frame: 'short',
+    });
+    const task = parseTask(graph.prompt)!;
+    expect(task.edges).toHaveLength(24);
+    expect([...solveTask(task)].sort()).toEqual([...graph.answer_nodes].sort());
+    const row = generateMrcr({ needles: 2, tokens: 256, seed: 1, frame: 'short' }, count);
+    const read = readMrcrRow(row as unknown as JsonValue, 'row');
+    expect(needleIndices(read)).toHaveLength(2);
+    expect(mrcrViolations(read)).toEqual(['message 0 is not the preamble with exactly two worked examples']);
+    expect(gradeMrcr(row.answer, read).score).toBe(1);
+  });
+});

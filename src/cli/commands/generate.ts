@@ -23,6 +23,7 @@ const help = `acc generate mrcr|graphwalks --count N --tokens N --seed N --out F
   --seed N           default 0; the same options give the same bytes
   --out FILE         JSON Lines, or Parquet when the name ends .parquet; - for standard output
   --tokenizer X      counts the tokens: a name (default qwen3), or a folder or file with a tokenizer.json
+  --short-frame      leaves the worked examples out, which alone take some 400 tokens: for contexts below 1,000
   mrcr:
   --needles N        2 (default), 4, 8, or any number from 1
   graphwalks:
@@ -85,6 +86,7 @@ export async function run(argv: string[]): Promise<number> {
     problem: 'many',
     depth: 'one',
     'out-degree': 'one',
+    'short-frame': 'flag',
     json: 'flag',
     help: 'flag',
   });
@@ -120,6 +122,7 @@ export async function run(argv: string[]): Promise<number> {
     problems,
     depth: wholeNumber(numberValue(parsed, 'depth'), defaultGenerateOptions.depth, 'depth'),
     outDegree: wholeNumber(numberValue(parsed, 'out-degree'), defaultGenerateOptions.outDegree, 'out-degree'),
+    ...(parsed.flags.has('short-frame') ? { frame: 'short' as const } : {}),
   };
   const counter = await openLengthCounter(lastValue(parsed, 'tokenizer') ?? 'qwen3');
   const parquet = out.endsWith('.parquet') ? new BenchmarkParquet(benchmark) : null;

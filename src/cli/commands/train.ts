@@ -1,8 +1,7 @@
-import { mkdir, open, readFile, rename, rm, stat, copyFile, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, stat, copyFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { version } from '../../../package.json';
-import type { ByteSource } from '../../core/byteSource.ts';
 import { InputError, messageOf, UsageError } from '../../core/errors.ts';
 import type { JsonValue } from '../../core/json.ts';
 import type { EngineDevice } from '../../gpu/device.ts';
@@ -10,9 +9,10 @@ import { GpuDeviceLostError } from '../../gpu/errors.ts';
 import { mergedWeights } from '../../train/mergedWeights.ts';
 import { readTrainConfig, trainConfigKeys, type TrainConfig } from '../../train/config.ts';
 import { openTrainer } from '../../train/openTrainer.ts';
-import { runFileNames, type RunFolder } from '../../train/runStore.ts';
+import { runFileNames } from '../../train/runStore.ts';
 import { prepareTraining, trainPrepared, type TrainResult } from '../../train/training.ts';
 import { lastValue, parseArguments } from '../compileArguments.ts';
+import { DiskRunFolder, writeAdapter } from '../diskRunFolder.ts';
 import { openAdapterFolder, openModelFolder } from '../modelFolder.ts';
 import { openNodeEngine } from '../nodeEngine.ts';
 import { fileSource } from '../nodeSource.ts';
@@ -45,33 +45,6 @@ ${keyLines}
 
 Exit codes: 0 done, 1 done without some of the examples, or stopped, or ended by a step that is not finite;
 2 usage or unreadable input.`;
-
-/** A run's files in a folder on disk. */
-class DiskRunFolder implements RunFolder {
-  constructor(readonly path: string) {}
-
-  async write(name: string, pieces: Iterable<Uint8Array>): Promise<void> {
-    const target = join(this.path, name);
-    const part = `${target}.part`;
-    const file = await open(part, 'w');
-    try {
-      for (const piece of pieces) await file.write(piece);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(part, target);
-  }
-
-  async open(name: string): Promise<(ByteSource & { close(): Promise<void> }) | null> {
-    const path = join(this.path, name);
-    return existsSync(path) ? fileSource(path) : null;
-  }
-
-  append(name: string, text: string): Promise<void> {
-    return writeFile(join(this.path, name), text, { flag: 'a' });
-  }
-}
 
 async function readConfig(path: string | null): Promise<TrainConfig> {
   if (path === null) return readTrainConfig({});
@@ -209,7 +182,7 @@ export async function run(argv: string[]): Promise<number> {
       },
     );
     endProgress();
-    await writeResult(folder, result);
+    await writeAdapter(folder, result);
     if (parsed.flags.has('merge') && result.outcome.adapter) {
       await writeMerged(join(out, 'merged'), model, prepared.checkpoint, result.outcome.adapter.adapter);
     }
@@ -226,12 +199,6 @@ export async function run(argv: string[]): Promise<number> {
     await opened.close();
     (engine as EngineDevice | null)?.destroy();
   }
-}
-
-async function writeResult(folder: DiskRunFolder, { files }: TrainResult): Promise<void> {
-  if (!files) return;
-  await folder.write('adapter_config.json', [new TextEncoder().encode(files['adapter_config.json'])]);
-  await folder.write('adapter_model.safetensors', [files['adapter_model.safetensors']]);
 }
 
 /** A checkpoint folder with the adapter added: one weights file, config and tokenizer as they are. */

@@ -1,0 +1,401 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CancelledError, throwIfCancelled } from '../../core/errors.ts';
+import type { JsonObject } from '../../core/json.ts';
+import { benchmarkOf } from '../../evaluate/benchmarks.ts';
+import { engineSubject } from '../../evaluate/engineSubject.ts';
+import { identityHash, Journal } from '../../evaluate/journal.ts';
+import {
+  replicationArms,
+  replicationCells,
+  replicationDifferences,
+  type ReplicationArm,
+  type ReplicationResult,
+  type ReplicationRun,
+  type ReplicationSet,
+} from '../../evaluate/replication.ts';
+import { runEvaluation, runIdentity, type EvaluationPlan } from '../../evaluate/runEvaluation.ts';
+import type { Subject } from '../../evaluate/subject.ts';
+import type { EngineDevice } from '../../gpu/device.ts';
+import { greedySampling } from '../../gpu/kernels/sampling.ts';
+import { ModelSession } from '../../model/session.ts';
+import { defaultLoadOptions } from '../../model/planner.ts';
+import { defaultTrainConfig, trainerOptionsOf, type TrainConfig } from '../../train/config.ts';
+import type { RowPlan } from '../../train/dataset.ts';
+import { longestRow, matchedPlan, type MatchedBudget } from '../../train/matchedPlan.ts';
+import { openTrainer } from '../../train/openTrainer.ts';
+import { hashCheckpoint, type ModelHash, type RunRecord } from '../../train/runRecord.ts';
+import { readMetrics, runFileNames } from '../../train/runStore.ts';
+import {
+  automaticWeightType,
+  prepareTraining,
+  trainPrepared,
+  type PreparedTraining,
+} from '../../train/training.ts';
+import { DiskRunFolder, writeAdapter } from '../diskRunFolder.ts';
+import { DiskJournal, openBenchmarkFile, writeWhole } from '../evaluateFiles.ts';
+import { openAdapterFolder, type ModelFolder } from '../modelFolder.ts';
+import { openNodeEngine } from '../nodeEngine.ts';
+import { fileSource } from '../nodeSource.ts';
+import { endProgress, note, progressLine } from '../output.ts';
+import { compileArm, writeWorld } from './arms.ts';
+import { writeSetRows, type SetPlan } from './sets.ts';
+
+export interface ReplicationOptions {
+  readonly model: string;
+  readonly out: string;
+  /** As typed, for the record. */
+  readonly command: string;
+  readonly version: string;
+  readonly seeds: number;
+  readonly arms: readonly ReplicationArm[];
+  readonly sets: readonly SetPlan[];
+  /** Questions other than the reported ones, to try designs on. */
+  readonly isDev: boolean;
+  readonly trajectories: number;
+  readonly sizes: readonly [number, number];
+  /** Longest example in tokens. */
+  readonly budget: number;
+  readonly steps: number;
+  /** Tokens that the arms but one read in a step. */
+  readonly stepTokens: number;
+  readonly config: Partial<TrainConfig>;
+}
+
+/** Where the longest question and its reply fit. */
+const contextLength = 2560;
+
+interface Place {
+  readonly options: ReplicationOptions;
+  readonly opened: ModelFolder;
+  readonly modelHash: ModelHash;
+  readonly signal: AbortSignal;
+  readonly engine: () => Promise<EngineDevice>;
+}
+
+/** Supervised tokens that ACC learnt from, by seed: what one control is matched to. */
+type Learnt = Map<number, number>;
+
+/**
+ * The whole replication: world, sets, every arm under every seed, every question; the result is written after each
+ * adapter. What is done already in the folder is read, not done again. Rejects with `CancelledError` after a stop.
+ */
+export async function runReplication(
+  options: ReplicationOptions,
+  opened: ModelFolder,
+  signal: AbortSignal,
+): Promise<ReplicationResult> {
+  const { out } = options;
+  let device: EngineDevice | null = null;
+  const engine = async (): Promise<EngineDevice> => (device ??= await openNodeEngine());
+  const { checkpoint, tokenizer } = opened;
+  const place: Place = { options, opened, modelHash: await hashCheckpoint(checkpoint), signal, engine };
+  const started = performance.now();
+  try {
+    const world = join(out, 'world');
+    await writeWorld(world, {
+      count: options.trajectories,
+      seed: options.isDev ? 1 : 0,
+      sizes: options.sizes,
+    });
+    const counter = { tokenizer: tokenizer.name, count: (text: string) => tokenizer.count(text) };
+    const files: string[] = [];
+    const sets: ReplicationSet[] = [];
+    for (const plan of options.sets) {
+      const path = await writeSetRows(plan, join(out, 'sets'), counter, options.isDev);
+      files.push(path);
+      const file = await openBenchmarkFile(path);
+      const { benchmark, tokens, count } = plan;
+      sets.push({ benchmark, tokens, items: count, sha256: await file.sha256() });
+      await file.source.close();
+    }
+    const seeds = Array.from({ length: options.seeds }, (_, seed) => seed);
+    const runs: ReplicationRun[] = [];
+    const facts = (await engine()).facts;
+    const resultOf = (isComplete: boolean): ReplicationResult => ({
+      format: 'acc-replication/1',
+      command: options.command,
+      version: options.version,
+      isComplete,
+      model: { name: checkpoint.name, sha256: place.modelHash.sha256, tokenizerSha256: tokenizer.sha256 },
+      device: facts.description || facts.vendor,
+      options: recordOf(options),
+      seeds,
+      sets,
+      runs,
+      cells: replicationCells({ seeds, sets, runs }),
+      differences: replicationDifferences({ seeds, sets, runs }),
+    });
+    const write = (result: ReplicationResult): Promise<void> =>
+      writeWhole(join(out, 'result.json'), `${JSON.stringify(result, null, 1)}\n`);
+    const todo: [ReplicationArm, number | null][] = [
+      ...(options.arms.includes('base') ? [['base', null] as [ReplicationArm, null]] : []),
+      ...seeds.flatMap((seed) =>
+        replicationArms
+          .filter((arm) => arm !== 'base' && options.arms.includes(arm))
+          .map((arm): [ReplicationArm, number] => [arm, seed]),
+      ),
+    ];
+    const learnt: Learnt = new Map();
+    for (const [index, [arm, seed]] of todo.entries()) {
+      runs.push(await oneRun(place, arm, seed, { world, files, learnt }));
+      const minutes = (performance.now() - started) / 60_000;
+      endProgress();
+      note(
+        `${index + 1} of ${todo.length}: ${arm}${seed === null ? '' : `, seed ${seed}`}; ${minutes.toFixed(1)} min so far, about ${((minutes / (index + 1)) * (todo.length - index - 1)).toFixed(0)} to go`,
+      );
+      await write(resultOf(index + 1 === todo.length));
+    }
+    return resultOf(true);
+  } finally {
+    endProgress();
+    (device as EngineDevice | null)?.destroy();
+  }
+}
+
+/** The options that decide the numbers. */
+function recordOf(options: ReplicationOptions): JsonObject {
+  const { isDev, trajectories, sizes, budget, steps, stepTokens, config } = options;
+  return {
+    isDev,
+    trajectories,
+    sizes: [...sizes],
+    budget,
+    steps,
+    stepTokens,
+    config: { ...config } as JsonObject,
+  };
+}
+
+async function oneRun(
+  place: Place,
+  arm: ReplicationArm,
+  seed: number | null,
+  at: { readonly world: string; readonly files: readonly string[]; readonly learnt: Learnt },
+): Promise<ReplicationRun> {
+  const folder = join(place.options.out, 'runs', seed === null ? arm : `${arm}-${seed}`);
+  const what = seed === null ? arm : `${arm}, seed ${seed}`;
+  let trained: { readonly record: RunRecord; readonly facts: ReplicationRun['trained'] } | null = null;
+  if (arm !== 'base') trained = await train(place, arm, seed ?? 0, folder, at, what);
+  const adapterSha256 = trained?.record.adapter?.sha256 ?? null;
+  const scores = await evaluate(place, folder, at.files, adapterSha256, what);
+  return { arm, seed, adapterSha256, trained: trained?.facts ?? null, scores };
+}
+
+async function train(
+  place: Place,
+  arm: Exclude<ReplicationArm, 'base'>,
+  seed: number,
+  folder: string,
+  at: { readonly world: string; readonly learnt: Learnt },
+  what: string,
+): Promise<{ readonly record: RunRecord; readonly facts: ReplicationRun['trained'] }> {
+  const { options, opened, signal, modelHash } = place;
+  const { checkpoint, tokenizer } = opened;
+  progressLine(`${what}: compiling`);
+  const data = await compileArm(arm, {
+    world: at.world,
+    out: join(folder, 'data'),
+    tokenizer: options.model,
+    budget: options.budget,
+    seed,
+    version: options.version,
+  });
+  const source = await fileSource(data);
+  try {
+    const config: TrainConfig = {
+      ...defaultTrainConfig,
+      learningRate: 1e-3,
+      warmupSteps: Math.ceil(options.steps / 10),
+      ...options.config,
+      seed,
+      steps: options.steps,
+      epochs: null,
+      packing: true,
+      shuffle: false,
+      maxLength: 2 ** 20,
+    };
+    const whole = await prepareTraining({ config, checkpoint, tokenizer, source, model: modelHash });
+    const budget = budgetOf(arm, seed, options, at.learnt, whole.plan);
+    const plan = matchedPlan(whole.plan, budget);
+    const maxLength = longestRow(plan);
+    const prepared: PreparedTraining = {
+      ...whole,
+      plan,
+      options: { ...trainerOptionsOf(config, automaticWeightType(checkpoint)), maxLength },
+      // The rows are part of what the steps compute.
+      identity: `${whole.identity}/${budget.of}/${budget.tokens}/${budget.steps}`,
+    };
+    if (arm === 'acc') at.learnt.set(seed, plan.trainedSupervisedTokens);
+    const runFolder = new DiskRunFolder(join(folder, 'train'));
+    await mkdir(runFolder.path, { recursive: true });
+    const record =
+      (await finishedRecord(runFolder, prepared.identity)) ??
+      (await trainAnew(place, prepared, runFolder, what));
+    if (record.end !== 'finished') {
+      if (signal.aborted) throw new CancelledError('the replication');
+      throw new Error(`Internal error: ${what} ended as ${record.end}: ${record.message ?? ''}`);
+    }
+    const metrics = await readMetrics(runFolder);
+    const entries = plan.rows.flat();
+    return {
+      record,
+      facts: {
+        dataSha256: record.data.sha256,
+        examples: entries.length,
+        steps: record.ledger.steps,
+        processedTokens: record.ledger.processedTokens,
+        supervisedTokens: record.ledger.supervisedTokens,
+        longestExample: Math.max(...entries.map(({ tokens }) => tokens)),
+        lastLoss: metrics.at(-1)?.loss ?? NaN,
+      },
+    };
+  } finally {
+    await source.close();
+  }
+}
+
+/**
+ * What an arm may take. An agent's run has so many learnt tokens that few runs hold as many as all examples of ACC:
+ * where there are fewer than steps, each is a step of its own and the schedule is that much shorter.
+ */
+function budgetOf(
+  arm: ReplicationArm,
+  seed: number,
+  { steps, stepTokens }: ReplicationOptions,
+  learnt: Learnt,
+  { trainedSupervisedTokens, rows }: RowPlan,
+): MatchedBudget {
+  const supervised = learnt.get(seed);
+  if (arm !== 'sft-supervised' || supervised === undefined)
+    return { steps, tokens: steps * stepTokens, of: 'tokens', seed };
+  const perExample = trainedSupervisedTokens / rows.flat().length;
+  const examples = Math.max(1, Math.floor(supervised / perExample));
+  return { steps: Math.min(steps, examples), tokens: supervised, of: 'supervisedTokens', seed };
+}
+
+/** The record of a run that was finished earlier with the same identity; null where it must run. */
+async function finishedRecord(folder: DiskRunFolder, identity: string): Promise<RunRecord | null> {
+  if (!existsSync(join(folder.path, runFileNames.record))) return null;
+  let record: RunRecord;
+  try {
+    record = JSON.parse(await readFile(join(folder.path, runFileNames.record), 'utf8')) as RunRecord;
+  } catch {
+    // Cut by a crash.
+    return null;
+  }
+  if (record.identity !== identity) {
+    // Of other options or other data: nothing of it can be used.
+    await rm(folder.path, { recursive: true });
+    await mkdir(folder.path, { recursive: true });
+    return null;
+  }
+  const isWhole = existsSync(join(folder.path, 'adapter_model.safetensors'));
+  return record.end === 'finished' && isWhole ? record : null;
+}
+
+async function trainAnew(
+  { options, signal, engine }: Place,
+  prepared: PreparedTraining,
+  folder: DiskRunFolder,
+  what: string,
+): Promise<RunRecord> {
+  const result = await trainPrepared(
+    prepared,
+    {
+      folder,
+      version: options.version,
+      now: () => new Date(),
+      signal,
+      openTrainer: async (each) => openTrainer(await engine(), each.checkpoint, each.options, { signal }),
+    },
+    {
+      onStep: ({ step, loss, tokensPerSecond }) =>
+        progressLine(
+          `${what}: step ${step}/${prepared.plan.totalSteps}, loss ${loss.toFixed(3)}, ${tokensPerSecond.toFixed(0)} tokens/s`,
+        ),
+    },
+  );
+  await writeAdapter(folder, result);
+  return result.record;
+}
+
+/** Scores of every item of every set, from the journals where they hold them. */
+async function evaluate(
+  { options, opened, modelHash, signal, engine }: Place,
+  folder: string,
+  files: readonly string[],
+  adapterSha256: string | null,
+  what: string,
+): Promise<number[][]> {
+  const { checkpoint, tokenizer } = opened;
+  const identity = { type: 'engine', model: modelHash.sha256, adapter: adapterSha256, contextLength };
+  let session: ModelSession | null = null;
+  // Loaded for the first question that no journal answers.
+  const ask = async (): Promise<Subject> => {
+    if (!session) {
+      const adapter =
+        adapterSha256 === null ? null : await openAdapterFolder(join(folder, 'train'), checkpoint);
+      session = await ModelSession.load(
+        await engine(),
+        checkpoint,
+        { ...defaultLoadOptions, weightType: 'f32', kvType: 'f16', contextLength },
+        { signal, ...(adapter ? { adapter } : {}) },
+      );
+    }
+    return engineSubject(session, tokenizer, checkpoint.tokenizerConfig, {
+      name: what,
+      identity,
+      sampling: greedySampling,
+    });
+  };
+  const subject: Subject = {
+    name: what,
+    identity,
+    concurrency: 1,
+    generate: async (...question) => (await ask()).generate(...question),
+  };
+  const all: number[][] = [];
+  try {
+    for (const [index, set] of options.sets.entries()) {
+      throwIfCancelled(signal, 'the replication');
+      const benchmark = benchmarkOf(set.benchmark);
+      const file = await openBenchmarkFile(files[index]!);
+      const name = `${set.benchmark}${set.tokens === null ? '' : ` at ${set.tokens}`}`;
+      const plan: EvaluationPlan = {
+        benchmark,
+        rows: file.rows,
+        dataName: file.source.name,
+        dataSha256: await file.sha256(),
+        subject,
+        seeds: [0],
+        mode: benchmark.modes[0],
+        selection: { limit: null, slices: {}, maxTokens: null },
+        generation: { maxNewTokens: set.maxNewTokens, temperature: 0, topP: 1 },
+        varyPresentation: false,
+        length: null,
+      };
+      const asked = runIdentity(plan);
+      // Answers of other weights or other rows lie in files of other names.
+      const journalName = `${name.replaceAll(' ', '-')}-${identityHash(asked)}.jsonl`;
+      const disk = new DiskJournal(join(folder, 'answers', journalName));
+      try {
+        const journal = await Journal.open(disk, asked);
+        const { result, items } = await runEvaluation(plan, journal, {
+          signal,
+          onProgress: ({ done, questions, mean }) =>
+            progressLine(`${what}: ${name}, ${done}/${questions}, mean ${mean?.toFixed(3) ?? '–'}`),
+        });
+        if (result.failures[0]) throw new Error(`${what}, ${name}: ${result.failures[0].reason}`);
+        all.push(items.map(({ score }) => Math.round(score * 1e4) / 1e4));
+      } finally {
+        await disk.close();
+        await file.source.close();
+      }
+    }
+  } finally {
+    (session as ModelSession | null)?.destroy();
+  }
+  return all;
+}
