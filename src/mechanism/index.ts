@@ -4,6 +4,7 @@ export { definitions, type StatisticDefinition } from './definitions.ts';
 export { parseMechanismDocument, readMechanismDocument } from './readDocument.ts';
 export { describeItem, readItem, type ItemResult, type MeasuredItem } from './items.ts';
 export { measureMechanism, type MeasureHandlers, type SubjectMeasurement } from './measure.ts';
+export { measureOrtMechanism } from './measureOrt.ts';
 export { defaultMechanismOptions, planMechanism, sizesOf, type MechanismOptions } from './plan.ts';
 export { subjectOf, type SubjectName } from './subject.ts';
 export {

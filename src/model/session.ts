@@ -259,6 +259,14 @@ export class ModelSession {
     options: Pick<GenerateOptions, 'signal' | 'onPrefill'> = {},
   ): Promise<Float32Array> {
     this.reset();
+    return this.nextLogits(ids, options);
+  }
+
+  /** Logits [V] after `ids`, which follow what is cached. */
+  async nextLogits(
+    ids: ArrayLike<number>,
+    options: Pick<GenerateOptions, 'signal' | 'onPrefill'> = {},
+  ): Promise<Float32Array> {
     const logits = await this.prefill(ids, {
       ...(options.signal ? { signal: options.signal } : {}),
       ...(options.onPrefill ? { onProgress: options.onPrefill } : {}),

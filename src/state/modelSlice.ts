@@ -17,6 +17,8 @@ import type {
   ModelSource,
   PlanReport,
   ReplyToken,
+  Runtime,
+  RuntimeCheck,
 } from '../workers/engineApi.ts';
 import type { EngineClient } from '../workers/engineClient.ts';
 import { receiveEngineEvents } from './modelEvents.ts';
@@ -34,6 +36,7 @@ export type ModelWork =
     }
   | { readonly kind: 'keeping'; readonly done: number; readonly total: number }
   | { readonly kind: 'generating'; readonly done: number; readonly total: number }
+  | { readonly kind: 'checking'; readonly done: number; readonly total: number }
   | { readonly kind: 'measuring'; readonly done: number; readonly total: number };
 
 /** One exchange: what was asked, and the reply as it comes. */
@@ -59,6 +62,10 @@ export interface ModelState {
   /** Null until asked. */
   readonly probe: GpuProbe | null;
   readonly gflops: number | null;
+  /** What the next load runs on. */
+  readonly runtime: Runtime;
+  /** The loaded model beside onnxruntime. */
+  readonly check: Loadable<RuntimeCheck>;
   readonly list: ModelList | null;
   readonly card: Loadable<ModelCard>;
   /** The adapter that loading merges; null without one. */
@@ -81,6 +88,10 @@ export interface ModelActions {
   /** Asks for the device and the list of models; called when the view opens. */
   readonly connect: () => Promise<void>;
   readonly open: (source: ModelSource) => Promise<EngineResult<ModelCard>>;
+  /** Chooses what models run on, and remembers it. */
+  readonly setRuntime: (runtime: Runtime) => Promise<void>;
+  /** Runs a prompt through the loaded model and through onnxruntime. */
+  readonly checkRuntimes: (prompt: Prompt, maxNewTokens: number) => Promise<EngineResult<RuntimeCheck>>;
   /** Reads an adapter for the opened checkpoint; `load` applies it. */
   readonly openAdapter: (source: AdapterSource) => Promise<EngineResult<AdapterCard>>;
   /** Takes an adapter from elsewhere in the engine (a training run). */
@@ -120,6 +131,8 @@ const shownAlternatives = 8;
 export const initialModelState: ModelState = {
   probe: null,
   gflops: null,
+  runtime: 'webgpu',
+  check: { status: 'idle' },
   list: null,
   card: { status: 'idle' },
   adapter: null,
@@ -169,7 +182,7 @@ export function createModelSlice(engine: EngineClient): SliceCreator<ModelSlice>
 
     const replan = async (): Promise<void> => {
       const number = ++planNumber;
-      if (get().card.status !== 'ready' || get().probe?.tier === 0) return;
+      if (get().card.status !== 'ready') return;
       const result = await engine.plan(get().options);
       if (number !== planNumber) return;
       set(result.ok ? { plan: result.value, planFailure: null } : { plan: null, planFailure: result });
@@ -183,7 +196,9 @@ export function createModelSlice(engine: EngineClient): SliceCreator<ModelSlice>
       connect: () => {
         connecting ??= (async () => {
           const probe = await engine.probe();
-          set({ probe, list: await engine.listModels() });
+          const runtime = probe.tier === 0 ? 'wasm' : app().ui.runtime;
+          await engine.setRuntime(runtime);
+          set({ probe, runtime, list: await engine.listModels() });
           if (probe.tier !== 1) return;
           const speed = await engine.measureSpeed();
           if (speed) set({ gflops: speed.gflops });
@@ -217,6 +232,25 @@ export function createModelSlice(engine: EngineClient): SliceCreator<ModelSlice>
         await replan();
         return result;
       },
+      setRuntime: async (runtime) => {
+        app().ui.setRuntime(runtime);
+        await engine.setRuntime(runtime);
+        set({ runtime });
+        await replan();
+      },
+      checkRuntimes: async (prompt, maxNewTokens) => {
+        if (get().work) return busy;
+        set({ work: { kind: 'checking', done: 0, total: 0 }, check: { status: 'loading' } });
+        const result = await engine.checkRuntimes({ prompt, maxNewTokens });
+        set({ work: null });
+        if (result.ok) set({ check: { status: 'ready', value: result.value } });
+        else if (result.code === 'cancelled') set({ check: { status: 'idle' } });
+        else {
+          const { code, message, advice } = result;
+          set({ check: { status: 'failed', code, message, advice } });
+        }
+        return result;
+      },
       openAdapter: (source) => get().takeAdapter(() => engine.openAdapter(source)),
       forgetLoaded: () => set({ loaded: null, turns: [], loss: null }),
       takeAdapter: async (take) => {
@@ -248,13 +282,13 @@ export function createModelSlice(engine: EngineClient): SliceCreator<ModelSlice>
         set({ work: null });
         if (result.ok) {
           const name = card.status === 'ready' ? card.value.name : '';
-          set({ loaded: { ...result.value, name }, turns: [] });
+          set({ loaded: { ...result.value, name }, turns: [], check: { status: 'idle' } });
         } else if (result.code !== 'cancelled') set({ loadFailure: result });
         return result;
       },
       unload: async () => {
         await engine.unload();
-        set({ loaded: null, turns: [], loss: null });
+        set({ loaded: null, turns: [], loss: null, check: { status: 'idle' } });
       },
       cancel: () => void engine.cancel(),
       keep: async () => {

@@ -31,8 +31,8 @@ export function readUiSettings(json: string | null, defaults: PersistedUi): Pers
     return defaults;
   }
   if (!isObject(value)) return defaults;
-  const { theme, density, projectorScale, inspectorWidth } = value;
-  const flag = (name: 'letterKeys' | 'inspectorOpen' | 'qaSideBySide'): boolean => {
+  const { theme, density, projectorScale, inspectorWidth, runtime } = value;
+  const flag = (name: 'letterKeys' | 'inspectorOpen' | 'qaSideBySide' | 'gpuNoticeSeen'): boolean => {
     const stored = value[name];
     return typeof stored === 'boolean' ? stored : defaults[name];
   };
@@ -44,6 +44,8 @@ export function readUiSettings(json: string | null, defaults: PersistedUi): Pers
     inspectorOpen: flag('inspectorOpen'),
     inspectorWidth: typeof inspectorWidth === 'number' ? inspectorWidth : defaults.inspectorWidth,
     qaSideBySide: flag('qaSideBySide'),
+    runtime: runtime === 'wasm' || runtime === 'webgpu' ? runtime : defaults.runtime,
+    gpuNoticeSeen: flag('gpuNoticeSeen'),
   };
 }
 

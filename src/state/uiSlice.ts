@@ -1,5 +1,6 @@
 import type { CurationOptions } from '../compile/setCurator.ts';
 import type { CompileOptions, EvidenceSource, Example, Rejection } from '../compile/types.ts';
+import type { Runtime } from '../workers/engineApi.ts';
 import type { CompileRequest, DataApi, RejectionQuery, SourceLocation } from '../workers/dataApi.ts';
 
 /** How the page looks and what of the frame is open. Small, serialisable, no data of the user's files. */
@@ -38,6 +39,10 @@ export interface UiState {
   readonly qaSideBySide: boolean;
   /** Supervised-token mask shown over the QA text. */
   readonly qaMask: 'none' | 'acc' | 'agent-sft';
+  /** Where models run, where there is a choice. */
+  readonly runtime: Runtime;
+  /** What stands in for a graphics card has been said. */
+  readonly gpuNoticeSeen: boolean;
   readonly toasts: readonly Toast[];
   /** The recipe before and after the present one, for undo. */
   readonly optionsPast: readonly RecipeStep[];
@@ -57,6 +62,8 @@ export interface UiActions {
   readonly setInspectorWidth: (width: number) => void;
   readonly setQaSideBySide: (on: boolean) => void;
   readonly setQaMask: (mask: UiState['qaMask']) => void;
+  readonly setRuntime: (runtime: Runtime) => void;
+  readonly setGpuNoticeSeen: (seen: boolean) => void;
   /** Shows a message; errors are announced at once and stay until closed. */
   readonly notify: (tone: Toast['tone'], title: string, detail?: string) => void;
   readonly dismissToast: (id: number) => void;
@@ -95,6 +102,8 @@ export const initialUiState: UiState = {
   inspectorWidth: 340,
   qaSideBySide: false,
   qaMask: 'none',
+  runtime: 'webgpu',
+  gpuNoticeSeen: false,
   toasts: [],
   optionsPast: [],
   optionsFuture: [],
@@ -105,7 +114,15 @@ export const initialUiState: UiState = {
 /** The part that survives a reload. */
 export type PersistedUi = Pick<
   UiState,
-  'theme' | 'density' | 'projectorScale' | 'letterKeys' | 'inspectorOpen' | 'inspectorWidth' | 'qaSideBySide'
+  | 'theme'
+  | 'density'
+  | 'projectorScale'
+  | 'letterKeys'
+  | 'inspectorOpen'
+  | 'inspectorWidth'
+  | 'qaSideBySide'
+  | 'runtime'
+  | 'gpuNoticeSeen'
 >;
 
 /** Picks what is kept over a reload. */
@@ -118,6 +135,8 @@ export function persistedUi(state: UiState): PersistedUi {
     inspectorOpen: state.inspectorOpen,
     inspectorWidth: state.inspectorWidth,
     qaSideBySide: state.qaSideBySide,
+    runtime: state.runtime,
+    gpuNoticeSeen: state.gpuNoticeSeen,
   };
 }
 
@@ -152,6 +171,8 @@ export function createUiSlice(
         ),
       }),
     setQaSideBySide: (qaSideBySide) => set({ qaSideBySide }),
+    setRuntime: (runtime) => set({ runtime }),
+    setGpuNoticeSeen: (gpuNoticeSeen) => set({ gpuNoticeSeen }),
     setQaMask: (qaMask) => set({ qaMask }),
     notify: (tone, title, detail) => {
       const toasts = get().toasts;

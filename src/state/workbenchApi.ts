@@ -31,6 +31,8 @@ import type {
   ModelCard,
   ModelSource,
   PlanReport,
+  Runtime,
+  RuntimeCheck,
 } from '../workers/engineApi.ts';
 import type { DocumentSummary } from '../workers/mechanismApi.ts';
 import type { StoredRun } from '../workers/trainingApi.ts';
@@ -159,6 +161,10 @@ export interface Workbench {
   /** Opens mechanism documents of any program; the last is shown. */
   openMechanism(files: readonly File[]): Promise<readonly DocumentSummary[]>;
   unloadModel(): Promise<void>;
+  /** What the next load runs on; remembered. */
+  setRuntime(runtime: Runtime): Promise<void>;
+  /** The same tokens through the model loaded on WebGPU and through onnxruntime; 32 greedy tokens unless told otherwise. */
+  checkRuntimes(prompt: string | Prompt, maxNewTokens?: number): Promise<RuntimeCheck>;
   /**
    * Trains an adapter for the opened model on a compiled set (its id) or a file of examples; what `config` leaves out
    * is as in the form. Resolves when the run has ended.
@@ -434,6 +440,17 @@ export function createWorkbench(store: AppStore, data: DataApi): Workbench {
       return documents.filter(({ id }) => !known.has(id));
     },
     unloadModel: () => state().model.unload(),
+    setRuntime: async (runtime) => {
+      await state().model.connect();
+      await state().model.setRuntime(runtime);
+    },
+    checkRuntimes: async (prompt, maxNewTokens = 32) =>
+      unwrap(
+        await state().model.checkRuntimes(
+          typeof prompt === 'string' ? { kind: 'text', text: prompt } : prompt,
+          maxNewTokens,
+        ),
+      ),
     train: async (examples, config = {}) => {
       await ready;
       await state().train.connect();

@@ -25,6 +25,9 @@ export type EngineResult<T> = { readonly ok: true; readonly value: T } | EngineF
 /** 0 no WebGPU, 1 software adapter, 2 GPU in single precision, 3 GPU with half precision. */
 export type CapabilityTier = 0 | 1 | 2 | 3;
 
+/** What runs a model: the WGSL engine, or onnxruntime-web's WASM on the CPU. */
+export type Runtime = 'webgpu' | 'wasm';
+
 /** What computes here. */
 export interface GpuProbe {
   readonly tier: CapabilityTier;
@@ -39,6 +42,8 @@ export interface GpuProbe {
     readonly maxBindingBytes: number;
     readonly workgroupStorageBytes: number;
   } | null;
+  /** Threads that onnxruntime-web's WASM has here; 1 where the page is not cross-origin isolated. */
+  readonly wasmThreads: number;
 }
 
 /** Where a checkpoint is taken from. */
@@ -143,6 +148,7 @@ export interface EngineMemory {
 }
 
 export interface LoadedModel {
+  readonly runtime: Runtime;
   /** Merged into the weights; null without one. */
   readonly adapter: AdapterCard | null;
   readonly options: LoadOptions;
@@ -185,8 +191,46 @@ export interface GenerationReport {
   readonly tokensPerSecond: number;
   readonly contextTokens: number;
   readonly memory: EngineMemory;
-  readonly counters: GpuCounters;
+  /** Null where no GPU was asked. */
+  readonly counters: GpuCounters | null;
   readonly recoveries: number;
+}
+
+/** A greedy reply on one runtime. */
+export interface RuntimeReply {
+  readonly ids: readonly number[];
+  readonly promptTokensPerSecond: number;
+  readonly tokensPerSecond: number;
+}
+
+/** The loaded model beside onnxruntime on the same checkpoint and tokens. */
+export interface RuntimeCheck {
+  readonly model: string;
+  readonly adapter: string | null;
+  /** As the engine holds it; onnxruntime holds f32. */
+  readonly options: LoadOptions;
+  readonly gpu: string;
+  readonly threads: number;
+  readonly promptTokens: number;
+  readonly engine: RuntimeReply;
+  readonly onnxruntime: RuntimeReply;
+  /** The engine's reply through both: the largest difference of the logits before each token. */
+  readonly rows: readonly {
+    readonly position: number;
+    readonly token: number;
+    readonly text: string;
+    readonly difference: number;
+  }[];
+  readonly maxDifference: number;
+  /** The largest logit by size, for scale. */
+  readonly maxLogit: number;
+  /** Where the greedy replies part, and how far apart the two tokens' logits lie there; null when they never do. */
+  readonly firstDifference: {
+    readonly index: number;
+    readonly engine: number;
+    readonly onnxruntime: number;
+    readonly gap: number;
+  } | null;
 }
 
 /** What to measure inside the opened checkpoint. */
@@ -231,6 +275,7 @@ export type EngineEvent =
       readonly total: number;
     }
   | { readonly type: 'copy'; readonly doneBytes: number; readonly totalBytes: number }
+  | { readonly type: 'check'; readonly done: number; readonly total: number }
   | { readonly type: 'prefill'; readonly done: number; readonly total: number }
   | { readonly type: 'tokens'; readonly replyId: number; readonly tokens: readonly ReplyToken[] }
   | TrainingEvent
@@ -250,6 +295,13 @@ export interface EngineApi extends TrainingApi {
   openAdapter(source: AdapterSource): Promise<EngineResult<AdapterCard>>;
   /** Loads without an adapter from now on; what is loaded stays as it is. */
   closeAdapter(): Promise<void>;
+  /** What `plan` and `load` mean from now on; what is loaded stays as it is. */
+  setRuntime(runtime: Runtime): Promise<void>;
+  /** Runs the same tokens through the loaded model and through onnxruntime. Needs a model loaded on the engine. */
+  checkRuntimes(request: {
+    readonly prompt: Prompt;
+    readonly maxNewTokens: number;
+  }): Promise<EngineResult<RuntimeCheck>>;
   plan(options: LoadOptions): Promise<EngineResult<PlanReport>>;
   load(options: LoadOptions): Promise<EngineResult<LoadedModel>>;
   unload(): Promise<void>;

@@ -53,6 +53,8 @@ export function startEngineClient(): EngineClient {
     probe: async () => (await remote()).probe(),
     measureSpeed: async () => (await remote()).measureSpeed(),
     listModels: async () => (await remote()).listModels(),
+    setRuntime: async (runtime) => (await remote()).setRuntime(runtime),
+    checkRuntimes: async (request) => (await remote()).checkRuntimes(request),
     plan: async (options) => (await remote()).plan(options),
     load: async (options) => (await remote()).load(options),
     unload: async () => (await remote()).unload(),

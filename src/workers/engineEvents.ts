@@ -8,6 +8,7 @@ const joined = new Set<EngineEvent['type']>([
   'load',
   'copy',
   'prefill',
+  'check',
   'training-phase',
   'training-checkpoint',
   'training-record',

@@ -1,10 +1,24 @@
 import { CancelledError } from '../core/errors.ts';
-import type { ModelHost, HostResult } from '../model/host.ts';
+import type { HostGenerateOptions, HostResult } from '../model/host.ts';
+import type { LoadOptions } from '../model/planner.ts';
+import type { GeneratedToken } from '../model/session.ts';
 import type { Tokenizer } from '../tokenizer/types.ts';
 import type { EngineEvent, GenerateRequest, GenerationReport } from './engineApi.ts';
 import { TextStream } from './engineText.ts';
 
 type Outcome = Omit<GenerationReport, 'memory' | 'counters' | 'recoveries'>;
+
+/** What holds a model and generates: the engine, or onnxruntime. */
+export interface GeneratingHost {
+  readonly session: {
+    readonly cachedTokens: readonly number[];
+    readonly plan: { readonly memory: { readonly options: LoadOptions } };
+  } | null;
+  generate(
+    ids: ArrayLike<number>,
+    options: HostGenerateOptions,
+  ): AsyncGenerator<GeneratedToken, HostResult<null>, void>;
+}
 
 /** Length of the common beginning of the cache and the prompt; the last token of a prompt always runs. */
 function reusedTokens(cached: readonly number[], prompt: ArrayLike<number>): number {
@@ -19,7 +33,7 @@ function reusedTokens(cached: readonly number[], prompt: ArrayLike<number>): num
  * per second of the prompt leave out what was cached, those of the reply its first token.
  */
 export async function runGeneration(
-  host: ModelHost,
+  host: GeneratingHost,
   ids: Uint32Array,
   request: GenerateRequest,
   tokenizer: Tokenizer | null,

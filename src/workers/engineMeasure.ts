@@ -6,21 +6,23 @@ import {
   describeModel,
   makeDocument,
   measureMechanism,
+  measureOrtMechanism,
   readItem,
   sizesOf,
   subjectOf,
   type MeasuredItem,
+  type MeasureHandlers,
   type MechanismDocument,
   type MechanismOptions,
   type SubjectMeasurement,
   type SubjectName,
 } from '../mechanism/index.ts';
-import type { JsonValue } from '../core/json.ts';
+import type { JsonObject, JsonValue } from '../core/json.ts';
 import type { Adapter } from '../model/adapter.ts';
 import type { Checkpoint } from '../model/checkpoint.ts';
-import type { HostFailure, ModelHost } from '../model/host.ts';
+import type { HostFailure, HostResult, ModelHost } from '../model/host.ts';
+import type { OrtHost } from '../model/ort/host.ts';
 import type { LoadOptions } from '../model/planner.ts';
-import type { ModelSession } from '../model/session.ts';
 import type { Tokenizer } from '../tokenizer/types.ts';
 import type { EngineEvent } from './engineApi.ts';
 
@@ -30,9 +32,62 @@ export interface MeasuredSubject {
   readonly adapter: Adapter | null;
 }
 
+/** Where subjects are loaded and measured. */
+export interface MeasuringHost {
+  /** Loads the checkpoint with the adapter and measures it. */
+  measure(
+    load: LoadOptions,
+    adapter: Adapter | null,
+    items: readonly MeasuredItem[],
+    options: MechanismOptions,
+    handlers: MeasureHandlers & { readonly onLoading: (done: number, total: number) => void },
+  ): Promise<HostResult<SubjectMeasurement>>;
+  /** What computes, for the run record. */
+  facts(): JsonObject;
+}
+
+/** Measures inside attention, on the engine. */
+export function measuringOnEngine(host: ModelHost, checkpoint: Checkpoint): MeasuringHost {
+  return {
+    async measure(load, adapter, items, options, handlers) {
+      const loaded = await host.load(checkpoint, load, {
+        ...(handlers.signal ? { signal: handlers.signal } : {}),
+        ...(adapter ? { adapter } : {}),
+        ...(handlers.onKernels ? { onKernels: handlers.onKernels } : {}),
+        onProgress: ({ doneBytes, totalBytes }) => handlers.onLoading(doneBytes, totalBytes),
+      });
+      if (!loaded.ok) return loaded;
+      return { ok: true, value: await measureMechanism(loaded.value, items, options, handlers) };
+    },
+    facts: () => {
+      const engine = host.session?.engine;
+      return JSON.parse(
+        JSON.stringify({ adapter: engine?.facts ?? null, features: engine?.features ?? null }),
+      ) as JsonObject;
+    },
+  };
+}
+
+/** Measures from the outputs of the ONNX graph. */
+export function measuringOnOrt(host: OrtHost, checkpoint: Checkpoint, threads: number): MeasuringHost {
+  return {
+    async measure(load, adapter, items, options, handlers) {
+      const loaded = await host.load(checkpoint, load, {
+        mechanism: true,
+        onProgress: handlers.onLoading,
+        ...(handlers.signal ? { signal: handlers.signal } : {}),
+        ...(adapter ? { adapter } : {}),
+      });
+      if (!loaded.ok) return loaded;
+      return { ok: true, value: await measureOrtMechanism(loaded.value, items, options, handlers) };
+    },
+    facts: () => ({ adapter: null, features: null, runtime: 'onnxruntime-web WASM', threads }),
+  };
+}
+
 export interface MeasureJob {
   readonly runId: number;
-  readonly host: ModelHost;
+  readonly host: MeasuringHost;
   readonly checkpoint: Checkpoint;
   readonly tokenizer: Tokenizer;
   /** Examples as compiled. */
@@ -133,8 +188,7 @@ export async function runMeasurement(
         program: `acc ${packageJson.version}`,
         config: { ...options, ...load },
         data: { sha256: job.dataHash, items: held.length, rejected },
-        adapter: host.session?.engine.facts ?? null,
-        features: host.session?.engine.features ?? null,
+        ...host.facts(),
         elapsedMs: Math.round(performance.now() - started),
       },
     });
@@ -155,18 +209,11 @@ export async function runMeasurement(
         total,
       });
     progress('loading', 0, 1);
-    const loaded = await host.load(checkpoint, load, {
-      signal,
-      ...(adapter ? { adapter } : {}),
-      onKernels: (done, total) => progress('kernels', done, total),
-      onProgress: ({ doneBytes, totalBytes }) => progress('loading', doneBytes, totalBytes),
-    });
-    if (!loaded.ok) return loaded;
-    const session: ModelSession = loaded.value;
     const soFar: SubjectMeasurement['items'][number][] = [];
     const experts = config.moe?.numExperts ?? 0;
-    const measured = await measureMechanism(session, items, options, {
+    const measured = await host.measure(load, adapter, items, options, {
       signal,
+      onLoading: (done, total) => progress('loading', done, total),
       onKernels: (done, total) => progress('kernels', done, total),
       onProgress: (done, total) => progress('tokens', done, total),
       onItem: (measurement, done) => {
@@ -186,7 +233,8 @@ export async function runMeasurement(
         pauseMs = Math.max(partialEveryMs, (lastPartial - now) * 10);
       },
     });
-    finished.push({ name, measured });
+    if (!measured.ok) return measured;
+    finished.push({ name, measured: measured.value });
     if (index + 1 < subjects.length) {
       emit({ type: 'measure-partial', runId, document: documentOf(finished, items.length, false) });
       lastPartial = performance.now();

@@ -5,15 +5,16 @@ const browsers =
   'Chrome or Edge 113, Safari 26, Firefox 141 on Windows or 145 on a Mac; on Linux it depends on the driver';
 
 /** The answer where no device can be had; `reason` is what the browser said. */
-export function probeWithoutGpu(reason: string): GpuProbe {
+export function probeWithoutGpu(reason: string, wasmThreads: number): GpuProbe {
   return {
     tier: 0,
     title: 'This browser gives the page no WebGPU',
-    detail: `Running a model needs it (${browsers}); chrome://gpu says why it was refused. ${reason} Opening checkpoints, importing, compiling, reading and exporting work without it.`,
+    detail: `Models run on onnxruntime’s WebAssembly instead, on the CPU in f32: asking, evaluating and measuring work, for checkpoints that fit. Training needs WebGPU (${browsers}); chrome://gpu says why it was refused. ${reason}`,
     adapter: null,
     adapterName: '',
     features: null,
     limits: null,
+    wasmThreads,
   };
 }
 
@@ -24,7 +25,7 @@ function nameOf(engine: EngineDevice): string {
 }
 
 /** What a device can do, in a tier and in words. */
-export function probeOf(engine: EngineDevice): GpuProbe {
+export function probeOf(engine: EngineDevice, wasmThreads: number): GpuProbe {
   const { facts, features, device } = engine;
   const isFallback = engine.adapter.info.isFallbackAdapter || facts.software;
   const tier = isFallback ? 1 : features.f16 ? 3 : 2;
@@ -32,7 +33,7 @@ export function probeOf(engine: EngineDevice): GpuProbe {
     1: {
       title: 'WebGPU runs in software here',
       detail:
-        'There is no graphics card behind it, so only small models run at a bearable speed. All results are the same.',
+        'There is no graphics card behind it. Asking, evaluating and measuring are faster on onnxruntime’s WebAssembly, with the same answers; training needs WebGPU.',
     },
     2: {
       title: 'GPU in single precision',
@@ -51,5 +52,6 @@ export function probeOf(engine: EngineDevice): GpuProbe {
       maxBindingBytes: engine.maxBindingBytes,
       workgroupStorageBytes: engine.workgroupStorageBytes,
     },
+    wasmThreads,
   };
 }

@@ -9,7 +9,8 @@ import { GpuUnavailableError } from '../gpu/errors.ts';
 import { openAdapter, type Adapter } from '../model/adapter.ts';
 import { openCheckpoint, type Checkpoint, type CheckpointFiles } from '../model/checkpoint.ts';
 import { ModelHost, type HostFailure } from '../model/host.ts';
-import type { LoadOptions } from '../model/planner.ts';
+import { adviseOrt, OrtHost } from '../model/ort/host.ts';
+import type { LoadOptions, MemoryPlan } from '../model/planner.ts';
 import { encodePrompt, type Prompt } from '../model/prompt.ts';
 import { openModelStore, type ModelStore, type StoredModel } from '../storage/models.ts';
 import { loadTokenizer } from '../tokenizer/loadTokenizer.ts';
@@ -40,14 +41,18 @@ import type {
   ModelList,
   ModelSource,
   PlanReport,
+  Runtime,
+  RuntimeCheck,
 } from './engineApi.ts';
+import { checkRuntimes } from './engineCheck.ts';
 import { adapterCard, modelCard, modelFiles, withTemplateFile } from './engineCard.ts';
 import { EngineEvents } from './engineEvents.ts';
 import { runGeneration } from './engineGeneration.ts';
-import { runMeasurement, type MeasuredSubject } from './engineMeasure.ts';
+import { measuringOnEngine, measuringOnOrt, runMeasurement, type MeasuredSubject } from './engineMeasure.ts';
 import { probeOf, probeWithoutGpu } from './engineProbe.ts';
 import { EngineTraining } from './engineTraining.ts';
 import { KernelTuning } from './engineTuning.ts';
+import { openOrtWorker, ortThreads } from './ortClient.ts';
 import type { MaskView } from './dataApi.ts';
 import { defaultTrainConfig, trainConfigKeys, type TrainConfig } from '../train/config.ts';
 import type { MaskOptions } from '../train/masks.ts';
@@ -95,6 +100,9 @@ export class EngineService implements EngineApi {
   private readonly events = new EngineEvents();
   private readonly gpu: GPU | undefined;
   private readonly host: ModelHost;
+  private readonly ort = new OrtHost(openOrtWorker);
+  /** What the next load is for. */
+  private runtime: Runtime = 'webgpu';
   private readonly tuning = new KernelTuning();
   /** A speed measurement under way; it changes the device's choices while it runs. */
   private measuring: Promise<unknown> = Promise.resolve();
@@ -106,7 +114,11 @@ export class EngineService implements EngineApi {
   /** All that were opened for `opened`, by sha256: what can be measured. */
   private readonly adapters = new Map<string, OpenedAdapter>();
   /** What `load` was last asked for, so that a measurement can put it back. */
-  private lastLoad: { readonly options: LoadOptions; readonly adapter: OpenedAdapter | null } | null = null;
+  private lastLoad: {
+    readonly runtime: Runtime;
+    readonly options: LoadOptions;
+    readonly adapter: OpenedAdapter | null;
+  } | null = null;
   /** What was opened when the model on the device was loaded: prompts are encoded with its tokenizer. */
   private running: Opened | null = null;
   private controller: AbortController | null = null;
@@ -142,9 +154,10 @@ export class EngineService implements EngineApi {
 
   async probe(): Promise<GpuProbe> {
     try {
-      return probeOf(await this.host.engine());
+      return probeOf(await this.host.engine(), ortThreads());
     } catch (error) {
-      if (error instanceof GpuUnavailableError) return probeWithoutGpu(error.detail.actual ?? '');
+      if (error instanceof GpuUnavailableError)
+        return probeWithoutGpu(error.detail.actual ?? '', ortThreads());
       throw error;
     }
   }
@@ -211,14 +224,57 @@ export class EngineService implements EngineApi {
   async plan(options: LoadOptions): Promise<EngineResult<PlanReport>> {
     const opened = this.opened;
     if (!opened) return failureOf(noModel());
+    if (this.runtime === 'wasm') {
+      const { memory, advice } = adviseOrt(opened.checkpoint, options);
+      return { ok: true, value: { memory, suggestion: advice } };
+    }
     const planned = await this.host.plan(opened.checkpoint, options);
     if (!planned.ok) return hostFailure(planned);
     const { memory, advice } = planned.value;
     return { ok: true, value: { memory, suggestion: advice } };
   }
 
+  async setRuntime(runtime: Runtime): Promise<void> {
+    this.runtime = runtime;
+  }
+
   load(options: LoadOptions): Promise<EngineResult<LoadedModel>> {
-    return settled(() => this.loadNow(options));
+    return settled(async () => {
+      if (this.controller) throw new InputError('busy', 'The engine is busy with other work');
+      // One model is held at a time.
+      await (this.runtime === 'wasm' ? this.host.unload() : this.ort.unload());
+      return this.runtime === 'wasm' ? this.loadOrt(options) : this.loadNow(options);
+    });
+  }
+
+  private async loadOrt(options: LoadOptions): Promise<EngineResult<LoadedModel>> {
+    const { opened, adapter } = this;
+    if (!opened) return failureOf(noModel());
+    const startMs = performance.now();
+    const loaded = await this.cancellable((signal) =>
+      this.ort.load(opened.checkpoint, options, {
+        signal,
+        ...(adapter ? { adapter: adapter.adapter } : {}),
+        onProgress: (done, total) => this.emit({ type: 'load', stage: 'weights', done, total }),
+      }),
+    );
+    this.running = loaded.ok ? opened : null;
+    this.lastLoad = loaded.ok ? { runtime: 'wasm', options, adapter } : null;
+    this.events.flush();
+    if (!loaded.ok) return hostFailure(loaded);
+    const { memory } = loaded.value.plan;
+    return {
+      ok: true,
+      value: {
+        runtime: 'wasm',
+        options: memory.options,
+        adapter: adapter?.card ?? null,
+        memory: ortMemory(memory),
+        plannedBytes: memory.totalBytes,
+        tookMs: performance.now() - startMs,
+        kernelCount: 0,
+      },
+    };
   }
 
   private async loadNow(options: LoadOptions): Promise<EngineResult<LoadedModel>> {
@@ -243,12 +299,13 @@ export class EngineService implements EngineApi {
       });
     });
     this.running = loaded.ok ? opened : null;
-    this.lastLoad = loaded.ok ? { options, adapter } : null;
+    this.lastLoad = loaded.ok ? { runtime: 'webgpu', options, adapter } : null;
     this.events.flush();
     if (!loaded.ok) return hostFailure(loaded);
     return {
       ok: true,
       value: {
+        runtime: 'webgpu',
         options,
         adapter: adapter?.card ?? null,
         memory: this.memory(loaded.value.engine),
@@ -262,6 +319,7 @@ export class EngineService implements EngineApi {
   async unload(): Promise<void> {
     this.controller?.abort();
     this.host.unload();
+    await this.ort.unload();
     this.running = null;
     this.lastLoad = null;
   }
@@ -314,9 +372,11 @@ export class EngineService implements EngineApi {
   private async generateNow(request: GenerateRequest): Promise<EngineResult<GenerationReport>> {
     const { running, host } = this;
     const session = host.session;
-    if (!running || !session) return failureOf(noModel());
+    const generating = this.ort.session ? this.ort : host;
+    if (!running || !generating.session) return failureOf(noModel());
     const ids = this.encodeWith(running, request.prompt);
-    const { contextLength } = session.plan.memory.options;
+    const { memory } = generating.session.plan;
+    const { contextLength } = memory.options;
     if (ids.length > contextLength) {
       throw new InputError('prompt-too-long', 'The prompt is longer than the context', {
         expected: `at most ${contextLength} tokens`,
@@ -324,14 +384,18 @@ export class EngineService implements EngineApi {
         advice: 'load the model with a longer context, or shorten the prompt',
       });
     }
-    const before = { ...session.engine.counters };
+    const before = session ? { ...session.engine.counters } : null;
     const recoveriesBefore = this.recoveries;
     const outcome = await this.cancellable((signal) =>
-      runGeneration(host, ids, request, running.tokenizer, signal, (event) => this.emit(event)),
+      runGeneration(generating, ids, request, running.tokenizer, signal, (event) => this.emit(event)),
     );
     this.events.flush();
     if (!outcome.ok) return hostFailure(outcome);
-    const engine = host.session?.engine ?? session.engine;
+    const engine = host.session?.engine;
+    if (!engine || !before) {
+      const held = { memory: ortMemory(memory), counters: null, recoveries: 0 };
+      return { ok: true, value: { ...outcome.value, ...held } };
+    }
     const recoveries = this.recoveries - recoveriesBefore;
     return {
       ok: true,
@@ -354,7 +418,7 @@ export class EngineService implements EngineApi {
   }
 
   private async measureSubjects(request: MeasureRequest): Promise<EngineResult<MeasureReport>> {
-    const { opened, running, lastLoad } = this;
+    const { opened, running, lastLoad, host, ort } = this;
     const subject = running ?? opened;
     if (!subject || !lastLoad) return failureOf(noModel());
     const { tokenizer, checkpoint } = subject;
@@ -374,7 +438,10 @@ export class EngineService implements EngineApi {
       try {
         return await runMeasurement({
           runId: request.runId,
-          host: this.host,
+          host:
+            lastLoad.runtime === 'wasm'
+              ? measuringOnOrt(ort, checkpoint, ortThreads())
+              : measuringOnEngine(host, checkpoint),
           checkpoint,
           tokenizer,
           rows: request.rows,
@@ -387,8 +454,9 @@ export class EngineService implements EngineApi {
         });
       } finally {
         // What was loaded before is there again, also after a cancellation.
-        const { options, adapter } = lastLoad;
-        const back = await this.host.load(checkpoint, options, adapter ? { adapter: adapter.adapter } : {});
+        const { options, runtime } = lastLoad;
+        const merged = lastLoad.adapter ? { adapter: lastLoad.adapter.adapter } : {};
+        const back = await (runtime === 'wasm' ? ort : host).load(checkpoint, options, merged);
         if (!back.ok) {
           this.running = null;
           this.lastLoad = null;
@@ -399,6 +467,55 @@ export class EngineService implements EngineApi {
     if (!measured.ok) return hostFailure(measured);
     const { document, rejected } = measured;
     return { ok: true, value: { document, rejected } };
+  }
+
+  checkRuntimes(request: {
+    readonly prompt: Prompt;
+    readonly maxNewTokens: number;
+  }): Promise<EngineResult<RuntimeCheck>> {
+    return attempt(async () => {
+      const { running, host, lastLoad } = this;
+      const session = host.session;
+      if (!running || !session || !lastLoad) {
+        throw new InputError('no-model', 'No model is loaded on WebGPU', {
+          advice: 'load one on WebGPU: its logits are what onnxruntime’s are held against',
+        });
+      }
+      const ids = this.encodeWith(running, request.prompt);
+      const { adapter, options } = lastLoad;
+      const contextLength = Math.min(options.contextLength, ids.length + request.maxNewTokens);
+      return this.cancellable(async (signal) => {
+        const other = new OrtHost(openOrtWorker);
+        try {
+          const load = { ...options, contextLength };
+          const merged = adapter ? { adapter: adapter.adapter } : {};
+          const loaded = await other.load(running.checkpoint, load, { signal, ...merged });
+          if (!loaded.ok) throw loaded.error;
+          const numbers = await checkRuntimes(
+            host,
+            loaded.value,
+            ids,
+            request.maxNewTokens,
+            signal,
+            (done, total) => this.emit({ type: 'check', done, total }),
+          );
+          return {
+            ...numbers,
+            rows: numbers.rows.map((row) => ({ ...row, text: running.tokenizer?.decode([row.token]) ?? '' })),
+            model: running.card.name,
+            adapter: adapter?.card.name ?? null,
+            options,
+            gpu: probeOf(session.engine, 1).adapterName,
+            threads: ortThreads(),
+            promptTokens: ids.length,
+          };
+        } finally {
+          await other.unload();
+          session.reset();
+          this.events.flush();
+        }
+      });
+    });
   }
 
   async describeTraining(): ReturnType<EngineApi['describeTraining']> {
@@ -424,6 +541,7 @@ export class EngineService implements EngineApi {
         await this.measuring;
         // The run has the device's memory to itself.
         this.host.unload();
+        await this.ort.unload();
         this.running = null;
         const engine = await this.host.engine();
         await this.tuning.tune(engine, await this.store(), (done, total) =>
@@ -616,6 +734,25 @@ export class EngineService implements EngineApi {
       return [{ name: entry['name'], url, note: typeof entry['note'] === 'string' ? entry['note'] : null }];
     });
   }
+}
+
+/** What onnxruntime was planned to take: WebAssembly tells no account by group. */
+function ortMemory({
+  totalBytes,
+  loadingBytes,
+  weightBytes,
+  kvBytes,
+  activationBytes,
+}: MemoryPlan): EngineMemory {
+  return {
+    allocatedBytes: totalBytes,
+    peakBytes: Math.max(totalBytes, loadingBytes),
+    groups: [
+      { group: 'weights', sizeBytes: weightBytes },
+      { group: 'kv', sizeBytes: kvBytes },
+      { group: 'activations', sizeBytes: activationBytes },
+    ],
+  };
 }
 
 function noModel(): InputError {

@@ -40,37 +40,6 @@ function overflow(page: Page): Promise<number> {
   return page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
 }
 
-describe.skipIf(browserSkipReason)('the Model view without WebGPU', () => {
-  let built: BuiltPage;
-  beforeAll(async () => {
-    built = await startBuiltPage('none');
-  });
-  afterAll(async () => built?.close());
-
-  it('says what is missing and what works, and still opens and keeps a checkpoint', async () => {
-    const { page, problems } = await built.newPage();
-    await page.goto(`${built.url}#/model`);
-    const alert = page.getByRole('alert');
-    await alert.getByText('This browser gives the page no WebGPU').waitFor();
-    expect(await alert.textContent()).toMatch(/chrome:\/\/gpu.*work without it/);
-    await openFixture(page);
-    const card = page.getByTestId('model-card');
-    await card.getByText('Qwen3-MoE').waitFor();
-    await card.getByText('8, of which 2 per token; files hold them one by one').waitFor();
-    await page.getByRole('button', { name: /Keep on this computer/ }).click();
-    await page.getByText('tiny-moe is kept on this computer').waitFor();
-    await page.reload();
-    await page.getByRole('button', { name: 'Open tiny-moe' }).click();
-    await card.getByText('Qwen3-MoE').waitFor();
-    expect(await page.getByRole('button', { name: /Keep on this computer/ }).count()).toBe(0);
-    await page.getByRole('button', { name: 'Open another model' }).click();
-    await page.getByRole('button', { name: 'Delete the copy of tiny-moe' }).click();
-    await page.getByText('Kept on this computer').waitFor({ state: 'detached' });
-    expect(await axeViolations(page)).toEqual([]);
-    expect(problems).toEqual([]);
-  });
-});
-
 describe.skipIf(browserSkipReason)('the Model view on a software adapter', () => {
   let built: BuiltPage;
   let page: Page;

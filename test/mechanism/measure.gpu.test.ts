@@ -20,6 +20,7 @@ import { openAdapter } from '../../src/model/adapter.ts';
 import { ModelSession } from '../../src/model/session.ts';
 import { bytesSource } from '../helpers/checkpoint.ts';
 import { fixtureCheckpoint, smallLoad } from '../helpers/engine.ts';
+import { worstDifference } from '../helpers/mechanismAgreement.ts';
 import { engineModes, gpuSkipReason, hasGpu, testEngine } from '../helpers/gpu.ts';
 import { fixtureFolder, fixtureItems } from './fixtures.ts';
 
@@ -50,31 +51,8 @@ async function loadSubject(engine: EngineDevice, adapterName: string | null): Pr
   );
 }
 
-/** Largest difference beyond relative 1e-4 (and rounding of sums of 1), with where it is. */
-function worst(actual: unknown, expected: unknown, path: string): { excess: number; path: string } {
-  if (typeof expected === 'number') {
-    const difference = typeof actual === 'number' ? Math.abs(actual - expected) : Infinity;
-    return {
-      excess: difference / (1e-4 * Math.abs(expected) + 3e-6),
-      path: `${path}: ${String(actual)}, not ${expected}`,
-    };
-  }
-  if (expected === null || typeof expected !== 'object') {
-    return {
-      excess: actual === expected ? 0 : Infinity,
-      path: `${path}: ${String(actual)}, not ${String(expected)}`,
-    };
-  }
-  let most = { excess: 0, path };
-  for (const [key, value] of Object.entries(expected)) {
-    const found = worst((actual as Record<string, unknown> | null)?.[key], value, `${path}.${key}`);
-    if (found.excess > most.excess) most = found;
-  }
-  return most;
-}
-
 function expectAgreement(actual: MechanismSubject, expected: MechanismSubject): void {
-  const found = worst(
+  const found = worstDifference(
     actual,
     { ...expected, name: actual.name, adapterSha256: actual.adapterSha256 },
     expected.name,
@@ -136,7 +114,11 @@ describe.skipIf(!hasGpu)(
           const { meanDistance, relativeDistance, entropy, normalizedEntropy, goldMass, perItem } =
             expected.attention[index]!;
           const core = { meanDistance, relativeDistance, entropy, normalizedEntropy, goldMass };
-          const found = worst(row, { ...core, perItem: { goldMass: perItem.goldMass } }, `row ${index}`);
+          const found = worstDifference(
+            row,
+            { ...core, perItem: { goldMass: perItem.goldMass } },
+            `row ${index}`,
+          );
           expect(found.excess, found.path).toBeLessThan(1);
           expect(row.retrievalScore).toBeNull();
         });

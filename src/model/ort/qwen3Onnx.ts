@@ -1,4 +1,5 @@
 import { InputError } from '../../core/errors.ts';
+import { adaptersOf, addAdapters, type Adapter } from '../adapter.ts';
 import type { Checkpoint } from '../checkpoint.ts';
 import type { ModelConfig } from '../config.ts';
 import { ropeFrequencies, ropeTable } from '../rope.ts';
@@ -7,7 +8,39 @@ import { OnnxGraph, onnxType } from './onnxGraph.ts';
 
 const microsoft = 'com.microsoft';
 /** The format holds at most 2 GiB in one file; weights are written as f32. */
-const maxModelBytes = 1.9e9;
+export const maxModelBytes = 1.9e9;
+
+/** What the ONNX form of a checkpoint is to hold. */
+export interface OnnxOptions {
+  /** Rows of the rotation table: the longest context that the model will be run at. */
+  readonly maxPositions: number;
+  /** Logits [1, 1, V] of the last token of a run only. */
+  readonly lastLogitsOnly?: boolean;
+  /** Merged into the weights. */
+  readonly adapter?: Adapter;
+  /** Also `hidden` f32 [1, T, C]: the residual stream after the last layer. */
+  readonly hidden?: boolean;
+  /** Also `attention_weights_l` f32 [1, H, T, P + T] after softmax, and `router_l` f32 [T, E] of the MoE layers. */
+  readonly mechanism?: boolean;
+  /** Called as tensors are read; may throw to stop. */
+  readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
+}
+
+/** A model as bytes with what its key/value cache needs to know: all that another worker must get. */
+export interface OnnxModel {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly layers: number;
+  readonly numKeyValueHeads: number;
+  readonly headDim: number;
+}
+
+/** Weights of a checkpoint in f32. */
+export function onnxWeightBytes(checkpoint: Checkpoint): number {
+  let elements = 0;
+  for (const { shape } of checkpoint.tensors.values())
+    elements += shape.reduce((product, n) => product * n, 1);
+  return elements * 4;
+}
 
 /** [rows, cols] → [cols, rows]: ONNX's MatMul takes weights as [in, out]. */
 function transposed(data: Float32Array, rows: number, cols: number): Float32Array {
@@ -19,13 +52,29 @@ function transposed(data: Float32Array, rows: number, cols: number): Float32Arra
 class Builder {
   readonly graph = new OnnxGraph();
   readonly config: ModelConfig;
+  private doneBytes = 0;
+  private readonly totalBytes: number;
 
-  constructor(private readonly checkpoint: Checkpoint) {
+  constructor(
+    private readonly checkpoint: Checkpoint,
+    private readonly options: OnnxOptions,
+  ) {
     this.config = checkpoint.config;
+    this.totalBytes = [...checkpoint.tensors.values()].reduce((sum, { start, end }) => sum + end - start, 0);
   }
 
-  floats(name: string): Promise<Float32Array> {
-    return readTensorFloats(this.checkpoint.tensors.get(name)!);
+  /** A tensor with the adapter added. */
+  async floats(name: string): Promise<Float32Array> {
+    const { checkpoint, options } = this;
+    const tensor = checkpoint.tensors.get(name)!;
+    const values = await readTensorFloats(tensor);
+    if (options.adapter) {
+      const changes = adaptersOf(options.adapter, checkpoint, name);
+      addAdapters(values, 0, values.length / tensor.shape.at(-1)!, changes);
+    }
+    this.doneBytes += tensor.end - tensor.start;
+    options.onProgress?.(this.doneBytes, this.totalBytes);
+    return values;
   }
 
   async norm(x: string, name: string, size: number): Promise<string> {
@@ -64,10 +113,25 @@ class Builder {
     const out = this.graph.node(
       'GroupQueryAttention',
       [q, key, value, pastKey, pastValue, 'seqlens_k', 'total_length', cos, sin],
-      { num_heads: h, kv_num_heads: k, do_rotary: 1, local_window_size: window ?? -1 },
-      [`attention_${layer}`, `present_key_${layer}`, `present_value_${layer}`],
+      {
+        num_heads: h,
+        kv_num_heads: k,
+        do_rotary: 1,
+        local_window_size: window ?? -1,
+        // The weights after softmax.
+        ...(this.options.mechanism ? { qk_output: 2 } : {}),
+      },
+      [
+        `attention_${layer}`,
+        `present_key_${layer}`,
+        `present_value_${layer}`,
+        ...(this.options.mechanism ? [`attention_weights_${layer}`] : []),
+      ],
       microsoft,
     );
+    if (this.options.mechanism) {
+      this.graph.output(`attention_weights_${layer}`, onnxType.float, [1, h, 'tokens', 'total']);
+    }
     this.graph.output(`present_key_${layer}`, onnxType.float, [1, k, 'total', d]);
     this.graph.output(`present_value_${layer}`, onnxType.float, [1, k, 'total', d]);
     return this.linear(out, `${p}.o_proj`, c, h * d);
@@ -119,6 +183,10 @@ class Builder {
     const p = `model.layers.${layer}.mlp`;
     const rows = this.graph.node('Reshape', [x, this.graph.ints([-1, c])]);
     const router = await this.linear(rows, `${p}.gate`, numExperts, c);
+    if (this.options.mechanism) {
+      this.graph.node('Identity', [router], {}, [`router_${layer}`]);
+      this.graph.output(`router_${layer}`, onnxType.float, ['tokens', numExperts]);
+    }
     const gateUp = this.graph.floats(`${p}.gate_up`, [numExperts, 2 * width, c], await this.gateUp(layer));
     const down = this.graph.floats(`${p}.down`, [numExperts, c, width], await this.down(layer));
     const out = this.graph.node(
@@ -142,28 +210,21 @@ class Builder {
 /**
  * The same checkpoint as an ONNX model for onnxruntime, in f32, with a key/value cache:
  * inputs `input_ids` int64 [1, T], `seqlens_k` int32 [1] (total − 1), `total_length` int32 [1],
- * `past_key_l`, `past_value_l` f32 [1, K, P, D]; outputs `logits` f32 [1, T, V], `present_*`.
- * @param maxPositions rows of the rotation table: the longest context that the model will be run at.
- * @param lastLogitsOnly logits [1, 1, V] of the last token only.
+ * `past_key_l`, `past_value_l` f32 [1, K, P, D]; outputs `logits` f32 [1, T, V], `present_*`, and what else is asked for.
  * Throws `InputError` above the 2 GiB that one ONNX file can hold.
  */
-export async function writeQwen3Onnx(
-  checkpoint: Checkpoint,
-  maxPositions: number,
-  lastLogitsOnly = false,
-): Promise<Uint8Array<ArrayBuffer>> {
+export async function writeQwen3Onnx(checkpoint: Checkpoint, options: OnnxOptions): Promise<OnnxModel> {
   const { config } = checkpoint;
-  let elements = 0;
-  for (const { shape } of checkpoint.tensors.values())
-    elements += shape.reduce((product, n) => product * n, 1);
-  if (elements * 4 > maxModelBytes) {
+  const { maxPositions, lastLogitsOnly = false } = options;
+  const weightBytes = onnxWeightBytes(checkpoint);
+  if (weightBytes > maxModelBytes) {
     throw new InputError('model-too-large', 'This model is too large for one ONNX file', {
       where: checkpoint.name,
       expected: `at most ${(maxModelBytes / 4e6).toFixed(0)} million weights`,
-      actual: `${(elements / 1e6).toFixed(0)} million`,
+      actual: `${(weightBytes / 4e6).toFixed(0)} million`,
     });
   }
-  const builder = new Builder(checkpoint);
+  const builder = new Builder(checkpoint, options);
   const { graph } = builder;
   const { hiddenSize: c, vocabSize } = config;
   const half = config.headDim / 2;
@@ -186,6 +247,10 @@ export async function writeQwen3Onnx(
       config.layers[layer]!.mlp === 'moe' ? builder.moe(mid, layer) : builder.denseMlp(mid, layer);
     x = graph.node('Add', [x, await block]);
   }
+  if (options.hidden) {
+    graph.node('Identity', [x], {}, ['hidden']);
+    graph.output('hidden', onnxType.float, [1, 'tokens', c]);
+  }
   if (lastLogitsOnly) {
     const [first, end, axis] = [graph.ints([-1]), graph.ints([0x7fffffff]), graph.ints([1])];
     x = graph.node('Slice', [x, first, end, axis]);
@@ -195,5 +260,10 @@ export async function writeQwen3Onnx(
   const headName = graph.floats('head', [c, vocabSize], transposed(head, vocabSize, c));
   graph.node('MatMul', [x, headName], {}, ['logits']);
   graph.output('logits', onnxType.float, [1, lastLogitsOnly ? 1 : 'tokens', vocabSize]);
-  return graph.finish(checkpoint.name);
+  return {
+    bytes: graph.finish(checkpoint.name),
+    layers: config.numHiddenLayers,
+    numKeyValueHeads: config.numKeyValueHeads,
+    headDim: config.headDim,
+  };
 }

@@ -1,49 +1,83 @@
 import type * as Ort from 'onnxruntime-web';
 import type { Checkpoint } from '../checkpoint.ts';
-import { writeQwen3Onnx } from './qwen3Onnx.ts';
+import { writeQwen3Onnx, type OnnxModel, type OnnxOptions } from './qwen3Onnx.ts';
 
 export type OrtProvider = 'wasm' | 'webgpu';
 
 export interface OrtOptions {
-  /** Longest context: rows of the rotation table. */
-  readonly maxPositions: number;
   /** `wasm` (default) needs no GPU. */
   readonly provider?: OrtProvider;
   readonly threads?: number;
-  /** Logits of the last token of each call only: what generation needs. */
-  readonly lastLogitsOnly?: boolean;
 }
 
-/** The build of onnxruntime-web for a provider, loaded when first asked for; one per page or process. */
-export function loadOrt(provider: OrtProvider): Promise<typeof Ort> {
-  return provider === 'webgpu' ? import('onnxruntime-web/webgpu') : import('onnxruntime-web/wasm');
+/**
+ * The build of onnxruntime-web for a provider, loaded when first asked for; one per page or process.
+ * @param threads of the WASM provider; counts at the first call only
+ */
+export async function loadOrt(provider: OrtProvider, threads?: number): Promise<typeof Ort> {
+  const ort =
+    provider === 'webgpu' ? await import('onnxruntime-web/webgpu') : await import('onnxruntime-web/wasm');
+  if (threads !== undefined) ort.env.wasm.numThreads = threads;
+  return ort;
+}
+
+/** A model under onnxruntime, here or in a worker of its own. */
+export interface OrtRunner {
+  /**
+   * Runs `ids` after the first `keep` cached tokens (what was cached behind them is forgotten); gives the named outputs,
+   * flat. Rejects with onnxruntime's own errors.
+   */
+  run(
+    ids: ArrayLike<number>,
+    keep: number,
+    outputs: readonly string[],
+  ): Promise<Readonly<Record<string, Float32Array>>>;
+  release(): Promise<void>;
+}
+
+/** Rows [0, kept) of every head of a cache tensor [1, K, P, D]. */
+function firstRows(
+  data: Float32Array,
+  heads: number,
+  rows: number,
+  kept: number,
+  width: number,
+): Float32Array {
+  const out = new Float32Array(heads * kept * width);
+  for (let head = 0; head < heads; head++) {
+    const at = head * rows * width;
+    out.set(data.subarray(at, at + kept * width), head * kept * width);
+  }
+  return out;
 }
 
 /** A checkpoint running on onnxruntime-web with its key/value cache. Call `release` when done. */
-export class OrtSession {
+export class OrtSession implements OrtRunner {
   private past: Record<string, Ort.Tensor> = {};
   private pastLength = 0;
 
   private constructor(
     private readonly ort: typeof Ort,
     private readonly session: Ort.InferenceSession,
-    private readonly checkpoint: Checkpoint,
+    private readonly model: Omit<OnnxModel, 'bytes'>,
   ) {
     this.reset();
   }
 
   /** Writes the ONNX form and starts a session. */
-  static async create(checkpoint: Checkpoint, options: OrtOptions): Promise<OrtSession> {
+  static async create(checkpoint: Checkpoint, options: OrtOptions & OnnxOptions): Promise<OrtSession> {
+    return OrtSession.open(await writeQwen3Onnx(checkpoint, options), options);
+  }
+
+  static async open(model: OnnxModel, options: OrtOptions = {}): Promise<OrtSession> {
     const provider = options.provider ?? 'wasm';
-    const ort = await loadOrt(provider);
-    const model = await writeQwen3Onnx(checkpoint, options.maxPositions, options.lastLogitsOnly ?? false);
-    if (options.threads !== undefined) ort.env.wasm.numThreads = options.threads;
+    const ort = await loadOrt(provider, options.threads);
     // The cache stays where it is computed.
-    const presents = checkpoint.config.layers.flatMap((_, layer) => [
+    const presents = Array.from({ length: model.layers }, (_, layer) => [
       `present_key_${layer}`,
       `present_value_${layer}`,
-    ]);
-    const session = await ort.InferenceSession.create(model, {
+    ]).flat();
+    const session = await ort.InferenceSession.create(model.bytes, {
       executionProviders: [provider],
       ...(provider === 'webgpu'
         ? {
@@ -53,16 +87,17 @@ export class OrtSession {
           }
         : {}),
     });
-    return new OrtSession(ort, session, checkpoint);
+    const { layers, numKeyValueHeads, headDim } = model;
+    return new OrtSession(ort, session, { layers, numKeyValueHeads, headDim });
   }
 
   /** Forgets the cache. */
   reset(): void {
-    const { numKeyValueHeads, headDim, numHiddenLayers } = this.checkpoint.config;
+    const { numKeyValueHeads, headDim, layers } = this.model;
     for (const tensor of Object.values(this.past)) tensor.dispose();
     this.past = {};
     this.pastLength = 0;
-    for (let layer = 0; layer < numHiddenLayers; layer++) {
+    for (let layer = 0; layer < layers; layer++) {
       for (const part of ['key', 'value']) {
         this.past[`past_${part}_${layer}`] = new this.ort.Tensor('float32', new Float32Array(0), [
           1,
@@ -74,22 +109,51 @@ export class OrtSession {
     }
   }
 
-  /** Runs the next tokens after those already cached; gives their logits [T, V], or [1, V] of the last. */
-  async forward(ids: ArrayLike<number>): Promise<Float32Array> {
+  private async keep(count: number): Promise<void> {
+    if (count >= this.pastLength) return;
+    if (count === 0) {
+      this.reset();
+      return;
+    }
+    const { numKeyValueHeads: heads, headDim } = this.model;
+    for (const [name, tensor] of Object.entries(this.past)) {
+      const data = (await tensor.getData()) as Float32Array;
+      tensor.dispose();
+      const rows = firstRows(data, heads, this.pastLength, count, headDim);
+      this.past[name] = new this.ort.Tensor('float32', rows, [1, heads, count, headDim]);
+    }
+    this.pastLength = count;
+  }
+
+  async run(
+    ids: ArrayLike<number>,
+    keep: number,
+    outputs: readonly string[],
+  ): Promise<Readonly<Record<string, Float32Array>>> {
+    await this.keep(keep);
     const total = this.pastLength + ids.length;
-    const outputs = await this.session.run({
-      input_ids: new this.ort.Tensor('int64', BigInt64Array.from(Array.from(ids), BigInt), [1, ids.length]),
-      seqlens_k: new this.ort.Tensor('int32', Int32Array.of(total - 1), [1]),
-      total_length: new this.ort.Tensor('int32', Int32Array.of(total), [1]),
-      ...this.past,
-    });
+    const presents = Object.keys(this.past).map((name) => name.replace('past', 'present'));
+    const tensors = await this.session.run(
+      {
+        input_ids: new this.ort.Tensor('int64', BigInt64Array.from(Array.from(ids), BigInt), [1, ids.length]),
+        seqlens_k: new this.ort.Tensor('int32', Int32Array.of(total - 1), [1]),
+        total_length: new this.ort.Tensor('int32', Int32Array.of(total), [1]),
+        ...this.past,
+      },
+      [...outputs, ...presents],
+    );
     for (const tensor of Object.values(this.past)) tensor.dispose();
     this.past = {};
-    for (const [name, tensor] of Object.entries(outputs)) {
-      if (name.startsWith('present_')) this.past[name.replace('present', 'past')] = tensor;
-    }
+    for (const name of presents) this.past[name.replace('present', 'past')] = tensors[name]!;
     this.pastLength = total;
-    return (await outputs['logits']!.getData()) as Float32Array;
+    const given: Record<string, Float32Array> = {};
+    for (const name of outputs) given[name] = (await tensors[name]!.getData()) as Float32Array;
+    return given;
+  }
+
+  /** Runs the next tokens after those already cached; gives their logits [T, V], or [1, V] of the last. */
+  async forward(ids: ArrayLike<number>): Promise<Float32Array> {
+    return (await this.run(ids, this.pastLength, ['logits']))['logits']!;
   }
 
   async release(): Promise<void> {

@@ -10,6 +10,7 @@ import {
   type Sample,
   type SamplingOptions,
 } from '../../../src/gpu/kernels/sampling.ts';
+import { sampleLogits } from '../../../src/model/sampleLogits.ts';
 import { engineModes, gpuSkipReason, hasGpu, testEngine } from '../../helpers/gpu.ts';
 import { Harness } from '../harness.ts';
 import { randomMatrix, type Matrix } from '../reference/numbers.ts';
@@ -148,6 +149,28 @@ describe.skipIf(!hasGpu)(hasGpu ? 'sampling' : `sampling (${gpuSkipReason})`, ()
       h.dispose();
     }
     expect(results[0]).toEqual(results[1]);
+  });
+
+  it('draws on the CPU what it draws on the GPU', async () => {
+    const h = new Harness((await testEngine()) as EngineDevice);
+    const logits = randomMatrix('logits', 1, 1000, 2);
+    const row = Float32Array.from(logits.data);
+    const base = { ...greedySampling, temperature: 0.7, seed: 11, topLogprobs: 3 };
+    for (const changes of [{ temperature: 0 }, {}, { topK: 40 }, { topP: 0.8 }, { topK: 9, minP: 0.1 }]) {
+      const options = { ...base, ...changes };
+      const gpu = await draw(h, logits, options, 24);
+      gpu.forEach((sample, step) => {
+        const own = sampleLogits(row, options, step);
+        expect(own.token).toBe(sample.token);
+        expect(own.top.map(({ token }) => token)).toEqual(sample.top.map(({ token }) => token));
+        expect(Math.abs(own.logprob - sample.logprob)).toBeLessThan(1e-4);
+      });
+    }
+    const punished = { ...greedySampling, repetitionPenalty: 1.5 };
+    const [gpu] = await draw(h, logits, punished, 1, [row.indexOf(Math.max(...row))]);
+    const seen = new Set([row.indexOf(Math.max(...row))]);
+    expect(sampleLogits(row, punished, 0, seen).token).toBe(gpu!.token);
+    h.dispose();
   });
 });
 

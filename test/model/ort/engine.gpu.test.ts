@@ -1,4 +1,10 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { openCheckpoint } from '../../../src/model/checkpoint.ts';
+import { OrtHost } from '../../../src/model/ort/host.ts';
+import { greedySampling } from '../../../src/gpu/kernels/sampling.ts';
+import { ModelSession } from '../../../src/model/session.ts';
+import { bytesSource } from '../../helpers/checkpoint.ts';
 import { OrtSession } from '../../../src/model/ort/session.ts';
 import { engineDevice, fixtureCheckpoint, loadFixture } from '../../helpers/engine.ts';
 import { gpuSkipReason } from '../../helpers/gpu.ts';
@@ -31,4 +37,41 @@ describe('our engine beside onnxruntime', () => {
       engine.destroy();
     },
   );
+
+  it('the model in the box gives the same logits and the same reply, in chunks and on a shared prefix', async (context) => {
+    const engine = await engineDevice();
+    if (!engine) return context.skip(gpuSkipReason);
+    const folder = new URL('../../../public/models/world-moe-3m/', import.meta.url);
+    const checkpoint = await openCheckpoint({
+      name: 'world-moe-3m',
+      open: (name) =>
+        Promise.resolve(
+          name === 'generation_config.json' || name.startsWith('model.safetensors.index')
+            ? null
+            : bytesSource(name, new Uint8Array(readFileSync(new URL(name, folder)))),
+        ),
+    });
+    const load = { weightType: 'f32', kvType: 'f32', contextLength: 256, chunkTokens: 48 } as const;
+    const host = new OrtHost((model) => OrtSession.open(model, { threads: 1 }));
+    const loaded = await host.load(checkpoint, load);
+    if (!loaded.ok) throw loaded.error;
+    const other = loaded.value;
+    const ours = await ModelSession.load(engine, checkpoint, load);
+    const prompt = Array.from({ length: 120 }, (_, t) => (t * 131 + 7) % 2000);
+    const reply = async (model: { generate: typeof ours.generate }, ids: number[]): Promise<number[]> => {
+      const tokens: number[] = [];
+      const sampling = { ...greedySampling, temperature: 0.9, topP: 0.95, seed: 3 };
+      for await (const { token } of model.generate(ids, { maxNewTokens: 12, sampling })) tokens.push(token);
+      return tokens;
+    };
+    for (const ids of [prompt, [...prompt.slice(0, 70), 5, 6, 7]]) {
+      expect(await reply(other, ids)).toEqual(await reply(ours, ids));
+    }
+    other.reset();
+    const difference = maxAbsDifference(await ours.lastLogits(prompt), await other.nextLogits(prompt));
+    expect(difference).toBeLessThan(2e-4);
+    ours.destroy();
+    await host.unload();
+    engine.destroy();
+  });
 });

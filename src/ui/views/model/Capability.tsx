@@ -1,37 +1,87 @@
 import { useApp } from '../../../state/useApp.ts';
-import { formatBytes } from '../../widgets/format.ts';
+import { Button } from '../../widgets/Button.tsx';
+import { Field } from '../../widgets/Field.tsx';
+import { formatBytes, plural } from '../../widgets/format.ts';
+import { Segmented } from '../../widgets/Segmented.tsx';
 import { Callout, Skeleton } from '../../widgets/States.tsx';
 
-/** What computes here: an alert without WebGPU, a warning with the measured speed in software, else one line. */
-export function Capability() {
+const runtimes = [
+  { value: 'webgpu', label: 'WebGPU' },
+  { value: 'wasm', label: 'WASM' },
+] as const;
+
+/** Said once: what stands in for a missing graphics card. */
+function Notice() {
   const probe = useApp((state) => state.model.probe);
   const gflops = useApp((state) => state.model.gflops);
-  if (!probe) return <Skeleton lines={2} label="Asking for the GPU" />;
+  const runtime = useApp((state) => state.model.runtime);
+  const setRuntime = useApp((state) => state.model.setRuntime);
+  const isSeen = useApp((state) => state.ui.gpuNoticeSeen);
+  const setSeen = useApp((state) => state.ui.setGpuNoticeSeen);
+  if (!probe || probe.tier > 1 || isSeen) return null;
+  const close = (
+    <Button variant="ghost" onClick={() => setSeen(true)}>
+      Close
+    </Button>
+  );
   if (probe.tier === 0) {
     return (
-      <Callout tone="bad" title={probe.title}>
+      <Callout tone="warn" title={probe.title} actions={close}>
         {probe.detail}
       </Callout>
     );
   }
-  if (probe.tier === 1) {
-    return (
-      <Callout tone="warn" title={probe.title}>
-        {probe.detail}{' '}
-        {gflops === null
-          ? 'Measuring its speed …'
-          : `Measured here: ${gflops.toFixed(gflops < 10 ? 1 : 0)} GFLOP/s (${probe.adapterName}).`}
-      </Callout>
-    );
-  }
   return (
-    <p className="mv-adapter">
-      <strong>{probe.title}</strong>
-      <span className="faint">
-        {probe.adapterName}
-        {probe.limits ? ` · buffers up to ${formatBytes(probe.limits.maxBufferBytes)}` : ''}
-        {probe.features?.subgroups ? ' · subgroups' : ''}
-      </span>
-    </p>
+    <Callout
+      tone="warn"
+      title={probe.title}
+      actions={
+        <>
+          {runtime === 'webgpu' ? (
+            <Button onClick={() => void setRuntime('wasm')}>Switch to WASM</Button>
+          ) : null}
+          {close}
+        </>
+      }
+    >
+      {probe.detail}{' '}
+      {gflops === null
+        ? 'Measuring its speed …'
+        : `Measured here: ${gflops.toFixed(gflops < 10 ? 1 : 0)} GFLOP/s (${probe.adapterName}).`}
+    </Callout>
+  );
+}
+
+/** What models run on here, with the choice where there is one. */
+export function Capability() {
+  const probe = useApp((state) => state.model.probe);
+  const runtime = useApp((state) => state.model.runtime);
+  const setRuntime = useApp((state) => state.model.setRuntime);
+  const isBusy = useApp((state) => state.model.work !== null);
+  if (!probe) return <Skeleton lines={2} label="Asking for the GPU" />;
+  const isWasm = runtime === 'wasm';
+  const shared = probe.wasmThreads > 1 ? '' : ', as this page is not cross-origin isolated';
+  return (
+    <>
+      <Notice />
+      {probe.tier > 0 ? (
+        <Field label="Models run on" inline>
+          <Segmented
+            label="Models run on"
+            value={runtime}
+            segments={runtimes.map((each) => ({ ...each, disabled: isBusy }))}
+            onChange={(value) => void setRuntime(value)}
+          />
+        </Field>
+      ) : null}
+      <p className="mv-adapter" data-testid="runtime">
+        <strong>{isWasm ? 'onnxruntime on the CPU' : probe.title}</strong>
+        <span className="faint">
+          {isWasm
+            ? `WebAssembly, f32, ${plural(probe.wasmThreads, 'thread')}${shared}`
+            : `${probe.adapterName}${probe.limits ? ` · buffers up to ${formatBytes(probe.limits.maxBufferBytes)}` : ''}${probe.features?.subgroups ? ' · subgroups' : ''}`}
+        </span>
+      </p>
+    </>
   );
 }

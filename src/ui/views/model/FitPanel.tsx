@@ -17,6 +17,7 @@ function optionText(options: LoadOptions): string {
 }
 
 function MemoryBar({ plan, maxBufferBytes }: { plan: MemoryPlan; maxBufferBytes: number | null }) {
+  const isWasm = useApp((state) => state.model.runtime) === 'wasm';
   const parts = [
     { id: 'weights', name: 'Weights', bytes: plan.weightBytes },
     { id: 'kv', name: 'Keys and values', bytes: plan.kvBytes },
@@ -26,7 +27,7 @@ function MemoryBar({ plan, maxBufferBytes }: { plan: MemoryPlan; maxBufferBytes:
   return (
     <div className="mv-fit" data-testid="memory-plan">
       <p className="mv-fit-total">
-        <strong className="num">{formatBytes(plan.totalBytes)}</strong> of GPU memory
+        <strong className="num">{formatBytes(plan.totalBytes)}</strong> of {isWasm ? '' : 'GPU '}memory
       </p>
       <div className="mv-bar" aria-hidden="true">
         {parts.map((part) => (
@@ -43,10 +44,13 @@ function MemoryBar({ plan, maxBufferBytes }: { plan: MemoryPlan; maxBufferBytes:
       </dl>
       <p className="faint">
         One more token of context costs {formatBytes(plan.kvBytesPerToken)}.{' '}
-        {maxBufferBytes === null
+        {isWasm
+          ? `Loading takes ${formatBytes(plan.loadingBytes)} for a moment; WebAssembly can address 4 GB.`
+          : ''}
+        {isWasm || maxBufferBytes === null
           ? ''
           : `The largest buffer takes ${formatBytes(plan.largestBufferBytes)} of the ${formatBytes(maxBufferBytes)} this adapter allows. `}
-        WebGPU does not tell how much memory there is in all.
+        {isWasm ? '' : 'WebGPU does not tell how much memory there is in all.'}
       </p>
     </div>
   );
@@ -54,7 +58,7 @@ function MemoryBar({ plan, maxBufferBytes }: { plan: MemoryPlan; maxBufferBytes:
 
 function Suggestion({ options }: { options: LoadOptions | null }) {
   const setOptions = useApp((state) => state.model.setOptions);
-  if (!options) return <p>No weight type and context fit this adapter: choose a smaller model.</p>;
+  if (!options) return <p>No weight type and context fit here: choose a smaller model.</p>;
   return (
     <p>
       This fits: {optionText(options)}. <Button onClick={() => void setOptions(options)}>Use these</Button>
@@ -85,6 +89,7 @@ function LoadButtons({ card }: { card: ModelCard }) {
   const load = useApp((state) => state.model.load);
   const unload = useApp((state) => state.model.unload);
   const cancel = useApp((state) => state.model.cancel);
+  const runtime = useApp((state) => state.model.runtime);
   if (work?.kind === 'loading') {
     const text = {
       tuning: `Measuring kernels on this adapter: ${work.done} of ${work.total}`,
@@ -103,8 +108,13 @@ function LoadButtons({ card }: { card: ModelCard }) {
       </div>
     );
   }
-  const isPending = loaded !== null && loaded.adapter?.sha256 !== adapter?.sha256;
-  const again = isPending ? `Load again ${adapter ? 'with' : 'without'} the adapter` : 'Load again';
+  const isElsewhere = loaded !== null && loaded.runtime !== runtime;
+  const isPending = isElsewhere || (loaded !== null && loaded.adapter?.sha256 !== adapter?.sha256);
+  const again = isElsewhere
+    ? `Load again on ${runtime === 'wasm' ? 'WASM' : 'WebGPU'}`
+    : isPending
+      ? `Load again ${adapter ? 'with' : 'without'} the adapter`
+      : 'Load again';
   const fits = plan !== null && plan.memory.problems.length === 0;
   return (
     <div className="mv-load">
@@ -123,8 +133,9 @@ function LoadButtons({ card }: { card: ModelCard }) {
       ) : null}
       {loaded ? (
         <p className="faint num" role="status" data-testid="loaded">
-          {loaded.name} {loaded.adapter ? `with ${loaded.adapter.name} ` : ''}is loaded:{' '}
-          {formatBytes(loaded.memory.allocatedBytes)} in use, in {formatDuration(loaded.tookMs)}
+          {loaded.name} {loaded.adapter ? `with ${loaded.adapter.name} ` : ''}is loaded
+          {loaded.runtime === 'wasm' ? ' on WASM' : ''}: {formatBytes(loaded.memory.allocatedBytes)} in use,
+          in {formatDuration(loaded.tookMs)}
         </p>
       ) : null}
     </div>
@@ -149,32 +160,32 @@ export function FitPanel({ card }: { card: ModelCard }) {
   const plan = useApp((state) => state.model.plan);
   const planFailure = useApp((state) => state.model.planFailure);
   const probe = useApp((state) => state.model.probe);
-  if (probe?.tier === 0) {
-    return (
-      <p className="muted">
-        Its files can be read and kept here. Loading it needs WebGPU; the note at the top says how to get it.
-      </p>
-    );
-  }
+  const isWasm = useApp((state) => state.model.runtime) === 'wasm';
   return (
     <section className="mv-options" aria-label="Memory">
       <h2>What fits</h2>
-      <Field label="Weights" inline>
-        <Segmented
-          label="Weight type"
-          value={options.weightType}
-          segments={weightSegments}
-          onChange={(weightType) => void setOptions({ weightType })}
-        />
-      </Field>
-      <Field label="Keys and values" inline>
-        <Segmented
-          label="Key and value type"
-          value={options.kvType}
-          segments={kvSegments}
-          onChange={(kvType) => void setOptions({ kvType })}
-        />
-      </Field>
+      {isWasm ? (
+        <p className="muted">onnxruntime holds and computes everything in f32.</p>
+      ) : (
+        <>
+          <Field label="Weights" inline>
+            <Segmented
+              label="Weight type"
+              value={options.weightType}
+              segments={weightSegments}
+              onChange={(weightType) => void setOptions({ weightType })}
+            />
+          </Field>
+          <Field label="Keys and values" inline>
+            <Segmented
+              label="Key and value type"
+              value={options.kvType}
+              segments={kvSegments}
+              onChange={(kvType) => void setOptions({ kvType })}
+            />
+          </Field>
+        </>
+      )}
       <Field label="Context" inline>
         <NumberField
           label="Context"

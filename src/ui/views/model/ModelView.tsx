@@ -8,6 +8,7 @@ import { FitPanel, LoadFoot } from './FitPanel.tsx';
 import { LayerPicture } from './LayerPicture.tsx';
 import { ModelFacts } from './ModelFacts.tsx';
 import { ModelDropZone } from './ModelDropZone.tsx';
+import { RuntimeCheckPanel } from './RuntimeCheckPanel.tsx';
 import { SourcePanel } from './SourcePanel.tsx';
 import './model.css';
 
@@ -67,17 +68,18 @@ export default function ModelView() {
           {model ? (
             <>
               <ModelFacts card={model} />
-              {probe?.tier === 0 ? null : <AdapterPanel card={model} />}
+              <AdapterPanel card={model} />
               <FitPanel card={model} />
             </>
           ) : null}
         </div>
-        {model && probe?.tier !== 0 ? <LoadFoot card={model} /> : null}
+        {model ? <LoadFoot card={model} /> : null}
       </section>
       {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
       <section className="mv-main" aria-label="Conversation with the model" tabIndex={0}>
         <DeviceLossNote />
         {model ? <LayerPicture card={model} /> : null}
+        <RuntimeCheckPanel />
         <Conversation />
       </section>
     </div>

@@ -45,13 +45,15 @@ function Measures({ report }: { report: GenerationReport }) {
           {formatBytes(memory.allocatedBytes)}, peak {formatBytes(memory.peakBytes)}
         </dd>
       </div>
-      <div>
-        <dt>Per token</dt>
-        <dd>
-          {(counters.dispatches / made).toFixed(0)} dispatches, {(counters.submits / made).toFixed(1)}{' '}
-          submits, {(counters.readbacks / made).toFixed(1)} readbacks
-        </dd>
-      </div>
+      {counters ? (
+        <div>
+          <dt>Per token</dt>
+          <dd>
+            {(counters.dispatches / made).toFixed(0)} dispatches, {(counters.submits / made).toFixed(1)}{' '}
+            submits, {(counters.readbacks / made).toFixed(1)} readbacks
+          </dd>
+        </div>
+      ) : null}
     </dl>
   );
 }

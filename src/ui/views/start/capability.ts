@@ -12,7 +12,7 @@ const noGpu: Capability = {
   tier: 0,
   label: 'No WebGPU',
   detail:
-    'Importing, compiling, inspecting and exporting need none. Training and measuring a model will need a browser with WebGPU (Chrome or Edge 113, Safari 26, a recent Firefox) and a graphics driver it accepts; chrome://gpu says why it was refused.',
+    'Everything but training works: models run on onnxruntime’s WebAssembly instead. Training needs a browser with WebGPU (Chrome or Edge 113, Safari 26, a recent Firefox) and a graphics driver it accepts; chrome://gpu says why it was refused.',
 };
 
 async function findCapability(): Promise<Capability> {
@@ -25,7 +25,7 @@ async function findCapability(): Promise<Capability> {
     return {
       tier: 1,
       label: 'WebGPU in software',
-      detail: `The browser renders without a graphics card (${name}): small models run, slowly.`,
+      detail: `The browser renders without a graphics card (${name}); models run faster on onnxruntime’s WebAssembly, which the Model view offers.`,
     };
   }
   return adapter.features.has('shader-f16')

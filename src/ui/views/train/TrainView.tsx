@@ -137,7 +137,9 @@ export default function TrainView() {
           <h1>Train</h1>
           {probe?.tier === 0 ? (
             <Callout tone="warn" title="Training needs WebGPU">
-              {probe.detail} Examples and what is learnt of them can be looked at without it.
+              This browser gives the page none: use Chrome or Edge 113, Safari 26, or Firefox 141 on Windows
+              or 145 on a Mac, with a graphics driver it accepts. Examples and what is learnt of them can be
+              looked at without it.
             </Callout>
           ) : null}
           <ModelLine />

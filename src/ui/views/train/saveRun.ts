@@ -6,7 +6,8 @@ const pickers = window as unknown as SavePickers;
 
 const isDismissed = (error: unknown): boolean => error instanceof DOMException && error.name === 'AbortError';
 
-function download(file: File): void {
+/** Hands the reader a file. */
+export function download(file: File): void {
   const address = URL.createObjectURL(file);
   const link = document.createElement('a');
   link.href = address;

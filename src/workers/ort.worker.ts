@@ -1,0 +1,4 @@
+import { expose } from 'comlink';
+import { OrtService } from './ortService.ts';
+
+expose(new OrtService());
