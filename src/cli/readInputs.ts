@@ -11,7 +11,7 @@ import type { LineEvent, LineResult, RenamedDraft } from './lineReader.ts';
 import { openPlanned, type PlannedFile } from './folderInputs.ts';
 import { stdinSource, type NodeSource } from './nodeSource.ts';
 
-/** Drafts that are mapped together. */
+/** Drafts that go to a thread together. */
 const batchDrafts = 64;
 const batchCharacters = 2_000_000;
 /** Drafts pass through the import; whoever maps them completes them. */
@@ -87,7 +87,8 @@ export async function readDrafts(
 ): Promise<void> {
   const { pool } = reader;
   await mapOrdered(
-    draftBatches(files, reader, ids, before, skipRecords),
+    // Alone, each is mapped as soon as it is read: what is held meanwhile the garbage collector would copy.
+    draftBatches(files, reader, ids, before, skipRecords, pool ? batchDrafts : 1),
     async (drafts) => (pool ? pool.map(drafts) : reader.map(drafts)),
     async (outcomes) => {
       for (const outcome of outcomes) await reader.onOutcome(outcome);
@@ -103,6 +104,7 @@ export async function* draftBatches(
   ids: IdRegistry,
   before: number,
   skipRecords: number,
+  mostDrafts = batchDrafts,
 ): AsyncGenerator<DraftTrajectory[]> {
   let done = before;
   let batch: DraftTrajectory[] = [];
@@ -119,7 +121,7 @@ export async function* draftBatches(
         else if (event.type === 'trajectory' && event.locator.record >= skipRecords) {
           batch.push(event.trajectory);
           for (const step of event.trajectory.steps) size += step.text.length;
-          if (batch.length < batchDrafts && size < batchCharacters) continue;
+          if (batch.length < mostDrafts && size < batchCharacters) continue;
           yield batch;
           batch = [];
           size = 0;

@@ -64,10 +64,13 @@ export class ElementSplitter implements Splitter {
     return this.#endOffset;
   }
 
-  drain(window: ByteWindow, isLast: boolean, out: SplitItem[]): void {
+  *split(window: ByteWindow, isLast: boolean): Generator<SplitItem, void> {
     const bytes = window.bytes;
-    while (this.#state !== 'end' && this.#step(bytes, window.offset, isLast, out));
+    const out: SplitItem[] = [];
+    while (this.#state !== 'end' && this.#step(bytes, window.offset, isLast, out))
+      if (out.length > 0) yield* out.splice(0);
     if (isLast) this.#finish(bytes, window.offset, out);
+    if (out.length > 0) yield* out.splice(0);
     const keepFrom = this.#keepFrom(bytes.length);
     window.discard(keepFrom);
     this.#at -= keepFrom;

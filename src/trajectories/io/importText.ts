@@ -32,6 +32,9 @@ export interface OuterEnvelope {
   readonly group?: LeafGroup;
 }
 
+/** Records of this many bytes are handed out together: fewer at once leave less for the garbage collector to copy. */
+const HAND_OUT_BYTES = 256 * 1024;
+
 const noteMessages: Record<RecordNote['code'], string> = {
   'invalid-utf-8': 'Bytes that are not UTF-8 were read as the replacement character.',
   'non-finite-number': 'NaN or Infinity, which JSON does not have, was read as null.',
@@ -110,23 +113,26 @@ async function* importRecords(
 ): AsyncGenerator<void> {
   const { splitter, from } = splitterFor(cut, probe);
   let index = 0;
+  let heldBytes = 0;
   for await (const batch of splitSource(source, from, splitter, run.options.signal)) {
     for (const item of batch) {
       const record = index++;
-      if (run.yielder.isDue) {
-        yield;
-        await run.yielder.pause();
+      const value = await parseItem(run, leaf, item, record);
+      if (value) {
+        const { start, end, key } = item as SplitItem & { type: 'record' };
+        const raw: RawRecord = { file: leaf.file, record, byteStart: start, byteEnd: end, key, value };
+        const shown =
+          cut.type === 'inner' && cut.isWrapped
+            ? wrapRecord(raw, presentation.envelope, cut.member, cut.shape)
+            : raw;
+        sink.accept(shown, { type: 'bytes', start, end });
+        if (sink.isGivenUp) return;
       }
-      const parsed = await parseItem(run, leaf, item, record);
-      if (!parsed) continue;
-      const { start, end, key } = item as SplitItem & { type: 'record' };
-      const raw: RawRecord = { file: leaf.file, record, byteStart: start, byteEnd: end, key, value: parsed };
-      const shown =
-        cut.type === 'inner' && cut.isWrapped
-          ? wrapRecord(raw, presentation.envelope, cut.member, cut.shape)
-          : raw;
-      sink.accept(shown, { type: 'bytes', start, end });
-      if (sink.isGivenUp) return;
+      heldBytes += item.end - item.start;
+      if (heldBytes < HAND_OUT_BYTES && !run.yielder.isDue) continue;
+      heldBytes = 0;
+      yield;
+      await run.yielder.pause();
     }
     yield;
     await run.yielder.pause();

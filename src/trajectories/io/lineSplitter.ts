@@ -24,7 +24,8 @@ export class LineSplitter implements Splitter {
   /** Where a line began that is too long to keep: its rest is passed over. */
   #skippedFrom: number | null = null;
 
-  drain(window: ByteWindow, isLast: boolean, out: SplitItem[]): void {
+  *split(window: ByteWindow, isLast: boolean): Generator<SplitItem, void> {
+    const out: SplitItem[] = [];
     const bytes = window.bytes;
     const base = window.offset;
     let lineStart = this.#lineStart;
@@ -42,12 +43,14 @@ export class LineSplitter implements Splitter {
       } else {
         this.#line(bytes, lineStart, end, base, out);
       }
+      if (out.length > 0) yield* out.splice(0);
       lineStart = at = end + 1;
     }
     if (isLast) {
       if (this.#skippedFrom !== null) out.push(tooLarge(this.#skippedFrom, base + bytes.length));
       this.#closeOpen(bytes, bytes.length, base, out);
       window.discard(bytes.length);
+      yield* out;
       return;
     }
     const keepFrom = Math.min(this.#open?.start ?? lineStart, bytes.length);
@@ -57,6 +60,7 @@ export class LineSplitter implements Splitter {
       window.discard(bytes.length);
       this.#searched = 0;
       this.#lineStart = 0;
+      yield* out;
       return;
     }
     window.discard(keepFrom);

@@ -29,5 +29,9 @@ export type SplitItem =
 
 /** Cuts a stream of bytes into records. Called with the window after each chunk; takes what is complete. */
 export interface Splitter {
-  drain(window: ByteWindow, isLast: boolean, out: SplitItem[]): void;
+  /**
+   * Each record is parsed when it is asked for, so that only one is in memory. To be walked to its end before the
+   * window gets more.
+   */
+  split(window: ByteWindow, isLast: boolean): Generator<SplitItem, void>;
 }
