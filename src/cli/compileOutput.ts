@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { linesOf } from './fileLines.ts';
 import type { CompileSink } from '../compile/setReducer.ts';
 
-const lineEnd = Buffer.from('\n');
+const newline = 0x0a;
 /** Bytes gathered before they are written. */
-const chunkBytes = 1 << 20;
+const chunkBytes = 4 << 20;
 
 export interface WrittenFile {
   readonly file: string;
@@ -15,12 +15,14 @@ export interface WrittenFile {
   readonly lines: number;
 }
 
-/** Writes lines to a file in large chunks and hashes them on the way. */
+/** Encodes lines into one of two buffers while the other is written, and hashes them on the way. */
 class LineFile {
   private readonly handle: FileHandle;
   private readonly hash = createHash('sha256');
-  private waiting: Buffer[] = [];
-  private waitingBytes = 0;
+  private filling = Buffer.allocUnsafeSlow(chunkBytes);
+  private spare = Buffer.allocUnsafeSlow(chunkBytes);
+  private used = 0;
+  private writing: Promise<unknown> = Promise.resolve();
   bytes = 0;
   lines = 0;
 
@@ -29,30 +31,40 @@ class LineFile {
   }
 
   /** @param line without its end */
-  async add(line: string | Buffer): Promise<void> {
-    const parts = typeof line === 'string' ? [Buffer.from(`${line}\n`, 'utf8')] : [line, lineEnd];
-    for (const bytes of parts) {
-      this.hash.update(bytes);
-      this.waiting.push(bytes);
-      this.waitingBytes += bytes.length;
-      this.bytes += bytes.length;
+  async add(line: string | Uint8Array): Promise<void> {
+    // A UTF-16 unit has at most three bytes.
+    const most = (typeof line === 'string' ? line.length * 3 : line.length) + 1;
+    if (this.used + most > chunkBytes) await this.flush();
+    if (most > this.filling.length) this.filling = Buffer.allocUnsafeSlow(most);
+    if (typeof line === 'string') this.used += this.filling.write(line, this.used);
+    else {
+      this.filling.set(line, this.used);
+      this.used += line.length;
     }
+    this.filling[this.used++] = newline;
     this.lines++;
-    if (this.waitingBytes >= chunkBytes) await this.flush();
   }
 
   async close(): Promise<string> {
     await this.flush();
+    await this.writing;
     await this.handle.close();
     return this.hash.digest('hex');
   }
 
   private async flush(): Promise<void> {
-    if (this.waiting.length === 0) return;
-    const all = Buffer.concat(this.waiting);
-    this.waiting = [];
-    this.waitingBytes = 0;
-    await this.handle.write(all);
+    if (this.used === 0) return;
+    const full = this.filling;
+    const bytes = full.subarray(0, this.used);
+    this.hash.update(bytes);
+    this.bytes += bytes.length;
+    await this.writing;
+    this.writing = this.handle.writeFile(bytes);
+    // A failure is met by whoever waits next; until then it must not count as unhandled.
+    this.writing.catch(() => undefined);
+    this.filling = this.spare.length === chunkBytes ? this.spare : Buffer.allocUnsafeSlow(chunkBytes);
+    this.spare = full;
+    this.used = 0;
   }
 }
 
@@ -71,7 +83,7 @@ export class OutputFolder implements CompileSink {
     return new OutputFolder(folder, new LineFile(await open(join(folder, 'examples.jsonl.part'), 'w')));
   }
 
-  example(line: string): Promise<void> {
+  example(line: string | Uint8Array): Promise<void> {
     return this.file.add(line);
   }
 
@@ -127,8 +139,9 @@ export class StandardOutput implements CompileSink {
     });
   }
 
-  example(line: string): Promise<void> {
+  example(line: string | Uint8Array): Promise<void> {
     if (this.isClosed) return Promise.resolve();
-    return new Promise((resolve) => process.stdout.write(`${line}\n`, () => resolve()));
+    const text = typeof line === 'string' ? `${line}\n` : Buffer.concat([line, Buffer.of(newline)]);
+    return new Promise((resolve) => process.stdout.write(text, () => resolve()));
   }
 }

@@ -25,10 +25,17 @@ export type ThreadMessage =
 async function serve(setup: MapperSetup): Promise<void> {
   const port = parentPort!;
   const mapper = await startMapper(setup);
+  const encoder = new TextEncoder();
+  // The main thread then only hashes and writes the bytes.
+  const map = (draft: DraftTrajectory): MappedOutcome => {
+    const [outcome] = mapper.map([draft]);
+    if (!('line' in outcome!) || typeof outcome.line !== 'string') return outcome!;
+    return { ...outcome, line: encoder.encode(outcome.line) };
+  };
   const books = setup.books.map((files) => VerdictBook.from(files));
-  const reader = new LineReader((draft) => mapper.map([draft])[0]!, books);
+  const reader = new LineReader(map, books);
   const answer = async (task: ThreadTask): Promise<readonly MappedOutcome[] | LineResult> => {
-    if (task.type === 'drafts') return mapper.map(task.drafts);
+    if (task.type === 'drafts') return task.drafts.map(map);
     return task.type === 'lines' ? reader.read(task.batch) : reader.readRenamed(task.batch, task.renamed);
   };
   port.on('message', ({ id, task }: { id: number; task: ThreadTask }) => {

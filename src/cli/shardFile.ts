@@ -42,7 +42,7 @@ export class ShardWriter {
   private readonly path: string;
   private readonly part: string;
   private readonly file: FileHandle;
-  private waiting: string[] = [];
+  private waiting: (string | Uint8Array)[] = [];
   private waitingLength = 0;
   private lines = 0;
 
@@ -86,16 +86,18 @@ export class ShardWriter {
     await rm(this.part, { force: true });
   }
 
-  private async line(text: string): Promise<void> {
-    this.waiting.push(text);
-    this.waitingLength += text.length;
+  private async line(text: string | Uint8Array): Promise<void> {
+    this.waiting.push(text, '\n');
+    this.waitingLength += text.length + 1;
     this.lines++;
     if (this.waitingLength >= chunkBytes) await this.flush();
   }
 
   private async flush(): Promise<void> {
     if (this.waiting.length === 0) return;
-    const bytes = Buffer.from(`${this.waiting.join('\n')}\n`, 'utf8');
+    const bytes = Buffer.concat(
+      this.waiting.map((part) => (typeof part === 'string' ? Buffer.from(part, 'utf8') : part)),
+    );
     this.waiting = [];
     this.waitingLength = 0;
     await this.file.write(bytes);

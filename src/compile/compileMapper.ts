@@ -1,5 +1,5 @@
 import { messageOf } from '../core/errors.ts';
-import { completeTrajectory } from '../trajectories/extract/complete.ts';
+import { trajectoryOf } from '../trajectories/extract/complete.ts';
 import type { DraftTrajectory } from '../trajectories/format.ts';
 import type { Trajectory } from '../trajectories/schema.ts';
 import { compileTrajectory, type CompileContext } from './compileTrajectory.ts';
@@ -21,7 +21,7 @@ export class CompileMapper {
   }
 
   mapDraft(draft: DraftTrajectory): MappedOutcome {
-    return guarded(draft, () => this.compile(completeTrajectory(draft)));
+    return guarded(draft, () => this.compile(trajectoryOf(draft)));
   }
 
   mapTrajectory(trajectory: Trajectory): MappedOutcome {

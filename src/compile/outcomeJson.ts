@@ -2,7 +2,7 @@ import type { TextFingerprint } from './curate/clusters.ts';
 import type { ExampleSignature } from './setCurator.ts';
 import type { MappedOutcome } from './setReducer.ts';
 
-type Compiled = Extract<MappedOutcome, { line: string }>;
+type Compiled = Exclude<MappedOutcome, { rejection: unknown }>;
 
 /** A mapped outcome without its line, as JSON can hold it: the line goes beside it as it is. */
 export type OutcomeHead =

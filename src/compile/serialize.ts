@@ -9,9 +9,10 @@ export function exampleLine(example: Example): string {
 }
 
 /** The same line under another id (ids are the first key). */
-export function lineWithId(line: string, oldId: string, newId: string): string {
+export function lineWithId(line: string | Uint8Array, oldId: string, newId: string): string {
+  const text = typeof line === 'string' ? line : new TextDecoder().decode(line);
   const head = `{"id":${JSON.stringify(oldId)}`;
-  return `{"id":${JSON.stringify(newId)}${line.slice(head.length)}`;
+  return `{"id":${JSON.stringify(newId)}${text.slice(head.length)}`;
 }
 
 /** JSON for people: two spaces, a final line break. */

@@ -25,10 +25,10 @@ export interface ExampleMeta {
   readonly acc: ArmTokens | null;
 }
 
-/** What the map step sends for one trajectory. */
+/** What the map step sends for one trajectory. `line`: as UTF-8 where it came from another thread. */
 export type MappedOutcome =
   | {
-      readonly line: string;
+      readonly line: string | Uint8Array;
       readonly meta: ExampleMeta;
       readonly example: Example | null;
       readonly signature: unknown;
@@ -74,8 +74,8 @@ function metaOf(example: Example, license: string | null, acc: ArmTokens | null)
 
 /** Where compiled examples go, one at a time and in order. */
 export interface CompileSink {
-  /** @param line JSON without the line break */
-  example(line: string, meta: ExampleMeta): void | Promise<void>;
+  /** @param line JSON without the line break, as text or UTF-8 */
+  example(line: string | Uint8Array, meta: ExampleMeta): void | Promise<void>;
 }
 
 /** Rules over the whole set, asked in input order. */
@@ -207,7 +207,7 @@ export class SetReducer {
     await this.emit(exampleLine(result), metaOf(result, license, null));
   }
 
-  private async emit(line: string, meta: ExampleMeta): Promise<void> {
+  private async emit(line: string | Uint8Array, meta: ExampleMeta): Promise<void> {
     const own = { processed: meta.prompt + meta.completion, supervised: meta.completion };
     if (meta.acc) {
       this.reference.add(meta.acc);

@@ -93,7 +93,7 @@ describe('odd text', () => {
         });
         const mapped = mapper.mapTrajectory(run);
         if ('rejection' in mapped) expect(mapped.rejection.code).not.toBe('internal-error');
-        else expect(JSON.parse(mapped.line)).toMatchObject({ answer: answer.trim() });
+        else expect(JSON.parse(mapped.line as string)).toMatchObject({ answer: answer.trim() });
       }),
       { numRuns: 500, seed: 7 },
     );

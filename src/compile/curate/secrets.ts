@@ -79,8 +79,9 @@ const rules: readonly Rule[] = [
   {
     kind: 'url-password',
     what: 'password in a URL',
-    anchor: '://',
-    before: 0,
+    // Most addresses hold no password, so the sign behind one is looked for.
+    anchor: '@',
+    before: 304,
     pattern: /:\/\/[^\s:/@"'<>\\]{1,100}:([^\s:/@"'<>\\]{3,200})@[A-Za-z0-9[]/y,
     group: 1,
     accept: (secret) => !isPlaceholder(secret),
@@ -206,12 +207,13 @@ function matchAround(text: string, at: number, rule: Rule): SecretFinding | null
   };
 }
 
-/** Where a finding around an anchor starts: its local part, or its `-----BEGIN`. */
+/** Where a finding around an anchor starts: its local part, its `://` or its `-----BEGIN`. */
 function startBefore(text: string, at: number, rule: Rule): number {
-  if (rule.kind === 'private-key') {
+  const opening = rule.kind === 'private-key' ? '-----BEGIN' : rule.kind === 'url-password' ? '://' : null;
+  if (opening !== null) {
     // Only the characters just before: a search back through the whole text would be quadratic.
     const lowest = Math.max(0, at - rule.before);
-    const begin = text.slice(lowest, at).lastIndexOf('-----BEGIN');
+    const begin = text.slice(lowest, at).lastIndexOf(opening);
     return begin < 0 ? -1 : lowest + begin;
   }
   let start = at;

@@ -1,5 +1,5 @@
 import type { DraftTrajectory } from '../format.ts';
-import type { Step, Trajectory, TrajectorySummary } from '../schema.ts';
+import type { DocumentSeen, Step, Trajectory, TrajectorySummary } from '../schema.ts';
 import { extractDocuments } from './documents.ts';
 import { inferKind } from './kind.ts';
 import { extractQueries } from './sql.ts';
@@ -12,19 +12,29 @@ const PREVIEW_LENGTH = 160;
  * the documents seen and the queries run, unless the format states them itself. Never throws on odd input.
  */
 export function completeTrajectory(draft: DraftTrajectory): Trajectory {
+  const trajectory = trajectoryOf(draft);
+  void trajectory.documents;
+  return trajectory;
+}
+
+/** The same, but documents are found when first asked for: compiling refuses many runs before it needs them. */
+export function trajectoryOf(draft: DraftTrajectory): Trajectory {
   const tools = countTools(draft.steps);
   const queries = draft.queries ?? extractQueries(draft.steps, draft.database);
-  const documents = draft.documents ?? extractDocuments(draft);
+  let documents = draft.documents;
+  const seen = (): readonly DocumentSeen[] => (documents ??= extractDocuments(draft));
   // Written out: spreading the draft costs more than all the rest on sets of many small runs.
   return {
     id: draft.id,
     instanceId: draft.instanceId,
     format: draft.format,
     source: draft.source,
-    kind: draft.kind ?? inferKind(draft.steps, documents, queries, draft),
+    kind: draft.kind ?? inferKind(draft.steps, seen, queries, draft),
     task: draft.task,
     steps: draft.steps,
-    documents,
+    get documents() {
+      return seen();
+    },
     queries,
     database: draft.database ?? queries.find((query) => query.database !== null)?.database ?? null,
     finalAnswer: draft.finalAnswer,

@@ -10,10 +10,11 @@ interface Tally {
 /**
  * Decides what kind of agent ran, from the tools it called (their names and arguments), what came back, and,
  * where nothing was called, from what the record itself holds. The reason names the calls counted.
+ * @param seen the documents seen; asked for only where they decide, because finding them is costly
  */
 export function inferKind(
   steps: readonly Step[],
-  documents: readonly DocumentSeen[],
+  seen: () => readonly DocumentSeen[],
   queries: readonly QueryRun[],
   draft: Pick<DraftTrajectory, 'patch' | 'groundTruth' | 'metadata' | 'task'>,
 ): KindInference {
@@ -32,28 +33,32 @@ export function inferKind(
   if (shellQueries > 0 && shellQueries * 2 >= code.count && draft.patch === null) {
     return { kind: 'sql', reason: `${plural(shellQueries, 'SQL statement')} run through ${namesOf(shell)}` };
   }
-  const opened = documents.filter(
-    (document) => document.how === 'opened' || document.how === 'edited',
-  ).length;
+  const countOpened = (): number =>
+    seen().filter((document) => document.how === 'opened' || document.how === 'edited').length;
   if (
     search.count > 0 &&
-    (search.count >= code.count || opened === 0) &&
     edits.count === 0 &&
-    draft.patch === null
+    draft.patch === null &&
+    (search.count >= code.count || countOpened() === 0)
   ) {
     return { kind: 'search', reason: describe(search) };
   }
   if (code.count > 0) {
-    const files = opened > 0 ? `, ${plural(opened, 'look')} at files` : '';
-    return { kind: 'swe', reason: `${describe(code)}${files}` };
+    return {
+      kind: 'swe',
+      get reason() {
+        const opened = countOpened();
+        return `${describe(code)}${opened > 0 ? `, ${plural(opened, 'look')} at files` : ''}`;
+      },
+    };
   }
   if (search.count > 0) return { kind: 'search', reason: describe(search) };
-  return withoutCalls(steps, documents, queries, draft);
+  return withoutCalls(steps, seen, queries, draft);
 }
 
 function withoutCalls(
   steps: readonly Step[],
-  documents: readonly DocumentSeen[],
+  seen: () => readonly DocumentSeen[],
   queries: readonly QueryRun[],
   draft: Pick<DraftTrajectory, 'patch' | 'groundTruth' | 'metadata' | 'task'>,
 ): KindInference {
@@ -72,7 +77,7 @@ function withoutCalls(
   if (draft.patch !== null || draft.groundTruth?.form === 'patch') {
     return { kind: 'swe', reason: 'no file tool called; the record holds a patch' };
   }
-  const found = documents.filter((document) => document.how === 'visited' || document.how === 'returned');
+  const found = seen().filter((document) => document.how === 'visited' || document.how === 'returned');
   if (found.length > 0)
     return { kind: 'search', reason: `${plural(found.length, 'page or result')} in the observations` };
   const offered = offeredTools(draft.metadata);
