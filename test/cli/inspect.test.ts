@@ -50,7 +50,7 @@ describe('acc inspect', () => {
   it('prints formats, trajectories and issues for people', async () => {
     const { code, out } = await acc('inspect', folder);
     expect(code).toBe(1);
-    expect(out).toContain('1 trajectories from 2 records');
+    expect(out).toContain('1 trajectory from 2 records');
     expect(out).toContain('search');
     expect(out).toMatch(/error truncated-json in .*runs\.jsonl \(record 1, byte \d+\)/);
     expect(out).toContain('2 files, 2 trajectories');

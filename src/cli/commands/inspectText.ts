@@ -7,6 +7,10 @@ const TEXT_WIDTH = 48;
 const LISTED_ISSUES = 20;
 const LISTED_FORMATS = 5;
 
+function counted(count: number, one: string, many: string): string {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
 /** What `acc inspect` found in a file, for people. `rows` is how many trajectories are listed; 0 is all. */
 export function inspectText(file: InspectedFile, rows: number): string {
   const lines = [`${printable(file.file)}${sizeText(file.sizeBytes)}`];
@@ -20,7 +24,7 @@ export function inspectText(file: InspectedFile, rows: number): string {
   if (trajectories.length > 0) {
     const records = file.totals?.records ?? trajectories.length;
     lines.push(
-      `  ${trajectories.length} trajectories from ${records} records`,
+      `  ${counted(trajectories.length, 'trajectory', 'trajectories')} from ${counted(records, 'record', 'records')}`,
       ...kindLines(trajectories),
       '',
     );

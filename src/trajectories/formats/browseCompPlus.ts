@@ -10,7 +10,7 @@ import {
   stringField,
 } from '../blocks/fields.ts';
 import { decodedText, jsonText, parseObject, StepBuilder, wholeText } from '../blocks/stepBuilder.ts';
-import { textTruth } from '../extract/answers.ts';
+import { markedAnswer, textTruth } from '../extract/answers.ts';
 import type { DraftTrajectory, FormatAdapter, RawRecord } from '../format.ts';
 import type { AnswerText } from '../schema.ts';
 import { joinPath } from '../sourcePath.ts';
@@ -47,7 +47,13 @@ function readRun(record: RawRecord): DraftTrajectory {
       if (item['type'] === 'reasoning') builder.reasoning(wholeText(text.text, text.path));
       else {
         builder.message('assistant', wholeText(text.text, text.path));
-        answer = { text: text.text.trim(), at: builder.position(text.path), via: 'last output_text' };
+        // "Explanation: … Exact Answer: … Confidence: …", as the benchmark's prompt asks for.
+        const marked = markedAnswer(text.text);
+        answer = {
+          text: marked?.text ?? text.text.trim(),
+          at: builder.position(text.path),
+          via: marked ? `${marked.via} of the last output_text` : 'last output_text',
+        };
       }
     }
   }

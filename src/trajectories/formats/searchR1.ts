@@ -57,10 +57,19 @@ const TEXT_KEYS = [
 ];
 const PROMPT_KEYS = ['prompt', 'question', 'query', 'input'];
 
-/** True when a text searches by tags. */
+/** A call and what came back, right behind it or after the marks of a chat template. */
+const answeredCall = new RegExp(
+  `<(search|access)>[^<]{0,4000}</\\1>\\s*(?:<\\|[^|<>]{1,40}\\|>\\s*(?:\\w{1,20}\\s*)?){0,3}<(?:${RESULT_TAGS.join('|')})>`,
+);
+
+/** True when a text searches by tags and is answered: markup of web pages has tags of these names too. */
 function isTagged(text: string): boolean {
-  const hasCall = text.includes('<search>') || text.includes('<access>');
-  return hasCall && RESULT_TAGS.some((tag) => text.includes(`<${tag}>`));
+  return (text.includes('<search>') || text.includes('<access>')) && answeredCall.test(text);
+}
+
+/** True for a text file that is such a run: beside its calls the model thinks or answers in tags. */
+function isTranscript(text: string): boolean {
+  return isTagged(text) && (text.includes('<answer>') || text.includes('<think>'));
 }
 
 interface Transcript {
@@ -70,7 +79,7 @@ interface Transcript {
 
 /** Texts of a record that carry the run, in order. */
 function transcriptsOf(value: JsonValue): Transcript[] {
-  if (typeof value === 'string') return isTagged(value) ? [{ text: value, path: '' }] : [];
+  if (typeof value === 'string') return isTranscript(value) ? [{ text: value, path: '' }] : [];
   for (const key of TEXT_KEYS) {
     const text = stringField(value, key);
     if (text !== null && isTagged(text)) return [{ text, path: `/${key}` }];

@@ -44,19 +44,22 @@ const crcTable = Uint32Array.from({ length: 256 }, (_, byte) => {
   return crc;
 });
 
-/**
- * Compares a gzip file with the CRC-32 and size behind its data. Of files of several members, where the places of
- * the inner trailers are not known, nothing is compared.
- */
+/** Bytes of the compressed file that are kept to find a trailer: a member's header may hold a long file name. */
+const KEPT_BYTES = 4096;
+
+/** Compares each member of a gzip file with the CRC-32 and size behind its data. */
 class GzipCheck {
   #crc = 0xffffffff;
   #size = 0;
-  #tail = new Uint8Array(0);
-  /** The decoder tells of every member but the first. */
-  members = 1;
+  /** The end of what was read, and how much was read. */
+  #tail: Uint8Array = new Uint8Array(0);
+  #readBytes = 0;
+  /** Where the trailer of the first member that differs ends. */
+  wrongAt: number | null = null;
 
-  read(chunk: Uint8Array): void {
-    this.#tail = chunk.length >= 8 ? chunk.slice(-8) : joinBytes([this.#tail, chunk]).slice(-8);
+  read(piece: Uint8Array): void {
+    this.#tail = joinBytes([this.#tail.subarray(-KEPT_BYTES), piece]);
+    this.#readBytes += piece.length;
   }
 
   wrote(bytes: Uint8Array): void {
@@ -66,13 +69,18 @@ class GzipCheck {
     this.#size += bytes.length;
   }
 
-  get isWrong(): boolean {
-    if (this.members !== 1 || this.#tail.length < 8) return false;
-    const trailer = new DataView(this.#tail.buffer, this.#tail.byteOffset, 8);
-    return (
-      trailer.getUint32(0, true) !== (this.#crc ^ 0xffffffff) >>> 0 ||
-      trailer.getUint32(4, true) !== this.#size >>> 0
-    );
+  /** A member ends here, its trailer included. @param end offset in the compressed file */
+  memberEnds(end = this.#readBytes): void {
+    const at = this.#tail.length - (this.#readBytes - end) - 8;
+    if (at >= 0) {
+      const trailer = new DataView(this.#tail.buffer, this.#tail.byteOffset + at, 8);
+      const isRight =
+        trailer.getUint32(0, true) === (this.#crc ^ 0xffffffff) >>> 0 &&
+        trailer.getUint32(4, true) === this.#size >>> 0;
+      if (!isRight) this.wrongAt ??= end;
+    }
+    this.#crc = 0xffffffff;
+    this.#size = 0;
   }
 }
 
@@ -83,7 +91,7 @@ function makeDecoder(kind: Compression, emit: (bytes: Uint8Array) => void, check
   }
   const inflate = kind === 'gzip' ? new Gunzip() : new Inflate();
   inflate.ondata = (bytes) => emit(bytes);
-  if (check && inflate instanceof Gunzip) inflate.onmember = () => void check.members++;
+  if (check && inflate instanceof Gunzip) inflate.onmember = (start) => check.memberEnds(start);
   return { push: (chunk, isLast) => inflate.push(chunk, isLast) };
 }
 
@@ -157,8 +165,8 @@ async function* inflate(
       for (let at = 0; at < chunk.length;) {
         const piece = chunk.subarray(at, at + pushBytes);
         const before = pending;
-        decoder.push(piece, false);
         check?.read(piece);
+        decoder.push(piece, false);
         at += piece.length;
         bytesIn += piece.length;
         const made = pending - before;
@@ -176,10 +184,11 @@ async function* inflate(
     }
     decoder.push(new Uint8Array(0), true);
     if (pending > 0) yield take();
-    if (check?.isWrong) {
+    check?.memberEnds();
+    if (check && check.wrongAt !== null) {
       const message =
         'The checksum of the compressed file does not match its content: some bytes are not what was packed.';
-      report({ code: 'checksum-mismatch', message, byteOffset: bytesIn - 8 });
+      report({ code: 'checksum-mismatch', message, byteOffset: check.wrongAt - 8 });
     }
   } catch (error) {
     if (error instanceof CancelledError) throw error;

@@ -93,12 +93,15 @@ export const madeRecords: readonly {
           output:
             '[{"docid": "d1", "score": 9.1, "snippet": "The old bridge of Este was built of stone in the year 1300."}, {"docid": "d2", "score": 8, "snippet": "Bridges carry roads over water, as everybody who crossed one knows."}]',
         },
-        { type: 'output_text', output: 'Exact Answer: The old bridge of Este' },
+        {
+          type: 'output_text',
+          output: 'Explanation: It is of stone [d1].\nExact Answer: The old bridge of Este\nConfidence: 80%',
+        },
       ],
     },
     kind: 'search',
     task: 'Name the bridge.',
-    answer: 'Exact Answer: The old bridge of Este',
+    answer: 'The old bridge of Este',
     success: null,
     documents: ['returned d1', 'returned d2'],
     tables: [],

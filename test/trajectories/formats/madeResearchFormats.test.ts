@@ -40,6 +40,13 @@ describe('formats made by hand', () => {
     expect(brokenPlaces(sample)).toEqual([]);
   });
 
+  it('markup with tags of the same names is no Search-R1 run', () => {
+    const page = '<nav><search>find</search></nav>\n<page>1</page><results>none</results>';
+    const values: JsonValue[] = [page, { text: page }, { output: `<search>a</search> ${page}` }];
+    for (const value of values) expect(readValue(value).format).not.toBe('search-r1');
+    expect(readValue('<settings><search>on</search><page>2</page></settings>').format).not.toBe('search-r1');
+  });
+
   it('AgentBench task files are named as such and give no runs', () => {
     const sample = readValue({
       description: 'How many?',

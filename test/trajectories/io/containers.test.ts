@@ -188,5 +188,10 @@ describe('gzip', () => {
     const more = gzipSync(lines([episode(3)]));
     const { ids, codes } = await importBytes(Buffer.concat([packed, more]));
     expect([ids.length, codes]).toEqual([3, []]);
+    for (const members of [
+      [wrong, more],
+      [more, wrong],
+    ])
+      expect((await importBytes(Buffer.concat(members))).codes).toEqual(['checksum-mismatch']);
   });
 });
