@@ -201,6 +201,16 @@ describe('damaged files', () => {
     );
   }
 
+  it('of damage that once lost sound records: they arrive', async () => {
+    const record = (id: string): string => `"episode":"${id}","ask":"","reply":""`;
+    // No record was sound before an extra bracket, and the lines end in commas.
+    const array = `[\nz${record('e0')}},\nz${record('e1')},"steps":[{"tool":"","args":1}]},\n{{${record('e2')}},\n{${record('e3')}},\n{${record('e4')}}\n]\n`;
+    expect((await importBytes(encoder.encode(array))).ids).toEqual(['e2', 'e3', 'e4']);
+    // The first value of a map on one line ends the map too early.
+    const map = `{"a": }","reply":""}, "b": {${record('e1')}}, "c": {${record('e2')}}}`;
+    expect((await importBytes(encoder.encode(map))).ids).toEqual(['e1', 'e2']);
+  });
+
   it(
     'of any bytes at all: no crash, no hang',
     async () => {

@@ -94,6 +94,8 @@ export class LineSplitter implements Splitter {
     }
     const parsed = parseRecord(bytes.subarray(start, end));
     if (parsed.ok) {
+      // What lies inside the open value resembles this line, which may be the first sound one.
+      if (this.#open) this.#restart.learn(bytes.subarray(start, end), parsed.value);
       this.#closeOpen(bytes, lineStart, base, out);
       this.#emit(bytes, start, end, base, parsed, out);
     } else if (this.#open) {

@@ -178,10 +178,12 @@ function afterFirst(bytes: Uint8Array, start: number, end: number, after: number
   // A value over several lines, whatever follows it.
   if (indexOfByte(bytes, NEWLINE, start, end) !== -1) return 'sequence';
   if (indexOfByte(bytes, NEWLINE, end, after) !== -1) return 'lines';
-  // `{…}{…}` on one line, or damage.
+  // `{…}{…}` on one line, or damage; without another line there is nothing that lines could tell.
   const next = bytes[after];
   const isKnown = next === OPEN_BRACE || next === COMMA || next === CLOSE_BRACE || next === CLOSE_BRACKET;
-  return isKnown ? 'sequence' : 'lines';
+  const lineBreak = indexOfByte(bytes, NEWLINE, after, bytes.length);
+  const isLastLine = lineBreak === -1 || skipBlank(bytes, lineBreak, bytes.length) === bytes.length;
+  return isKnown || isLastLine ? 'sequence' : 'lines';
 }
 
 /** The layout of a file whose beginning is no JSON but which has sound JSON objects soon after. */
