@@ -53,6 +53,7 @@ export function compileTrajectory(trajectory: Trajectory, context: CompileContex
       stage: refusal.stage,
       code: refusal.code,
       reason: refusal.reason,
+      ...(refusal.tokens === undefined ? {} : { tokens: refusal.tokens }),
     },
   });
   const built = buildExample(trajectory, kind, context);

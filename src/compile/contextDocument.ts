@@ -51,6 +51,7 @@ export interface Refusal {
   readonly stage: Rejection['stage'];
   readonly code: string;
   readonly reason: string;
+  readonly tokens?: number;
 }
 
 export type GatherResult =
@@ -60,8 +61,9 @@ export function refuse(
   stage: Rejection['stage'],
   code: string,
   reason: string,
+  tokens?: number,
 ): { ok: false; refusal: Refusal } {
-  return { ok: false, refusal: { stage, code, reason } };
+  return { ok: false, refusal: { stage, code, reason, ...(tokens === undefined ? {} : { tokens }) } };
 }
 
 /**

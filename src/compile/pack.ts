@@ -68,6 +68,7 @@ export function packExample(
       'budget',
       'gold-over-budget',
       `question, answer and gold evidence need ${goldTokens} tokens, the budget is ${options.budget}; gold is never cut`,
+      goldTokens - completionTokens,
     );
   }
   const selection = selectDistractors(
@@ -106,6 +107,7 @@ export function packExample(
       'budget',
       'over-budget',
       `the packed example has ${promptTokens + completionTokens} tokens, the budget is ${options.budget}`,
+      promptTokens,
     );
   }
   return { ok: true, packed: { content, evidence, promptTokens, completionTokens, dropped, flags } };

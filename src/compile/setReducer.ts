@@ -272,6 +272,7 @@ export class SetReducer {
       stage,
       code,
       reason,
+      tokens: meta.prompt,
     });
   }
 

@@ -131,6 +131,8 @@ export interface Rejection {
   /** Stable kebab-case name of the cause. */
   readonly code: string;
   readonly reason: string;
+  /** Tokens of the prompt, where it got as far as being packed; of question and gold alone, where these were too long. */
+  readonly tokens?: number;
 }
 
 export interface CompileReport {

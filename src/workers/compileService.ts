@@ -312,7 +312,13 @@ export class CompileService {
   ): Promise<Histogram> {
     const set = this.#sets.get(setId);
     if (!set) return { edges: [], series: [], scale: 'linear', count: 0, p50: null, p95: null };
-    return set.table.histogram(filter, column, binWidth, set.excluded);
+    const lengths =
+      column === 'promptTokens'
+        ? (await set.rejections()).flatMap(({ kind, tokens }) =>
+            tokens !== undefined && (filter.kinds?.includes(kind) ?? true) ? [{ kind, value: tokens }] : [],
+          )
+        : [];
+    return set.table.histogram(filter, column, binWidth, set.excluded, lengths);
   }
 
   async positions(setId: string, binCount: number): ReturnType<DataApi['evidencePositions']> {

@@ -292,6 +292,8 @@ export interface Histogram {
   readonly count: number;
   readonly p50: number | null;
   readonly p95: number | null;
+  /** Counts over the same bins of what was rejected after its value was known; the last bin holds all beyond. */
+  readonly rejected?: Histogram['series'];
 }
 
 /** A trajectory opened for reading. Texts longer than `textLimit` are cut; `readStepText` gives the rest. */

@@ -21,6 +21,7 @@ import type {
 import {
   facetValues,
   histogramOf,
+  type KindValue,
   selectRows,
   sortRows,
   textRestriction,
@@ -236,6 +237,7 @@ export class ExampleTable {
     column: ExampleNumberColumn,
     binWidth: number | null,
     excluded: ReadonlySet<string>,
+    rejected: readonly KindValue[] = [],
   ): Histogram {
     const open = { ...filter, ranges: filter.ranges.filter((range) => range.column !== column) };
     const rows = selectRows(this.length, this.#restrictions(open, excluded));
@@ -245,6 +247,7 @@ export class ExampleTable {
       (row) => values.at(row),
       (row) => this.kind.at(row) as AgentKind,
       binWidth === null ? { binCount: 40 } : { binWidth },
+      rejected,
     );
   }
 

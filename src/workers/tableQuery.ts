@@ -137,19 +137,31 @@ function roundWidth(wanted: number): number {
   return factor * power;
 }
 
+/** A value beside those of the rows. */
+export interface KindValue {
+  readonly kind: AgentKind;
+  readonly value: number;
+}
+
+/** Rejected values beyond this many times the highest of the rows go into the last bin, or they would squeeze all. */
+const rejectedReach = 2;
+
 /**
  * Histogram of non-negative values, one series a kind. Bins are of equal round width; with `binCount` given
- * and values over more than three orders of magnitude, of equal ratio.
+ * and values over more than three orders of magnitude, of equal ratio. `rejected` values are counted apart.
  */
 export function histogramOf(
   rows: Uint32Array,
   valueOf: (row: number) => number,
   kindOf: (row: number) => AgentKind,
   bins: { readonly binCount: number } | { readonly binWidth: number },
+  rejected: readonly KindValue[] = [],
 ): Histogram {
   const known = rows.filter((row) => !Number.isNaN(valueOf(row)));
   const values = Float64Array.from(known, valueOf).sort();
-  const highest = values[values.length - 1] ?? 0;
+  const highestOfRows = values[values.length - 1] ?? 0;
+  const reach = highestOfRows === 0 ? Infinity : rejectedReach * highestOfRows;
+  const highest = rejected.reduce((most, { value }) => Math.max(most, Math.min(value, reach)), highestOfRows);
   const median = quantile(values, 0.5);
   const edges: number[] = [];
   let scale: Histogram['scale'] = 'linear';
@@ -173,20 +185,23 @@ export function histogramOf(
     }
     return low;
   };
-  const counts = new Map<AgentKind, number[]>();
-  for (const row of known) {
-    const kind = kindOf(row);
-    const series = counts.get(kind) ?? new Array<number>(edges.length - 1).fill(0);
-    counts.set(kind, series);
-    const bin = binOf(valueOf(row));
-    series[bin] = (series[bin] ?? 0) + 1;
-  }
-  return {
-    edges,
-    series: kindOrder.flatMap((kind) => {
+  const counted = (items: Iterable<KindValue>): Histogram['series'] => {
+    const counts = new Map<AgentKind, number[]>();
+    for (const { kind, value } of items) {
+      const series = counts.get(kind) ?? new Array<number>(edges.length - 1).fill(0);
+      counts.set(kind, series);
+      const bin = binOf(value);
+      series[bin] = (series[bin] ?? 0) + 1;
+    }
+    return kindOrder.flatMap((kind) => {
       const series = counts.get(kind);
       return series ? [{ kind, counts: series }] : [];
-    }),
+    });
+  };
+  return {
+    edges,
+    series: counted(Array.from(known, (row) => ({ kind: kindOf(row), value: valueOf(row) }))),
+    ...(rejected.length === 0 ? {} : { rejected: counted(rejected) }),
     scale,
     count: known.length,
     p50: median,

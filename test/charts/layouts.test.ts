@@ -69,6 +69,25 @@ describe('token lengths by kind', () => {
     expect(brush?.invert(brush.position(3000))).toBeCloseTo(3000, 6);
   });
 
+  it('draws what was rejected as an outline, also of a kind without examples', () => {
+    const rejected = [
+      { kind: 'search' as const, counts: [0, 0, 2] },
+      { kind: 'swe' as const, counts: [0, 1, 0] },
+    ];
+    const geometry = layoutTokenLength(lengthSpec, { ...lengths, rejected }, size);
+    expect(geometry.marks.filter((mark) => mark.type === 'rect' && mark.stroke === 'ghost')).toHaveLength(2);
+    expect(geometry.cells?.map(({ label }) => label)).toContain(
+      'Search, 4,000 to 6,000 tokens: 3, and 2 rejected',
+    );
+    expect(sketch(geometry).join('\n')).toMatch(/n = 0 \+ 1/);
+    expect(geometry.table.rows).toEqual([
+      [0, 2000, 1, 0, 2, 0, 0],
+      [2000, 4000, 4, 0, 0, 0, 1],
+      [4000, 6000, 3, 0, 0, 2, 0],
+    ]);
+    expect(geometry.legend).toHaveLength(1);
+  });
+
   it('has an empty state', () => {
     const geometry = layoutTokenLength(lengthSpec, { ...lengths, series: [] }, size);
     expect(geometry.title).toBe('No lengths to show yet');

@@ -23,6 +23,7 @@ export interface TokenLengthSpec {
 }
 
 const whole = format(',d');
+const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0);
 
 /** Value below which a share `q` of binned items lies, linear inside the bin; null without items. */
 export function binnedQuantile(
@@ -77,7 +78,7 @@ export function toLogBins(data: TokenLengthData): TokenLengthData {
   const lastFine = data.edges[data.edges.length - 1] ?? 1;
   const middle = (bin: number): number => ((data.edges[bin] ?? 0) + (data.edges[bin + 1] ?? 0)) / 2;
   const firstFilled = data.edges.findIndex((_, bin) =>
-    data.series.some((series) => (series.counts[bin] ?? 0) > 0),
+    [...data.series, ...(data.rejected ?? [])].some((series) => (series.counts[bin] ?? 0) > 0),
   );
   const edges: number[] = [];
   let half = Math.max(0, Math.floor(2 * Math.log2(Math.max(1, middle(Math.max(0, firstFilled))))));
@@ -96,6 +97,9 @@ export function toLogBins(data: TokenLengthData): TokenLengthData {
     edges,
     scale: 'log',
     series: data.series.map(({ kind, counts }) => ({ kind, counts: gather(counts) })),
+    ...(data.rejected
+      ? { rejected: data.rejected.map(({ kind, counts }) => ({ kind, counts: gather(counts) })) }
+      : {}),
   };
 }
 
@@ -111,9 +115,10 @@ export function layoutTokenLength(
   const { edges } = data;
   const { width, height, fontSize } = size;
   const rows = chartKinds.flatMap((kind) => {
-    const counts = data.series.find((series) => series.kind === kind)?.counts;
-    const total = counts?.reduce((sum, count) => sum + count, 0) ?? 0;
-    if (!counts || total === 0) return [];
+    const ghost = data.rejected?.find((series) => series.kind === kind)?.counts ?? null;
+    const counts = data.series.find((series) => series.kind === kind)?.counts ?? ghost?.map(() => 0) ?? [];
+    const total = sum(counts);
+    if (total === 0 && !ghost) return [];
     return [
       {
         kind,
@@ -121,7 +126,8 @@ export function layoutTokenLength(
         total,
         p50: binnedQuantile(edges, counts, 0.5) ?? 0,
         p95: binnedQuantile(edges, counts, 0.95) ?? 0,
-        ghost: data.rejected?.find((series) => series.kind === kind)?.counts ?? null,
+        ghost,
+        rejected: sum(ghost ?? []),
       },
     ];
   });
@@ -192,7 +198,7 @@ export function layoutTokenLength(
         type: 'text',
         x: px(fontSize * 1.2),
         y: px(labelY + fontSize * 1.3),
-        text: `n = ${whole(row.total)}`,
+        text: `n = ${whole(row.total)}${row.rejected > 0 ? ` + ${whole(row.rejected)}` : ''}`,
         fill: 'inkFaint',
       },
       { type: 'line', x1: left, y1: px(base), x2: right, y2: px(base), stroke: 'axis', strokeWidth: 1 },
@@ -221,17 +227,19 @@ export function layoutTokenLength(
           dash: '2 2',
         });
       }
-      if (count === 0) return;
+      if (count === 0 && ghost === 0) return;
       // One item is to be seen beside five hundred: no bar is lower than two pixels.
       const barHeight = Math.max(2, base - y(count));
-      marks.push({
-        type: 'rect',
-        x: px(x0 + 0.5),
-        y: px(base - barHeight),
-        width: px(Math.max(1, x1 - x0 - 1)),
-        height: px(barHeight),
-        fill: kindPaint[row.kind],
-      });
+      if (count > 0) {
+        marks.push({
+          type: 'rect',
+          x: px(x0 + 0.5),
+          y: px(base - barHeight),
+          width: px(Math.max(1, x1 - x0 - 1)),
+          height: px(barHeight),
+          fill: kindPaint[row.kind],
+        });
+      }
       cells.push({
         id: `${row.kind}-${bin}`,
         row: index,
@@ -240,13 +248,15 @@ export function layoutTokenLength(
         y: px(base - rowHeight),
         width: px(x1 - x0),
         height: px(rowHeight),
-        label: `${kindNames[row.kind]}, ${whole(Math.round(edges[bin] ?? 0))} to ${whole(Math.round(edges[bin + 1] ?? 0))} tokens: ${whole(count)}`,
+        label: `${kindNames[row.kind]}, ${whole(Math.round(edges[bin] ?? 0))} to ${whole(Math.round(edges[bin + 1] ?? 0))} tokens: ${whole(count)}${ghost > 0 ? `, and ${whole(ghost)} rejected` : ''}`,
       });
     });
-    for (const [name, value] of [
-      ['p50', row.p50],
-      ['p95', row.p95],
-    ] as const) {
+    for (const [name, value] of row.total === 0
+      ? []
+      : ([
+          ['p50', row.p50],
+          ['p95', row.p95],
+        ] as const)) {
       const at = px(x(Math.max(value, data.scale === 'log' ? 1 : 0)));
       marks.push({
         type: 'path',
@@ -280,12 +290,20 @@ export function layoutTokenLength(
       },
     );
   }
+  const ghosts = rows.filter((row) => row.rejected > 0);
   const p50 = binnedQuantile(edges, all, 0.5);
   const p95 = binnedQuantile(edges, all, 0.95);
   const binWidth = data.scale === 'linear' && edges.length > 1 ? (edges[1] ?? 0) - first : null;
   return {
     name: 'token-length-by-kind',
-    title: p50 === null || p95 === null ? 'No lengths to show yet' : takeaway(rows, p50, p95),
+    title:
+      p50 === null || p95 === null
+        ? 'No lengths to show yet'
+        : takeaway(
+            rows.filter((row) => row.total > 0),
+            p50,
+            p95,
+          ),
     subtitle:
       `${whole(total)} ${spec.what} by prompt length, one row per agent kind, same axes; ` +
       `${binWidth === null ? 'bins on a log scale' : `bins of ${whole(binWidth)} tokens`}; ` +
@@ -295,13 +313,19 @@ export function layoutTokenLength(
     marks,
     cells,
     table: {
-      columns: ['from tokens', 'to tokens', ...rows.map((row) => kindNames[row.kind])],
+      columns: [
+        'from tokens',
+        'to tokens',
+        ...rows.map((row) => kindNames[row.kind]),
+        ...ghosts.map((row) => `${kindNames[row.kind]}, rejected`),
+      ],
       rows: edges
         .slice(1)
         .map((end, bin) => [
           Math.round(edges[bin] ?? 0),
           Math.round(end),
           ...rows.map((row) => row.counts[bin] ?? 0),
+          ...ghosts.map((row) => row.ghost?.[bin] ?? 0),
         ])
         .filter((row) => row.slice(2).some((count) => count !== 0)),
     },
@@ -317,6 +341,15 @@ export function layoutTokenLength(
             position: (value: number) => x(Math.max(value, data.scale === 'log' ? 1 : 0)),
           },
         }),
-    legend: data.rejected ? [{ label: 'rejected', fill: 'none', stroke: 'ghost' }] : [],
+    legend:
+      ghosts.length > 0
+        ? [
+            {
+              label: 'rejected after packing (the last bin holds all beyond it)',
+              fill: 'none',
+              stroke: 'ghost',
+            },
+          ]
+        : [],
   };
 }
