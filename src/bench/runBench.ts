@@ -21,8 +21,10 @@ export interface BenchRequest {
   readonly repeats: number;
   /** Also each of our own matmul kernels by name. */
   readonly variants: boolean;
-  /** Longest context of the `context` suite. */
+  /** Longest context of the suites that grow it. */
   readonly maxContext: number;
+  /** Shortest row of the growing lengths of `training`; above zero its peers are left out. */
+  readonly minContext: number;
 }
 
 /** What the suites share. */
@@ -32,6 +34,7 @@ export interface BenchContext {
   readonly repeats: number;
   readonly variants: boolean;
   readonly maxContext: number;
+  readonly minContext: number;
   /** Names onnxruntime-web's WebGPU provider as it runs in this lane. */
   readonly ortName: string;
   readonly progress: (message: string) => void;
@@ -56,6 +59,7 @@ export async function runBench(
     repeats: request.repeats,
     variants: request.variants,
     maxContext: request.maxContext,
+    minContext: request.minContext,
     ortName: `onnxruntime-web WebGPU, ${request.lane === 'corrected' ? 'subgroups hidden' : 'as shipped'}`,
     progress,
     absent: (reason) => absent.add(reason),
@@ -80,7 +84,7 @@ export async function runBench(
       } else if (suite === 'training') {
         // No peer here needs subgroups hidden: once is enough.
         if (request.lane !== 'corrected') continue;
-        rows.push(...(await benchTraining(context)));
+        if (context.minContext === 0) rows.push(...(await benchTraining(context)));
         const measured = await benchTrainingMemory(context);
         rows.push(...measured.rows);
         trainingMemory.push(...measured.memory);

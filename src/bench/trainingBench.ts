@@ -59,7 +59,9 @@ export async function benchTraining(context: BenchContext): Promise<BenchRow[]> 
   );
   const rows = contestants.map(({ name }): BenchRow => {
     const { medianMs, minMs, counts } = timings.get(name)!;
-    context.progress(`training: ${name} ${medianMs.toFixed(0)} ms a step`);
+    context.progress(
+      `training: ${name} ${medianMs.toFixed(0)} ms a step, ${counts.submits} submits, ${counts.readbacks} readbacks, ${counts.buffers} buffers made`,
+    );
     const difference = Math.max(...losses.get(name)!.map((loss, i) => Math.abs(loss - reference[i]!)));
     return {
       suite: 'training',
@@ -85,12 +87,12 @@ export async function benchTraining(context: BenchContext): Promise<BenchRow[]> 
 export async function benchTrainingMemory(
   context: BenchContext,
 ): Promise<{ rows: BenchRow[]; memory: TrainingMemoryRow[] }> {
-  const { engine, lane, maxContext } = context;
+  const { engine, lane, minContext, maxContext } = context;
   const checkpoint = await randomCheckpoint('tiny-moe', tinyMoeConfig);
   const rows: BenchRow[] = [];
   const memory: TrainingMemoryRow[] = [];
   for (const length of [512, 2048, 8192]) {
-    if (length > maxContext) continue;
+    if (length < minContext || length > maxContext) continue;
     const options: TrainerOptions = {
       ...defaultTrainerOptions,
       weightType: 'f32',
@@ -108,9 +110,11 @@ export async function benchTrainingMemory(
     const steps = length > 2048 ? 2 : 3;
     for (let step = 0; step < steps; step++) {
       counts = await countedPer(1, async () => {
-        const { elapsedMs } = await trainer.step([[row]], 1e-3);
+        const { elapsedMs, counters } = await trainer.step([[row]], 1e-3);
         if (step > 0) times.push(elapsedMs);
-        context.progress(`training ${length}: ${(elapsedMs / 1000).toFixed(2)} s`);
+        context.progress(
+          `training ${length}, step ${step + 1}: ${(elapsedMs / 1000).toFixed(2)} s, ${counters.submits} submits, ${counters.readbacks} readback, ${counters.buffersCreated} buffers made`,
+        );
       });
     }
     const medianMs = median(times);
@@ -129,10 +133,12 @@ export async function benchTrainingMemory(
       correct: true,
       note: 'r 8 on attention and every expert, checkpointing',
     });
+    const peakBytes = engine.buffers.peakBytes - before;
+    context.progress(`training ${length}: ${plan.totalBytes} bytes planned, ${peakBytes} at most`);
     memory.push({
       tokens: length,
       plannedBytes: plan.totalBytes,
-      peakBytes: engine.buffers.peakBytes - before,
+      peakBytes,
       keptBytes: plan.keptBytes,
       largestBufferBytes: plan.largestBufferBytes,
     });

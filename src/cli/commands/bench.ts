@@ -24,6 +24,7 @@ const help = `acc bench [options]: this engine beside others on one adapter, sam
   --lane corrected|shipped|both  onnxruntime-web WebGPU with subgroups hidden, as shipped, or both (default)
   --variants                     also each of our own matmul kernels
   --max-context N                longest context of the context, training and mechanism suites (default 32768)
+  --min-context N                shortest row of the training suite's growing lengths (default 0)
   --json                         one JSON document
 
 Engines are compared before they are timed, and timed in turns. CPU rows are references and never compared.`;
@@ -136,6 +137,7 @@ export async function run(argv: string[]): Promise<number> {
     repeats: 'one',
     lane: 'one',
     'max-context': 'one',
+    'min-context': 'one',
     variants: 'flag',
     json: 'flag',
     help: 'flag',
@@ -165,6 +167,7 @@ export async function run(argv: string[]): Promise<number> {
     repeats: Math.max(1, numberValue(parsed, 'repeats') ?? 5),
     variants: parsed.flags.has('variants'),
     maxContext: numberValue(parsed, 'max-context') ?? 32768,
+    minContext: numberValue(parsed, 'min-context') ?? 0,
   }));
   const adapters: readonly BenchAdapter[] = adapter === 'both' ? ['node', 'chromium'] : [adapter];
   const all: Partial<Record<BenchAdapter, { reports: BenchReport[]; verdicts: unknown }>> = {};
