@@ -1,5 +1,6 @@
 // out (+)= x · keep / (1 - rate): an element is dropped when a hash of (seed, row, column) falls below rate · 2³², so the
-// backward pass draws the same mask again without keeping it. Counts, starts and strides are vec4.
+// backward pass draws the same mask again without keeping it. Each row of x stands for `copies` rows of out, which draw
+// masks of their own. Counts, starts and strides are vec4.
 struct Params {
   workgroupBase: u32,
   workgroupEnd: u32,
@@ -7,6 +8,7 @@ struct Params {
   vectors: u32,
   seed: u32,
   firstRow: u32,
+  copies: u32,
   threshold: u32,
   factor: f32,
   xStart: u32,
@@ -17,7 +19,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;          // [T, C]
-@group(0) @binding(1) var<storage, read_write> out: array<vec4f>;  // [T, C]
+@group(0) @binding(1) var<storage, read_write> out: array<vec4f>;  // [T · copies, C]
 @group(1) @binding(0) var<uniform> params: Params;
 
 #include "dispatch.wgsl"
@@ -49,7 +51,7 @@ fn main(
   let hash = mixed(mixed(mixed(vec4u(params.seed)) + (params.firstRow + row)) + column);
   let keep = select(vec4f(), vec4f(params.factor), hash >= vec4u(params.threshold));
   let at = params.outStart + row * params.outStride + i;
-  var result = x[params.xStart + row * params.xStride + i] * keep;
+  var result = x[params.xStart + row / params.copies * params.xStride + i] * keep;
   if (params.accumulates != 0u) {
     result += out[at];
   }

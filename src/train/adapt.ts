@@ -41,18 +41,18 @@ export function mixSeed(...parts: readonly number[]): number {
 }
 
 function maskSeed({ site, layer, dropout: state }: Adapted): number {
-  return mixSeed(state?.seed ?? 0, layer, siteNumbers[site.kind]);
+  return mixSeed(state?.seed ?? 0, layer, siteNumbers[site.kind], site.number);
 }
 
 const temporary = (sink: KernelSink, name: string, rows: number, cols: number): Rows =>
   asRows(sink.scratch(name, rowsBytes(rows, cols)), rows, cols);
 
-/** The input of A: x itself, or x with elements dropped. */
-function dropped(sink: KernelSink, adapted: Adapted, x: Rows): Rows {
+/** The input of A: x itself, or x (each row `copies` times) with elements dropped. */
+function dropped(sink: KernelSink, adapted: Adapted, x: Rows, copies = 1): Rows {
   const { dropout: state, firstRow } = adapted;
   if (!state) return x;
-  const out = temporary(sink, 'lora dropped', x.rows, x.cols);
-  dropout(sink, { x, out, rate: state.rate, seed: maskSeed(adapted), firstRow });
+  const out = temporary(sink, 'lora dropped', x.rows * copies, x.cols);
+  dropout(sink, { x, out, copies, rate: state.rate, seed: maskSeed(adapted), firstRow });
   return out;
 }
 
@@ -129,6 +129,19 @@ export function adaptBackward(
   });
 }
 
+/** Rows of tokens for the experts: with dropout a row for each pair, since each expert drops for itself. */
+function expertInput(
+  sink: KernelSink,
+  adapted: Adapted,
+  chunk: ExpertChunk,
+  x: Rows,
+  fromTokens: boolean,
+): { readonly x: Rows; readonly perToken: number } {
+  const { perToken } = chunk;
+  if (!adapted.dropout || !fromTokens) return { x: dropped(sink, adapted, x), perToken };
+  return { x: dropped(sink, adapted, x, perToken), perToken: 1 };
+}
+
 /** The segments that a chunk's pairs are sorted into, and how its products run. */
 export interface ExpertChunk {
   readonly segments: ExpertSegments;
@@ -161,7 +174,7 @@ export function adaptExpertsForward(
   const u = temporary(sink, 'lora u', chunk.segments.pairs, uCols(adapted));
   groupedProduct(sink, {
     ...common,
-    x: dropped(sink, adapted, x),
+    ...expertInput(sink, adapted, chunk, x, fromTokens),
     weight: { weight: aWeight(adapted), experts },
     out: u,
     fromTokens,
@@ -182,8 +195,8 @@ export function adaptExpertsForward(
 
 /**
  * Gradients of an expert site's A and B. x and the gradient of the output are rows of tokens or sorted rows as said;
- * `weights` multiplies each pair's share (the routing weight, where gradOut has not been multiplied by it). `du` is left
- * for `adaptExpertsInput`.
+ * `weights` multiplies each pair's share (the routing weight, where gradOut has not been multiplied by it). Also
+ * dx += A_eᵀ du for every pair, in sorted order or (`toPairs`) by pair.
  */
 export function adaptExpertsBackward(
   sink: KernelSink,
@@ -191,24 +204,26 @@ export function adaptExpertsBackward(
   chunk: ExpertChunk,
   x: Rows,
   gradOut: Rows,
+  dx: Rows,
   options: {
     readonly xTokens: boolean;
     readonly gradTokens: boolean;
+    readonly toPairs: boolean;
     readonly weights: BufferRange | null;
   },
-): Rows {
+): void {
   const { site, banks } = adapted;
-  const { xTokens, gradTokens, weights } = options;
+  const { xTokens, gradTokens, toPairs, weights } = options;
   const experts = site.stacked;
   const common = grouped(adapted, chunk);
   const { pairs } = chunk.segments;
-  const input = dropped(sink, adapted, x);
+  const input = expertInput(sink, adapted, chunk, x, xTokens);
   const u = temporary(sink, 'lora u', pairs, uCols(adapted));
   const du = temporary(sink, 'lora du', pairs, uCols(adapted));
   const sums = { segments: chunk.segments, perToken: chunk.perToken, shared: common.shared, weights };
   groupedProduct(sink, {
     ...common,
-    x: input,
+    ...input,
     weight: { weight: aWeight(adapted), experts },
     out: u,
     fromTokens: xTokens,
@@ -234,41 +249,28 @@ export function adaptExpertsBackward(
   }
   outerSum(sink, {
     p: du,
-    q: input,
+    q: input.x,
     grad: slotGradient(banks, site.a),
-    experts: { ...sums, pTokens: false, qTokens: xTokens },
+    experts: { ...sums, perToken: input.perToken, pTokens: false, qTokens: xTokens },
   });
-  return du;
-}
-
-/** out (+)= A_eᵀ du for every pair, before dropout's mask: [pairs, in], sorted or (`toPairs`) by pair. */
-export function adaptExpertsInput(
-  sink: KernelSink,
-  adapted: Adapted,
-  chunk: ExpertChunk,
-  du: Rows,
-  out: Rows,
-  { toPairs, accumulate }: { readonly toPairs: boolean; readonly accumulate: boolean },
-): void {
-  groupedProduct(sink, {
-    ...grouped(adapted, chunk),
+  const back = {
+    ...common,
     x: du,
-    weight: { weight: aWeight(adapted), experts: adapted.site.stacked },
-    out,
+    weight: { weight: aWeight(adapted), experts },
     transposed: true,
     fromTokens: false,
     toPairs,
-    accumulate,
-  });
-}
-
-/** target += mask · gradient, the mask that the site's input had. */
-export function addMasked(sink: KernelSink, adapted: Adapted, gradient: Rows, target: Rows): void {
+  };
   const { dropout: state, firstRow } = adapted;
-  if (!state) return;
+  if (!state) {
+    groupedProduct(sink, { ...back, out: dx, accumulate: true });
+    return;
+  }
+  const unmasked = temporary(sink, 'lora unmasked', pairs, x.cols);
+  groupedProduct(sink, { ...back, out: unmasked });
   dropout(sink, {
-    x: gradient,
-    out: target,
+    x: unmasked,
+    out: dx,
     rate: state.rate,
     seed: maskSeed(adapted),
     firstRow,

@@ -30,9 +30,11 @@ export interface SiteModule {
   readonly b: TensorSlot;
 }
 
-/** Adapted linear layers that share their input: u = A x is made for all of them at once. */
+/** Adapted linear layers that share their input, dropout included: u = A x is made for all of them at once. */
 export interface LoraSite {
   readonly kind: SiteKind;
+  /** Number among the sites of its kind: they draw different masks. */
+  readonly number: number;
   readonly inFeatures: number;
   readonly rank: number;
   /** Rank rounded up to a multiple of 4; the padding stays zero through training. */
@@ -47,7 +49,8 @@ export interface LoraSite {
   readonly a: TensorSlot;
 }
 
-export type LayerSites = Partial<Readonly<Record<SiteKind, LoraSite>>>;
+/** One site for each kind; with dropout one for each module, since each pair drops inputs of its own. */
+export type LayerSites = Partial<Readonly<Record<SiteKind, readonly LoraSite[]>>>;
 
 /** Every trained tensor and where it lies. Banks hold numbers, gradients or moments alike. */
 export interface LoraLayout {
@@ -190,7 +193,7 @@ export function planLora(config: ModelConfig, options: LoraOptions, maxBankBytes
     return { bank, offset, sizeBytes };
   };
   const layers = config.layers.map((_, layer): LayerSites => {
-    const sites: Partial<Record<SiteKind, LoraSite>> = {};
+    const sites: Partial<Record<SiteKind, readonly LoraSite[]>> = {};
     for (const shape of siteShapes(config, layer)) {
       const chosen = shape.modules.filter((module) =>
         shape.kind === 'router' ? options.trainRouter : isTarget(module.path, shape.experts, options.targets),
@@ -199,22 +202,24 @@ export function planLora(config: ModelConfig, options: LoraOptions, maxBankBytes
       const rank = shape.experts > 0 ? expertRank : options.rank;
       const paddedRank = roundUp(rank, 4);
       const stacked = shape.experts > 0 && !options.sharedExpertAdapter ? shape.experts : 1;
-      sites[shape.kind] = {
+      const together = options.dropout > 0 ? chosen.map((module) => [module]) : [chosen];
+      sites[shape.kind] = together.map((modules, number) => ({
         kind: shape.kind,
+        number,
         inFeatures: shape.inFeatures,
         rank,
         paddedRank,
         scale: options.alpha / (options.useRslora ? Math.sqrt(rank) : rank),
         stacked,
         experts: shape.experts,
-        a: place(stacked * chosen.length * paddedRank * shape.inFeatures),
-        modules: chosen.map((module, index) => ({
+        a: place(stacked * modules.length * paddedRank * shape.inFeatures),
+        modules: modules.map((module, index) => ({
           ...module,
           uStart: index * paddedRank,
           // Rows of B are read four at a time: a router of, say, 6 experts is padded.
           b: place(stacked * roundUp(module.outFeatures, 4) * paddedRank),
         })),
-      };
+      }));
       for (const { outFeatures } of chosen) {
         trainableParameters += stacked * rank * (shape.inFeatures + outFeatures);
       }
@@ -268,7 +273,7 @@ export interface PairPlace {
 export function pairPlaces(layout: LoraLayout): PairPlace[] {
   const places: PairPlace[] = [];
   for (const sites of layout.layers) {
-    for (const site of Object.values(sites)) {
+    for (const site of Object.values(sites).flat()) {
       for (const module of site.modules) {
         for (let index = 0; index < site.stacked; index++) {
           const path = site.stacked > 1 ? module.path.replace('*', String(index)) : module.path;

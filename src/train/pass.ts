@@ -19,16 +19,14 @@ import { groupedProduct, product } from '../gpu/kernels/product.ts';
 import { rmsNorm } from '../gpu/kernels/rmsNorm.ts';
 import { rmsNormBack } from '../gpu/kernels/rmsNormBack.ts';
 import { swiglu } from '../gpu/kernels/swiglu.ts';
-import { asRows, rowsBytes, sliceRows, type KvLayout, type Rows } from '../gpu/tensors.ts';
+import { sliceRows, type KvLayout, type Rows } from '../gpu/tensors.ts';
 import type { ModelConfig } from '../model/config.ts';
 import { asExperts, type LayerWeights, type ModelWeights } from '../model/weightPlan.ts';
 import {
   adaptBackward,
   adaptExpertsBackward,
   adaptExpertsForward,
-  adaptExpertsInput,
   adaptForward,
-  addMasked,
   type Adapted,
   type DropoutState,
   type ExpertChunk,
@@ -87,10 +85,10 @@ function layerPass(sink: TrainingSink, model: TrainingModel, input: PassInput, l
   };
 }
 
-function adapted(pass: LayerPass, kind: SiteKind, firstRow = 0): Adapted | null {
-  const site = pass.model.layout.layers[pass.layer]![kind];
-  if (!site) return null;
-  return { site, banks: pass.model.banks, dropout: pass.input.dropout, layer: pass.layer, firstRow };
+function adapted(pass: LayerPass, kind: SiteKind, firstRow = 0): Adapted[] {
+  const { model, input, layer } = pass;
+  const sites = model.layout.layers[layer]![kind] ?? [];
+  return sites.map((site) => ({ site, banks: model.banks, dropout: input.dropout, layer, firstRow }));
 }
 
 const kvLayout = ({ numKeyValueHeads, headDim }: ModelConfig): KvLayout => ({
@@ -114,8 +112,7 @@ function attentionForward(pass: LayerPass): void {
   ];
   rmsNorm(sink, { x: hidden, weight: weights.inputNorm, eps, out: normed });
   matmul(sink, { x: normed, weight: weights.qkv, out: qkv, bias: weights.qkvBias });
-  const qkvAdapter = adapted(pass, 'qkv');
-  if (qkvAdapter) adaptForward(sink, qkvAdapter, normed, qkv);
+  for (const adapter of adapted(pass, 'qkv')) adaptForward(sink, adapter, normed, qkv);
   const kv = kvLayout(config);
   attentionInput(sink, {
     qkv,
@@ -143,8 +140,7 @@ function attentionForward(pass: LayerPass): void {
     logSumExp: record.logSumExp,
   });
   matmul(sink, { x: attended, weight: weights.o, out: middle, bias: weights.oBias, residual: hidden });
-  const oAdapter = adapted(pass, 'o');
-  if (oAdapter) adaptForward(sink, oAdapter, attended, middle);
+  for (const adapter of adapted(pass, 'o')) adaptForward(sink, adapter, attended, middle);
 }
 
 /** Chunks of the row: [first, first + count). */
@@ -198,8 +194,7 @@ function denseProducts(pass: LayerPass, x: Rows, first: number): Rows {
   const { sink, weights } = pass;
   const products = productsOf(pass, first, x.rows, 1, weights.mlp.gateUp.rows / 2);
   matmul(sink, { x, weight: weights.mlp.gateUp, out: products });
-  const adapter = adapted(pass, 'gateUp', first);
-  if (adapter) adaptForward(sink, adapter, x, products);
+  for (const adapter of adapted(pass, 'gateUp', first)) adaptForward(sink, adapter, x, products);
   return products;
 }
 
@@ -219,8 +214,7 @@ function expertProducts(pass: LayerPass, experts: ExpertPass, x: Rows, first: nu
     toPairs: false,
     firstArgument: 0,
   });
-  const adapter = adapted(pass, 'gateUp', first);
-  if (adapter) {
+  for (const adapter of adapted(pass, 'gateUp', first * chunk.perToken)) {
     adaptExpertsForward(sink, adapter, chunk, x, products, { fromTokens: true, toPairs: false });
   }
   return products;
@@ -233,8 +227,7 @@ function route(pass: LayerPass, normed: Rows, forced: boolean): void {
   const { numExpertsPerTok: perToken, normTopkProb: normalize } = model.config.moe!;
   const logits = take(record.routing!.logits);
   matmul(sink, { x: normed, weight: weights.mlp.router, out: logits });
-  const adapter = adapted(pass, 'router');
-  if (adapter) adaptForward(sink, adapter, normed, logits);
+  for (const adapter of adapted(pass, 'router')) adaptForward(sink, adapter, normed, logits);
   const indices = model.memory.indices[layer]!;
   chooseExperts(sink, { logits, perToken, normalize, indices, weights: record.routing!.weights, forced });
 }
@@ -268,8 +261,7 @@ function mlpForward(pass: LayerPass): void {
       const inner = chunkRows(buffers.inner, count, products.cols / 2);
       swiglu(sink, { gateUp: products, out: inner });
       matmul(sink, { x: inner, weight: weights.mlp.down, out, residual });
-      const adapter = adapted(pass, 'down', first);
-      if (adapter) adaptForward(sink, adapter, inner, out);
+      for (const adapter of adapted(pass, 'down', first)) adaptForward(sink, adapter, inner, out);
       continue;
     }
     const experts = expertPass(pass, first, count);
@@ -289,8 +281,9 @@ function mlpForward(pass: LayerPass): void {
       toPairs: true,
       firstArgument: experts.gateUp.weight.parts.length,
     });
-    const adapter = adapted(pass, 'down', first * chunk.perToken);
-    if (adapter) adaptExpertsForward(sink, adapter, chunk, inner, y, { fromTokens: false, toPairs: true });
+    for (const adapter of adapted(pass, 'down', first * chunk.perToken)) {
+      adaptExpertsForward(sink, adapter, chunk, inner, y, { fromTokens: false, toPairs: true });
+    }
     combineExperts(sink, { y, weights: experts.weights, perToken: chunk.perToken, out, residual });
   }
 }
@@ -378,12 +371,10 @@ function denseBackward(pass: LayerPass, x: Rows, gradOut: Rows, dx: Rows, first:
   const z = chunkRows(buffers.gradInner, x.rows, width);
   swiglu(sink, { gateUp: products, out: inner });
   product(sink, { x: gradOut, weight: weights.mlp.down, out: z, transposed: true });
-  const downAdapter = adapted(pass, 'down', first);
-  if (downAdapter) adaptBackward(sink, downAdapter, inner, gradOut, z);
+  for (const adapter of adapted(pass, 'down', first)) adaptBackward(sink, adapter, inner, gradOut, z);
   swigluBack(sink, { gateUp: products, z });
   product(sink, { x: products, weight: weights.mlp.gateUp, out: dx, transposed: true });
-  const upAdapter = adapted(pass, 'gateUp', first);
-  if (upAdapter) adaptBackward(sink, upAdapter, x, products, dx);
+  for (const adapter of adapted(pass, 'gateUp', first)) adaptBackward(sink, adapter, x, products, dx);
 }
 
 /** Gradient through one expert chunk: dx [count, C], and those of the routing weights. */
@@ -410,20 +401,13 @@ function expertsBackward(pass: LayerPass, x: Rows, gradOut: Rows, dx: Rows, firs
     perToken,
     fromTokens: true,
   });
-  const downAdapter = adapted(pass, 'down', first * perToken);
-  if (downAdapter) {
-    const du = adaptExpertsBackward(sink, downAdapter, chunk, inner, gradOut, {
+  for (const adapter of adapted(pass, 'down', first * perToken)) {
+    adaptExpertsBackward(sink, adapter, chunk, inner, gradOut, z, {
       xTokens: false,
       gradTokens: true,
+      toPairs: false,
       weights: experts.weights,
     });
-    if (downAdapter.dropout) {
-      const masked = asRows(sink.scratch('lora masked', rowsBytes(pairs, width)), pairs, width);
-      adaptExpertsInput(sink, downAdapter, chunk, du, masked, { toPairs: false, accumulate: false });
-      addMasked(sink, downAdapter, masked, z);
-    } else {
-      adaptExpertsInput(sink, downAdapter, chunk, du, z, { toPairs: false, accumulate: true });
-    }
   }
   swigluBack(sink, {
     gateUp: products,
@@ -445,26 +429,15 @@ function expertsBackward(pass: LayerPass, x: Rows, gradOut: Rows, dx: Rows, firs
     fromTokens: false,
     toPairs: true,
   });
-  const upAdapter = adapted(pass, 'gateUp', first);
-  if (!upAdapter) {
-    pairSum(sink, y, perToken, dx);
-    return;
-  }
-  const du = adaptExpertsBackward(sink, upAdapter, chunk, x, products, {
-    xTokens: true,
-    gradTokens: false,
-    weights: null,
-  });
-  if (!upAdapter.dropout) {
-    adaptExpertsInput(sink, upAdapter, chunk, du, y, { toPairs: true, accumulate: true });
-    pairSum(sink, y, perToken, dx);
-    return;
+  for (const adapter of adapted(pass, 'gateUp', first * perToken)) {
+    adaptExpertsBackward(sink, adapter, chunk, x, products, y, {
+      xTokens: true,
+      gradTokens: false,
+      toPairs: true,
+      weights: null,
+    });
   }
   pairSum(sink, y, perToken, dx);
-  adaptExpertsInput(sink, upAdapter, chunk, du, y, { toPairs: true, accumulate: false });
-  const masked = asRows(sink.scratch('lora masked', rowsBytes(x.rows, x.cols)), x.rows, x.cols);
-  pairSum(sink, y, perToken, masked);
-  addMasked(sink, upAdapter, masked, dx);
 }
 
 /** From the gradient of the layer's output to that of `middle`, in place in `gradHidden`. */
@@ -506,8 +479,9 @@ function mlpBackward(pass: LayerPass): void {
       transposed: true,
       accumulate: true,
     });
-    const adapter = adapted(pass, 'router');
-    if (adapter) adaptBackward(sink, adapter, normed, gradLogits, gradNormed);
+    for (const adapter of adapted(pass, 'router')) {
+      adaptBackward(sink, adapter, normed, gradLogits, gradNormed);
+    }
   }
   rmsNormBack(sink, {
     x: middle,
@@ -525,16 +499,16 @@ function attentionBackward(pass: LayerPass): void {
   const { config, memory, layout } = model;
   const { rmsNormEps: eps, numAttentionHeads: numHeads, headDim } = config;
   const isLowest = layer === layout.lowestLayer;
-  const qkvAdapter = adapted(pass, 'qkv');
-  const oAdapter = adapted(pass, 'o');
-  if (isLowest && !qkvAdapter && !oAdapter) return;
+  const qkvAdapters = adapted(pass, 'qkv');
+  const oAdapters = adapted(pass, 'o');
+  if (isLowest && qkvAdapters.length === 0 && oAdapters.length === 0) return;
   const gradHidden = take(memory.gradHidden);
   const gradAttended = take(memory.gradAttended);
   const gradQkv = take(memory.gradQkv);
   const attended = take(record.attended);
   product(sink, { x: gradHidden, weight: weights.o, out: gradAttended, transposed: true });
-  if (oAdapter) adaptBackward(sink, oAdapter, attended, gradHidden, gradAttended);
-  if (isLowest && !qkvAdapter) return;
+  for (const adapter of oAdapters) adaptBackward(sink, adapter, attended, gradHidden, gradAttended);
+  if (isLowest && qkvAdapters.length === 0) return;
   const kv = kvLayout(config);
   attentionBack(sink, {
     q: take(record.q),
@@ -565,9 +539,9 @@ function attentionBackward(pass: LayerPass): void {
   const normed = take(memory.normed);
   const gradNormed = isLowest ? null : take(memory.gradNormed);
   if (gradNormed) product(sink, { x: gradQkv, weight: weights.qkv, out: gradNormed, transposed: true });
-  if (qkvAdapter) {
+  if (qkvAdapters.length > 0) {
     rmsNorm(sink, { x: hidden, weight: weights.inputNorm, eps, out: normed });
-    adaptBackward(sink, qkvAdapter, normed, gradQkv, gradNormed);
+    for (const adapter of qkvAdapters) adaptBackward(sink, adapter, normed, gradQkv, gradNormed);
   }
   if (!gradNormed) return;
   rmsNormBack(sink, {

@@ -21,7 +21,7 @@ export interface LoraOptions {
   readonly rank: number;
   readonly alpha: number;
   readonly useRslora: boolean;
-  /** Probability that an input of A is dropped, 0 … 1 (exclusive). Layers that share an input share the mask. */
+  /** Probability that an input of A is dropped, 0 … 1 (exclusive). Every pair draws its own mask, each expert's too. */
   readonly dropout: number;
   /** Patterns on module paths: a whole path or its end at a dot, `*` for any part, e.g. `q_proj`, `layers.3.*.v_proj`. */
   readonly targets: readonly string[];

@@ -7,7 +7,9 @@ import { checkShape, vectors } from './common.ts';
 export interface Dropout {
   /** [T, C] */
   readonly x: Rows;
+  /** [T, C], or with `copies` [T · copies, C]: each row as often in a row, every copy with a mask of its own. */
   readonly out: Rows;
+  readonly copies?: number;
   readonly rate: number;
   /** u32 */
   readonly seed: number;
@@ -25,6 +27,7 @@ export const dropoutKernel = defineKernel({
     vectors: 'u32',
     seed: 'u32',
     firstRow: 'u32',
+    copies: 'u32',
     threshold: 'u32',
     factor: 'f32',
     xStart: 'u32',
@@ -37,18 +40,19 @@ export const dropoutKernel = defineKernel({
 
 /** Drops elements at random, the same ones for the same seed; see `Dropout`. */
 export function dropout(sink: KernelSink, input: Dropout): void {
-  const { x, out, rate, seed, firstRow = 0, accumulate = false } = input;
-  checkShape('dropout out', out, x.rows, x.cols);
+  const { x, out, rate, seed, firstRow = 0, copies = 1, accumulate = false } = input;
+  checkShape('dropout out', out, x.rows * copies, x.cols);
   const rowVectors = Math.ceil(x.cols / 4);
   sink.dispatch({
     kernel: dropoutKernel,
     variant: {},
     buffers: { x: x.range, out: out.range },
     params: {
-      rows: x.rows,
+      rows: out.rows,
       vectors: rowVectors,
       seed,
       firstRow,
+      copies,
       threshold: Math.floor(rate * 2 ** 32),
       factor: 1 / (1 - rate),
       xStart: vectors(x).start,
@@ -57,7 +61,7 @@ export function dropout(sink: KernelSink, input: Dropout): void {
       outStride: vectors(out).stride,
       accumulates: accumulate ? 1 : 0,
     },
-    workgroups: Math.ceil((x.rows * rowVectors) / 64),
-    cost: { flops: 20 * x.rows * x.cols, bytes: 12 * x.rows * x.cols },
+    workgroups: Math.ceil((out.rows * rowVectors) / 64),
+    cost: { flops: 20 * out.rows * x.cols, bytes: 12 * out.rows * x.cols },
   });
 }
