@@ -30,6 +30,7 @@ export interface TrainConfig {
   readonly shuffle: boolean;
   readonly lossWeighting: 'token' | 'sequence';
   readonly superviseNewline: boolean;
+  readonly turns: 'together' | 'apart';
   readonly weightDecay: number;
   readonly beta1: number;
   readonly beta2: number;
@@ -137,7 +138,8 @@ const keys: { readonly [K in keyof TrainConfig]: Key<TrainConfig[K]> } = {
   trainRouter: { fallback: false, meaning: 'also adapt the routers that choose experts', read: flag },
   auxLossCoef: {
     fallback: 0,
-    meaning: 'weight of the load-balancing loss of the experts; 0 leaves it out',
+    meaning:
+      'weight of the load-balancing loss of the experts (each row’s own, averaged over the rows of an update); 0 leaves it out',
     read: number(0, Infinity),
   },
   learningRate: {
@@ -198,6 +200,12 @@ const keys: { readonly [K in keyof TrainConfig]: Key<TrainConfig[K]> } = {
     fallback: false,
     meaning: 'also learn the line break after the end-of-turn token',
     read: flag,
+  },
+  turns: {
+    fallback: 'together',
+    meaning:
+      'conversations of several replies: "together" learns all of them in one row; "apart" makes an example of each reply and what came before it, as the model reads it when it writes that reply',
+    read: choice('together', 'apart'),
   },
   weightDecay: {
     fallback: 0,

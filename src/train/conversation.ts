@@ -105,6 +105,20 @@ function messageList(row: JsonObject): { list: JsonValue[]; onlyLast: boolean } 
 }
 
 /**
+ * Each learnt reply with what came before it as an example of its own: templates that leave out the reasoning of
+ * earlier turns give the model the same text when it is trained on a reply as when it writes it.
+ */
+export function splitTurns(example: ConversationExample): ConversationExample[] {
+  const learnt = example.messages.flatMap((_, index) => (example.trained[index] ? [index] : []));
+  return learnt.map((last, turn) => ({
+    ...example,
+    id: `${example.id}, turn ${turn + 1}`,
+    messages: example.messages.slice(0, last + 1),
+    trained: example.messages.slice(0, last + 1).map((_, index) => index === last),
+  }));
+}
+
+/**
  * The training example of one JSON value: a row of `examples.jsonl`, or of the exports in OpenAI, ShareGPT, ACC,
  * prompt-completion or token-ids form. Never throws: what is wrong comes back as a sentence.
  * @param fallbackId for rows without an id, e.g. `line 12`

@@ -5,7 +5,7 @@ import { InputError, throwIfCancelled, WorkbenchError } from '../core/errors.ts'
 import type { JsonValue } from '../core/json.ts';
 import { Rng } from '../core/rng.ts';
 import type { TrainConfig } from './config.ts';
-import { readTrainingExample, type TrainingExample } from './conversation.ts';
+import { readTrainingExample, splitTurns, type TrainingExample } from './conversation.ts';
 import type { EncodedExample, ExampleEncoder } from './masks.ts';
 import { packRows } from './pack.ts';
 import type { TrainingRow } from './types.ts';
@@ -17,10 +17,13 @@ export interface ExampleEntry {
   readonly start: number;
   readonly end: number;
   readonly line: number;
+  /** Which of the line's learnt replies it is, from 0; null for the whole conversation. */
+  readonly turn: number | null;
   readonly control: string | null;
   readonly heldOut: boolean;
   readonly tokens: number;
   readonly supervisedTokens: number;
+  readonly hiddenReasoning: number;
 }
 
 /** An example that is not trained on, and why. */
@@ -39,6 +42,8 @@ export interface IndexOptions {
   readonly excluded?: ReadonlySet<string>;
   /** Ids held out by the reader, besides those marked in the file. */
   readonly heldOut?: ReadonlySet<string>;
+  /** `together` where absent. */
+  readonly turns?: TrainConfig['turns'];
 }
 
 const newline = 0x0a;
@@ -132,7 +137,7 @@ export class TrainingData {
   static async index(
     source: ByteSource,
     encoder: ExampleEncoder,
-    { signal, onProgress, excluded, heldOut }: IndexOptions = {},
+    { signal, onProgress, excluded, heldOut, turns = 'together' }: IndexOptions = {},
   ): Promise<TrainingData> {
     const hash = sha256.create();
     const entries: ExampleEntry[] = [];
@@ -152,36 +157,51 @@ export class TrainingData {
         dropped.push({ id: `line ${line}`, line, code: 'unreadable', reason: read.reason, tokens: null });
         continue;
       }
-      const { id, control } = read.example;
-      if (excluded?.has(id)) {
-        dropped.push({ id, line, code: 'excluded', reason: 'excluded by the reader', tokens: null });
+      const { example } = read;
+      if (excluded?.has(example.id)) {
+        dropped.push({
+          id: example.id,
+          line,
+          code: 'excluded',
+          reason: 'excluded by the reader',
+          tokens: null,
+        });
         continue;
       }
-      let encoded: EncodedExample;
-      try {
-        encoded = encoder.encode(read.example);
-      } catch (error) {
-        if (!(error instanceof WorkbenchError)) throw error;
-        dropped.push({ id, line, code: 'unreadable', reason: error.message, tokens: null });
-        continue;
+      const isHeldOut = example.heldOut || (heldOut?.has(example.id) ?? false);
+      const parts = partsOf(example, turns);
+      for (const [index, one] of parts.entries()) {
+        throwIfCancelled(signal, 'reading the training data');
+        const { id } = one;
+        let encoded: EncodedExample;
+        try {
+          encoded = encoder.encode(one);
+        } catch (error) {
+          if (!(error instanceof WorkbenchError)) throw error;
+          dropped.push({ id, line, code: 'unreadable', reason: error.message, tokens: null });
+          continue;
+        }
+        const { supervisedTokens, hiddenReasoning } = encoded;
+        const tokens = encoded.ids.length;
+        if (supervisedTokens === 0) {
+          const reason = 'no token of it is learnt: no assistant message is trained on';
+          dropped.push({ id, line, code: 'nothing-supervised', reason, tokens });
+          continue;
+        }
+        entries.push({
+          id,
+          start,
+          end,
+          line,
+          turn: one === example ? null : index,
+          control: example.control,
+          heldOut: isHeldOut,
+          tokens,
+          supervisedTokens,
+          hiddenReasoning,
+        });
+        onProgress?.(doneBytes, source.sizeBytes, entries.length);
       }
-      const tokens = encoded.ids.length;
-      if (encoded.supervisedTokens === 0) {
-        const reason = 'no token of it is learnt: no assistant message is trained on';
-        dropped.push({ id, line, code: 'nothing-supervised', reason, tokens });
-        continue;
-      }
-      entries.push({
-        id,
-        start,
-        end,
-        line,
-        control,
-        heldOut: read.example.heldOut || (heldOut?.has(id) ?? false),
-        tokens,
-        supervisedTokens: encoded.supervisedTokens,
-      });
-      onProgress?.(doneBytes, source.sizeBytes, entries.length);
     }
     if (entries.length === 0) {
       throw new InputError('no-examples', 'The file holds no example to train on', {
@@ -204,7 +224,9 @@ export class TrainingData {
         advice: 'start again with the file as it is now',
       });
     }
-    return read.example;
+    const { example } = read;
+    if (entry.turn === null || example.type !== 'conversation') return example;
+    return splitTurns(example)[entry.turn] ?? example;
   }
 
   async encode(entry: ExampleEntry): Promise<EncodedExample> {
@@ -217,6 +239,13 @@ export class TrainingData {
     }
     return encoded;
   }
+}
+
+/** A conversation whole, or where each reply is learnt apart, as often as there are several. */
+function partsOf(example: TrainingExample, turns: TrainConfig['turns']): readonly TrainingExample[] {
+  if (turns === 'together' || example.type !== 'conversation') return [example];
+  const parts = splitTurns(example);
+  return parts.length > 1 ? parts : [example];
 }
 
 /** Which examples are trained on, which are held out, and how they lie in rows. */
@@ -265,11 +294,13 @@ export function planRows(data: TrainingData, config: TrainConfig): RowPlan {
   const marked = fitting.filter(({ heldOut }) => heldOut);
   let rest = fitting.filter(({ heldOut }) => !heldOut);
   let drawn: readonly ExampleEntry[] = [];
-  if (config.evalShare > 0 && rest.length > 1) {
-    const count = Math.min(rest.length - 1, Math.max(1, Math.round(config.evalShare * rest.length)));
-    const chosen = new Set(new Rng(`${config.seed}/held-out`).shuffle(rest).slice(0, count));
-    drawn = rest.filter((entry) => chosen.has(entry));
-    rest = rest.filter((entry) => !chosen.has(entry));
+  // Turns of one conversation stay on one side.
+  const lines = [...new Set(rest.map(({ line }) => line))];
+  if (config.evalShare > 0 && lines.length > 1) {
+    const count = Math.min(lines.length - 1, Math.max(1, Math.round(config.evalShare * lines.length)));
+    const chosen = new Set(new Rng(`${config.seed}/held-out`).shuffle(lines).slice(0, count));
+    drawn = rest.filter(({ line }) => chosen.has(line));
+    rest = rest.filter(({ line }) => !chosen.has(line));
   }
   if (rest.length === 0) {
     throw new InputError('no-examples', 'No example is left to train on', {

@@ -32,6 +32,8 @@ export interface EncodedExample {
   readonly supervisedTokens: number;
   /** Tokens that lie across a border of what is learnt; they are context only. */
   readonly straddlingTokens: number;
+  /** Learnt replies whose reasoning the chat template leaves out, since other turns follow. */
+  readonly hiddenReasoning: number;
 }
 
 /** What an example is made of, token by token, for the mask inspector. */
@@ -77,7 +79,13 @@ export class ExampleEncoder {
     if (example.type === 'tokens') return tokensAsTheyAre(example.id, example.ids, example.labels);
     const rendered = this.render(example);
     const { ids, isTarget, straddling } = this.mark(rendered);
-    return { id: example.id, ids, ...labelsOf(ids, isTarget), straddlingTokens: straddling };
+    return {
+      id: example.id,
+      ids,
+      ...labelsOf(ids, isTarget),
+      straddlingTokens: straddling,
+      hiddenReasoning: hiddenReasoning(example, rendered),
+    };
   }
 
   /** The same with everything that an inspector shows. */
@@ -95,6 +103,7 @@ export class ExampleEncoder {
       ids,
       ...labelsOf(ids, isTarget),
       straddlingTokens: straddling,
+      hiddenReasoning: hiddenReasoning(example, rendered),
       text: rendered.text,
       starts: starts[ids.length] === rendered.text.length ? starts : null,
       isTarget,
@@ -263,6 +272,26 @@ export class ExampleEncoder {
   }
 }
 
+/** Reasoning of a message: its own field, or what stands before `</think>`. */
+function reasoningOf(message: ChatMessage): string {
+  const given = message['reasoning_content'];
+  if (typeof given === 'string') return given.trim();
+  const end = message.content.indexOf('</think>');
+  return end < 0
+    ? ''
+    : message.content
+        .slice(0, end)
+        .replace(/^\s*<think>/, '')
+        .trim();
+}
+
+function hiddenReasoning({ messages }: ConversationExample, { text, turns }: RenderedExample): number {
+  return turns.filter(({ message, trained, start, end }) => {
+    const reasoning = trained ? reasoningOf(messages[message]!) : '';
+    return reasoning !== '' && !text.slice(start, end).includes(reasoning);
+  }).length;
+}
+
 type SignedForm = (message: ChatMessage, index: number, words: Map<string, string>) => ChatMessage;
 
 function sign(index: number, part: 'r' | 'c', text: string, words: Map<string, string>): string {
@@ -373,5 +402,5 @@ function tokensAsTheyAre(
     labels[i - 1] = label;
     supervisedTokens++;
   }
-  return { id, ids, labels, supervisedTokens, straddlingTokens: 0 };
+  return { id, ids, labels, supervisedTokens, straddlingTokens: 0, hiddenReasoning: 0 };
 }

@@ -78,7 +78,7 @@ export async function prepareTraining(
 ): Promise<PreparedTraining> {
   const { config, checkpoint, tokenizer, source, startAdapter = null } = input;
   const encoder = encoderOf(checkpoint, tokenizer, { superviseNewline: config.superviseNewline });
-  const data = input.data ?? (await TrainingData.index(source, encoder, options));
+  const data = input.data ?? (await TrainingData.index(source, encoder, { ...options, turns: config.turns }));
   const plan = planRows(data, config);
   const model = input.model ?? (await hashCheckpoint(checkpoint));
   return {

@@ -84,6 +84,45 @@ describe('a file of examples', () => {
     expect(plan.dropped).toMatchObject([{ id: 'long', code: 'too-long' }]);
   });
 
+  it('makes an example of each agent turn on demand, read as the model reads it, all on one side', async () => {
+    const run = (id: string): string =>
+      JSON.stringify({
+        id,
+        messages: [
+          { role: 'user', content: 'Who?' },
+          { role: 'assistant', content: '<think>\nI look.\n</think>\n\nA call', train: true },
+          { role: 'user', content: 'A result' },
+          { role: 'assistant', content: '<think>\nI see.\n</think>\n\nAda', train: true },
+        ],
+      });
+    const lines = ['a', 'b', 'c'].map(run);
+    const together = await indexLines(lines);
+    // The template leaves the first turn's reasoning out once another question follows.
+    expect(together.entries.map(({ hiddenReasoning }) => hiddenReasoning)).toEqual([1, 1, 1]);
+    const apart = await indexLines(lines, qwenEncoder(), { turns: 'apart' });
+    expect(apart.entries.slice(0, 2).map(({ id, hiddenReasoning }) => [id, hiddenReasoning])).toEqual([
+      ['a, turn 1', 0],
+      ['a, turn 2', 0],
+    ]);
+    const texts = await Promise.all(
+      apart.entries.slice(0, 2).map(async (entry) => {
+        const { ids, labels } = await apart.encode(entry);
+        const { tokenizer } = apart.encoder;
+        return [
+          tokenizer.decode(labels.filter((label) => label >= 0)),
+          tokenizer.decode(ids).includes('result'),
+        ];
+      }),
+    );
+    expect(texts).toEqual([
+      ['<think>\nI look.\n</think>\n\nA call<|im_end|>', false],
+      ['<think>\nI see.\n</think>\n\nAda<|im_end|>', true],
+    ]);
+    const { heldOut, rows } = planRows(apart, readTrainConfig({ evalShare: 0.3, turns: 'apart' }));
+    expect([heldOut.length, rows.length]).toEqual([2, 4]);
+    expect(new Set(heldOut.map(({ line }) => line)).size).toBe(1);
+  });
+
   it('gives held-out examples by the seed, never one that is trained on', async () => {
     const data = await indexLines(Array.from({ length: 10 }, (_, i) => exampleLine(`e${i}`, 5)));
     const plan = (seed: number) => planRows(data, readTrainConfig({ evalShare: 0.3, seed }));
@@ -133,6 +172,7 @@ describe('packing', () => {
       labels: new Int32Array(length).fill(-100).fill(7, 0, supervised),
       supervisedTokens: supervised,
       straddlingTokens: 0,
+      hiddenReasoning: 0,
     });
     const row = joinRow([document(4, 2), document(3, 1)], 'sequence');
     expect(row.documentStarts).toEqual([0, 4]);

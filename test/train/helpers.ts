@@ -8,7 +8,7 @@ import { qwen3Template } from '../../src/tokenizer/qwen3Template.ts';
 import type { Tokenizer } from '../../src/tokenizer/types.ts';
 import { readTrainConfig, type TrainConfig } from '../../src/train/config.ts';
 import { readTrainingExample, type ConversationExample } from '../../src/train/conversation.ts';
-import { planRows, TrainingData } from '../../src/train/dataset.ts';
+import { planRows, TrainingData, type IndexOptions } from '../../src/train/dataset.ts';
 import { ExampleEncoder } from '../../src/train/masks.ts';
 import { TrainingRun, type RunHandlers, type RunTrainer } from '../../src/train/run.ts';
 import { FolderRunStore, type RunFolder } from '../../src/train/runStore.ts';
@@ -47,8 +47,13 @@ export function exampleLine(id: string, words: number, more: Record<string, Json
   });
 }
 
-export function indexLines(lines: readonly string[], encoder = qwenEncoder()): Promise<TrainingData> {
-  return TrainingData.index(bytesSource('data.jsonl', new TextEncoder().encode(lines.join('\n'))), encoder);
+export function indexLines(
+  lines: readonly string[],
+  encoder = qwenEncoder(),
+  options: IndexOptions = {},
+): Promise<TrainingData> {
+  const bytes = new TextEncoder().encode(lines.join('\n'));
+  return TrainingData.index(bytesSource('data.jsonl', bytes), encoder, options);
 }
 
 /** A folder of a run in memory. */

@@ -18,6 +18,7 @@ export function formatFlops(flops: number): string {
 
 /** What the data come to: the ledger of a run. */
 function Ledger({ facts }: { facts: TrainingFacts }) {
+  const setConfig = useApp((state) => state.train.setConfig);
   return (
     <>
       <dl className="tv-facts num" data-testid="ledger">
@@ -44,6 +45,15 @@ function Ledger({ facts }: { facts: TrainingFacts }) {
       </dl>
       {facts.controls.length > 0 ? (
         <p className="faint">These examples are a control: {facts.controls.join(', ')}.</p>
+      ) : null}
+      {facts.hiddenReasoning > 0 ? (
+        <Callout
+          tone="warn"
+          title={`The reasoning of ${plural(facts.hiddenReasoning, 'learnt turn')} is not in the text`}
+          actions={<Button onClick={() => void setConfig({ turns: 'apart' })}>Learn each turn apart</Button>}
+        >
+          The model’s chat template leaves out what was thought before earlier replies.
+        </Callout>
       ) : null}
       {facts.droppedCount > 0 ? (
         <Disclosure title={`${plural(facts.droppedCount, 'example')} left out`} summary="why">

@@ -167,6 +167,21 @@ export function RecipeForm({ config }: { config: TrainConfig }) {
             onChange={(lossWeighting) => void setConfig({ lossWeighting })}
           />
         </Field>
+        <Field
+          label="Agent turns"
+          explain="In one row, or each as an example of its own, read as the model reads it when it writes that turn."
+          inline
+        >
+          <Segmented
+            label="Agent turns"
+            value={config.turns}
+            segments={[
+              { value: 'together', label: 'In one row' },
+              { value: 'apart', label: 'Each apart' },
+            ]}
+            onChange={(turns) => void setConfig({ turns })}
+          />
+        </Field>
         <FlagSetting name="shuffle" label="Shuffle" config={config} />
         <FlagSetting name="superviseNewline" label="Learn the last line break" config={config} />
       </Disclosure>
@@ -231,7 +246,7 @@ export function RecipeForm({ config }: { config: TrainConfig }) {
           <>
             <Field
               label="Rank of experts"
-              explain="Experts see fewer tokens each: a lower rank saves much memory. Empty: the same."
+              explain="Experts see fewer tokens each: a lower rank saves much memory; vLLM wants one rank. Empty: the same."
               inline
             >
               <NumberField
