@@ -39,6 +39,10 @@ export class Recorder implements KernelSink {
   private readonly keysByBuffer = new Map<number, string[]>();
   private readonly inFlight: Promise<void>[] = [];
   private readonly staging: EngineBuffer[] = [];
+  /** Estimated work so far, in the budget's units. */
+  readonly work = { submitted: 0, done: 0 };
+  /** Hears of every finished submit. */
+  onWorkDone: (() => void) | null = null;
   private readonly clock: () => number;
   private readonly stopListening: () => void;
 
@@ -313,8 +317,13 @@ export class Recorder implements KernelSink {
   }
 
   private track(submit: TimedSubmit): void {
+    this.work.submitted += submit.units;
     const done = this.engine.device.queue.onSubmittedWorkDone().then(
-      () => this.budget.observe(submit.units, submit.submittedMs, this.clock()),
+      () => {
+        this.budget.observe(submit.units, submit.submittedMs, this.clock());
+        this.work.done += submit.units;
+        this.onWorkDone?.();
+      },
       () => undefined,
     );
     const entry: Promise<void> = done.then(() => {

@@ -21,6 +21,7 @@ import type {
   RuntimeCheck,
 } from '../workers/engineApi.ts';
 import type { EngineClient } from '../workers/engineClient.ts';
+import type { LastingModel } from '../workers/trainingApi.ts';
 import { receiveEngineEvents } from './modelEvents.ts';
 import type { Loadable, SliceCreator } from './slice.ts';
 import { trainingEvents } from './trainSlice.ts';
@@ -68,6 +69,8 @@ export interface ModelState {
   readonly check: Loadable<RuntimeCheck>;
   readonly list: ModelList | null;
   readonly card: Loadable<ModelCard>;
+  /** Where the opened checkpoint can be opened from again after a reload; null for a dropped folder. */
+  readonly lasting: LastingModel | null;
   /** The adapter that loading merges; null without one. */
   readonly adapter: AdapterCard | null;
   readonly adapterFailure: EngineFailure | null;
@@ -135,6 +138,7 @@ export const initialModelState: ModelState = {
   check: { status: 'idle' },
   list: null,
   card: { status: 'idle' },
+  lasting: null,
   adapter: null,
   adapterFailure: null,
   options: { weightType: 'f16', kvType: 'f16', contextLength: 4096, chunkTokens: 512 },
@@ -225,6 +229,12 @@ export function createModelSlice(engine: EngineClient): SliceCreator<ModelSlice>
         const card = result.value;
         set(({ options, sampling }) => ({
           card: { status: 'ready', value: card },
+          lasting:
+            source.type === 'url'
+              ? { type: 'url', url: source.url }
+              : source.type === 'stored'
+                ? source
+                : null,
           options: { ...options, contextLength: Math.min(options.contextLength, card.contextLength) },
           sampling: { ...sampling, ...card.recommended },
         }));

@@ -244,6 +244,18 @@ export function createTrainSlice(engine: EngineClient): SliceCreator<TrainSlice>
       } as const;
     };
 
+    /** Opens and chooses what a run was started with, where that is still here and something else is in its place. */
+    const reopen = async ({ setId, model, record }: StoredRun): Promise<void> => {
+      const { card } = app().model;
+      const isOpen = card.status === 'ready' && card.value.name === record.model.name;
+      if (model && !isOpen) await app().model.open(model);
+      const { chosen } = get();
+      const kept = app().compile.sets.find(({ id, phase }) => id === setId && phase === 'complete');
+      if (kept && !(chosen?.type === 'set' && chosen.setId === kept.id)) {
+        set({ chosen: { type: 'set', setId: kept.id, name: kept.name } });
+      }
+    };
+
     const describe = async (): Promise<TrainConfig> => {
       const { config: known } = get();
       if (known) return known;
@@ -337,15 +349,6 @@ export function createTrainSlice(engine: EngineClient): SliceCreator<TrainSlice>
         if (waiting) clearTimeout(waiting);
         const stored = resume === null ? null : (get().runs.find(({ id }) => id === resume) ?? null);
         const used = stored ? stored.record.config : await describe();
-        const { chosen } = get();
-        const { card } = app().model;
-        if (card.status !== 'ready' || !chosen) {
-          fail({
-            message: card.status === 'ready' ? 'No training data are chosen' : 'No model is open',
-            advice: 'choose compiled examples and open a checkpoint first',
-          });
-          return null;
-        }
         previews++;
         set({
           failure: null,
@@ -353,7 +356,20 @@ export function createTrainSlice(engine: EngineClient): SliceCreator<TrainSlice>
           work: { kind: 'training', runId: resume, phase: 'reading', done: 0, total: 0, paused: false, stopping: false }, // prettier-ignore
           run: null,
         });
-        if (stored) await get().show(stored.id);
+        if (stored) {
+          await get().show(stored.id);
+          await reopen(stored);
+        }
+        const { chosen } = get();
+        const { card, lasting } = app().model;
+        if (card.status !== 'ready' || !chosen) {
+          set({ work: null });
+          fail({
+            message: card.status === 'ready' ? 'No training data are chosen' : 'No model is open',
+            advice: 'choose compiled examples and open a checkpoint first',
+          });
+          return null;
+        }
         if (opened !== chosen || openedModel !== card.value) {
           const source = await sourceOf(chosen);
           const result = source.ok ? await engine.openTrainingData(source.value, used) : source;
@@ -366,7 +382,7 @@ export function createTrainSlice(engine: EngineClient): SliceCreator<TrainSlice>
           openedModel = card.value;
         }
         app().model.forgetLoaded();
-        const result = await engine.startTraining({ config: used, resume });
+        const result = await engine.startTraining({ config: used, resume, model: lasting });
         set({ work: null, runs: await engine.listRuns() });
         // The run takes a lost device in its own hands.
         app().model.dismissLoss();

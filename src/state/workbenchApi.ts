@@ -170,6 +170,8 @@ export interface Workbench {
    * is as in the form. Resolves when the run has ended.
    */
   train(examples: string | File, config?: Partial<TrainConfig>): Promise<StoredRun>;
+  /** Goes on with a kept run that was stopped or interrupted; its model and set are opened again where they can be. */
+  resumeTraining(runId: string): Promise<StoredRun>;
   /** The files of a run: adapter, record, metrics. */
   runFiles(runId: string): Promise<readonly File[]>;
   /** Goes to an address of the page, e.g. `#/trajectories/run-1?step=3`. */
@@ -253,6 +255,17 @@ export function createWorkbench(store: AppStore, data: DataApi): Workbench {
     file instanceof File
       ? { type: 'file', file, path: file.name }
       : { type: 'url', url: new URL(file, document.baseURI).href };
+
+  const trained = (run: StoredRun | null): StoredRun => {
+    if (run) return run;
+    const { failure } = state().train;
+    throw new WorkbenchCallError({
+      ok: false,
+      code: 'training-failed',
+      message: failure?.message ?? 'Training was stopped',
+      advice: failure?.advice ?? null,
+    });
+  };
 
   const planModel: Workbench['planModel'] = async (model, options = {}) => {
     await state().model.connect();
@@ -461,15 +474,13 @@ export function createWorkbench(store: AppStore, data: DataApi): Workbench {
           ? { type: 'set', setId: examples, name: set?.name ?? examples }
           : { type: 'file', file: examples, name: examples.name },
       );
-      const run = await state().train.start();
-      if (run) return run;
-      const { failure } = state().train;
-      throw new WorkbenchCallError({
-        ok: false,
-        code: 'training-failed',
-        message: failure?.message ?? 'Training was stopped',
-        advice: failure?.advice ?? null,
-      });
+      return trained(await state().train.start());
+    },
+    resumeTraining: async (runId) => {
+      await ready;
+      await state().model.connect();
+      await state().train.connect();
+      return trained(await state().train.start(runId));
     },
     runFiles: (runId) => state().train.files(runId),
     goTo: (hash) => state().route.receiveHash(hash),

@@ -17,7 +17,7 @@ export async function openTrainer(
     engine,
     trainableParameters: trainer.plan.trainableParameters,
     plannedBytes: trainer.plan.totalBytes,
-    step: (batches, learningRate, signal) => trainer.step(batches, learningRate, signal),
+    step: (...request) => trainer.step(...request),
     evaluate: (rows, signal) => trainer.evaluate(rows, signal),
     adapter: () => trainer.adapter(),
     state: () => trainer.state(),

@@ -13,6 +13,7 @@ export interface RunTrainer {
     batches: readonly (readonly TrainingRow[])[],
     learningRate: number,
     signal?: AbortSignal,
+    onShare?: (share: number) => void,
   ): Promise<StepReport>;
   evaluate(rows: readonly TrainingRow[], signal?: AbortSignal): Promise<EvaluationReport>;
   adapter(): Promise<Adapter>;
@@ -79,6 +80,8 @@ export interface RunHandlers {
   readonly onHeldOut?: (point: HeldOutPoint, isBest: boolean) => void;
   readonly onCheckpoint?: (step: number) => void;
   readonly onDeviceLoss?: (lostAt: number, resumedFrom: number, reason: string) => void;
+  /** How much of the present step is done, 0 … 1; steps on long contexts take minutes. */
+  readonly onStepShare?: (share: number) => void;
   /** What is being done, for a line of progress. */
   readonly onPhase?: (phase: 'training' | 'evaluating' | 'saving' | 'paused' | 'recovering') => void;
 }
@@ -251,7 +254,7 @@ export class TrainingRun {
     const learningRate = learningRateAt(config, index, plan.totalSteps);
     let report: StepReport;
     try {
-      report = await this.device.step(rows, learningRate, signal);
+      report = await this.device.step(rows, learningRate, signal, this.handlers.onStepShare);
     } catch (error) {
       if (error instanceof CancelledError) return 'stopped';
       throw error;

@@ -128,15 +128,16 @@ export class Trainer {
   /**
    * One optimiser step over a window of micro-batches: gradients add up over all rows, divided by the window's
    * supervised tokens, are clipped, and AdamW changes the adapters, all without coming back from the GPU; one readback
-   * at the end. A cancelled or failed step changes nothing.
+   * at the end. A cancelled or failed step changes nothing. `onShare` hears how much of it is done, 0 … 1.
    */
   async step(
     microBatches: readonly (readonly TrainingRow[])[],
     learningRate: number,
     signal?: AbortSignal,
+    onShare?: (share: number) => void,
   ): Promise<StepReport> {
     const started = performance.now();
-    const before = { ...this.engine.counters };
+    const countersBefore = { ...this.engine.counters };
     const { recorder, model, options } = this;
     const { memory, banks, config } = model;
     const rows = microBatches.flat();
@@ -158,6 +159,12 @@ export class Trainer {
     }
     for (const [index, row] of rows.entries()) {
       throwIfCancelled(signal, 'training');
+      const before = recorder.work.submitted;
+      recorder.onWorkDone = () => {
+        // A row is recorded in one go: by now all of it is submitted.
+        const { submitted, done } = recorder.work;
+        if (done > before) onShare?.((index + (done - before) / (submitted - before)) / rows.length);
+      };
       const input = this.uploadRow(row, {
         dropout:
           options.lora.dropout > 0
@@ -189,6 +196,7 @@ export class Trainer {
       memory.statistics,
       ...(memory.router ? [memory.router.load] : []),
     );
+    recorder.onWorkDone = null;
     const [lossSum, correct, entropySum, aux, z, norm, , finite] = new Float32Array(bytes!);
     const isFinite = finite === 1;
     if (isFinite) this.done++;
@@ -206,7 +214,7 @@ export class Trainer {
       expertLoad: loadBytes ? splitLoad(loadBytes, config.moe!.numExperts, config) : null,
       finite: isFinite,
       elapsedMs: performance.now() - started,
-      counters: countersSince(before, this.engine.counters),
+      counters: countersSince(countersBefore, this.engine.counters),
     };
   }
 

@@ -36,7 +36,8 @@ const mostDropped = 200;
 
 interface Indexed {
   readonly model: TrainingModel;
-  readonly superviseNewline: boolean;
+  /** Settings that the tokens of an example depend on. */
+  readonly settings: string;
   readonly data: TrainingData;
 }
 
@@ -111,25 +112,25 @@ export class EngineTraining {
   private async index(model: TrainingModel, config: TrainConfig, signal: AbortSignal): Promise<Indexed> {
     const { source, indexed } = this;
     if (!source) throw new InputError('no-data', 'No training data are chosen');
-    const { superviseNewline } = config;
-    if (indexed?.model.checkpoint === model.checkpoint && indexed.superviseNewline === superviseNewline) {
-      return indexed;
-    }
+    const { superviseNewline, turns } = config;
+    const settings = JSON.stringify({ superviseNewline, turns });
+    if (indexed?.model.checkpoint === model.checkpoint && indexed.settings === settings) return indexed;
     const encoder = encoderOf(model.checkpoint, tokenizerOf(model), { superviseNewline });
     const data = await TrainingData.index(blobSource(source.name, source.file), encoder, {
       signal,
       excluded: new Set(source.excluded),
       heldOut: new Set(source.heldOut),
+      turns,
       onProgress: (done, total) => this.phase('reading', done, total ?? 0),
     });
-    this.indexed = { model, superviseNewline, data };
+    this.indexed = { model, settings, data };
     return this.indexed;
   }
 
   /** Trains to the end or to the stop; the stored run says which. */
   async train(
     model: TrainingModel,
-    { config, resume }: StartTraining,
+    { config, resume, model: modelSource }: StartTraining,
     signal: AbortSignal,
   ): Promise<StoredRun> {
     const { source } = this;
@@ -152,7 +153,7 @@ export class EngineTraining {
     const shelf = await this.shelf();
     const id = resume ?? (await shelf.newId());
     const folder = shelf.folder(id);
-    if (resume === null) await shelf.saveSource(id, source.setId);
+    if (resume === null) await shelf.saveSource(id, { setId: source.setId, model: modelSource });
     let steps: StepMetrics[] = [];
     try {
       const result = await trainPrepared(
@@ -174,6 +175,7 @@ export class EngineTraining {
         },
         {
           onPhase: (phase) => this.phase(phase),
+          onStepShare: (share) => this.phase('training', share, 1),
           onStep: (metrics, report) => {
             steps = [metrics];
             const { allocatedBytes, peakBytes } = this.memory;
@@ -336,6 +338,7 @@ function factsOf(data: TrainingData, plan: RowPlan, checkpoint: Checkpoint): Tra
     flops: (epochFlops * plan.totalSteps) / plan.stepsPerEpoch,
     dropped: plan.dropped.slice(0, mostDropped),
     droppedCount: plan.dropped.length,
+    hiddenReasoning: trained.reduce((sum, entry) => sum + entry.hiddenReasoning, 0),
     controls: [...new Set(data.entries.flatMap(({ control }) => (control ? [control] : [])))],
     lengths: Uint32Array.from(lengths.slice(0, mostLengths)),
   };

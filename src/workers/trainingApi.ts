@@ -6,7 +6,7 @@ import type { HeldOutPoint, RunRecord } from '../train/runRecord.ts';
 import type { TrainingPlan } from '../train/types.ts';
 import type { Example } from '../compile/types.ts';
 import type { MaskView } from './dataApi.ts';
-import type { AdapterCard, EngineResult } from './engineApi.ts';
+import type { AdapterCard, EngineResult, ModelSource } from './engineApi.ts';
 
 /** Where training examples are taken from: JSON lines, and what of them is left or held out. */
 export interface TrainingSource {
@@ -37,6 +37,8 @@ export interface TrainingFacts {
   /** The first of those that are not trained on, with reasons. */
   readonly dropped: readonly DroppedExample[];
   readonly droppedCount: number;
+  /** Learnt replies whose reasoning the chat template leaves out. */
+  readonly hiddenReasoning: number;
   readonly controls: readonly string[];
   /** Tokens of each trained example, for a glance at lengths. At most 10,000. */
   readonly lengths: Uint32Array;
@@ -61,11 +63,19 @@ export interface TrainingPreview {
   }[];
 }
 
+/** A model that can be opened again after a reload without being chosen again. */
+export type LastingModel = Extract<ModelSource, { readonly type: 'stored' } | { readonly type: 'url' }>;
+
+/** Where a run's examples and model came from; null for what the reader has to choose again. */
+export interface RunSource {
+  readonly setId: string | null;
+  readonly model: LastingModel | null;
+}
+
 /** A run kept in the browser. */
-export interface StoredRun {
+export interface StoredRun extends RunSource {
   readonly id: string;
   readonly record: RunRecord;
-  readonly setId: string | null;
   /** Step of the newest checkpoint; null without one. */
   readonly checkpointStep: number | null;
   readonly checkpointBytes: number;
@@ -109,6 +119,7 @@ export interface StartTraining {
   readonly config: TrainConfig;
   /** Goes on with this run; the data must be what it was started with. */
   readonly resume: string | null;
+  readonly model: LastingModel | null;
 }
 
 /** Training in the engine worker. One run at a time; it has the device to itself. */

@@ -4,7 +4,7 @@ import { readSafetensorsHeader } from '../model/safetensors.ts';
 import type { RunRecord } from '../train/runRecord.ts';
 import { runFileNames, type RunFolder } from '../train/runStore.ts';
 import { blobSource } from './checkpointFiles.ts';
-import type { StoredRun } from './trainingApi.ts';
+import type { LastingModel, RunSource, StoredRun } from './trainingApi.ts';
 
 /** A run's files in the browser's storage. */
 export class StoredRunFolder implements RunFolder {
@@ -64,8 +64,8 @@ export class RunShelf {
     }
   }
 
-  async saveSource(id: string, setId: string | null): Promise<void> {
-    await this.root.folder(id).writeText('source.json', JSON.stringify({ setId }));
+  async saveSource(id: string, source: RunSource): Promise<void> {
+    await this.root.folder(id).writeText('source.json', JSON.stringify(source));
   }
 
   /** Newest first. Folders that hold no record are left out. */
@@ -85,11 +85,10 @@ export class RunShelf {
     const source = parse(await folder.readText('source.json'));
     const latest = await checkpointStep(folder, runFileNames.latest);
     const best = await checkpointStep(folder, runFileNames.best);
-    const setId = isObject(source) ? source['setId'] : null;
     return {
       id,
       record: record as unknown as RunRecord,
-      setId: typeof setId === 'string' ? setId : null,
+      ...sourceOf(source),
       checkpointStep: latest.step,
       checkpointBytes: latest.bytes + best.bytes,
       bestStep: best.step,
@@ -100,6 +99,19 @@ export class RunShelf {
   delete(id: string): Promise<void> {
     return this.root.remove(id);
   }
+}
+
+function sourceOf(value: JsonValue): RunSource {
+  if (!isObject(value)) return { setId: null, model: null };
+  const { setId, model } = value;
+  return { setId: typeof setId === 'string' ? setId : null, model: lastingModel(model) };
+}
+
+function lastingModel(value: JsonValue | undefined): LastingModel | null {
+  if (!isObject(value)) return null;
+  const { type, id, url } = value;
+  if (type === 'stored' && typeof id === 'string') return { type, id };
+  return type === 'url' && typeof url === 'string' ? { type, url } : null;
 }
 
 function parse(text: string | null): JsonValue {

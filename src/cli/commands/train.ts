@@ -140,12 +140,18 @@ export async function run(argv: string[]): Promise<number> {
     note(
       `${plan.rows.flat().length} examples in ${plan.rows.length} rows, ${plan.trainedTokens} tokens of which ${plan.trainedSupervisedTokens} are learnt, ${plan.heldOut.length} held out; ${plan.totalSteps} steps`,
     );
+    const hidden = plan.rows.flat().reduce((sum, { hiddenReasoning }) => sum + hiddenReasoning, 0);
+    if (hidden > 0)
+      note(
+        `the chat template leaves out the reasoning of ${hidden} learnt turns; "turns": "apart" in the config learns it`,
+      );
     const deviceOptions = {
       ...(parsed.flags.has('no-subgroups') ? { subgroups: false } : {}),
       ...(parsed.flags.has('no-f16') ? { f16: false } : {}),
     };
     const folder = new DiskRunFolder(out);
     let heldOut = '';
+    let stepLine = `step 0/${plan.totalSteps}`;
     const result = await trainPrepared(
       prepared,
       {
@@ -166,10 +172,11 @@ export async function run(argv: string[]): Promise<number> {
         },
       },
       {
-        onStep: (each) =>
-          progressLine(
-            `step ${each.step}/${plan.totalSteps}, loss ${each.loss.toFixed(4)}, rate ${each.learningRate.toExponential(1)}, norm ${each.gradNorm.toFixed(3)}, ${each.tokensPerSecond.toFixed(0)} tokens/s${heldOut}`,
-          ),
+        onStepShare: (share) => progressLine(`${stepLine}; ${Math.floor(100 * share)} % of the next step`),
+        onStep: (each) => {
+          stepLine = `step ${each.step}/${plan.totalSteps}, loss ${each.loss.toFixed(4)}, rate ${each.learningRate.toExponential(1)}, norm ${each.gradNorm.toFixed(3)}, ${each.tokensPerSecond.toFixed(0)} tokens/s${heldOut}`;
+          progressLine(stepLine);
+        },
         onHeldOut: ({ step, loss }) => {
           heldOut = `, held out ${loss.toFixed(4)}`;
           endProgress();

@@ -79,16 +79,52 @@ function JobRow({ job }: { job: Job }) {
   );
 }
 
+/** The training run, which the engine drives; its own view has pause and resume. */
+function TrainingRow() {
+  const work = useApp((state) => state.train.work);
+  const record = useApp((state) => state.train.run?.record ?? null);
+  const step = useApp((state) => state.train.run?.metrics.at(-1)?.step ?? 0);
+  const stop = useApp((state) => state.train.stop);
+  if (work?.kind !== 'training') return null;
+  const total = record?.resolved.totalSteps ?? 0;
+  const ofStep = work.phase === 'training' && work.total > 0 ? work.done / work.total : 0;
+  const words = work.stopping
+    ? 'stopping'
+    : work.paused
+      ? 'paused'
+      : total > 0
+        ? `${formatCount(step)}/${formatCount(total)} steps`
+        : 'starting';
+  return (
+    <li className="app-job" data-phase={work.paused ? 'paused' : 'running'}>
+      <a className="app-job-label truncate" href="#/train/run">
+        Training{work.runId ? ` ${work.runId}` : ''}
+      </a>
+      <ProgressBar
+        value={total > 0 ? Math.min(1, (step + ofStep) / total) : null}
+        label="Training"
+        text={words}
+      />
+      <span className="app-job-words num truncate">{words}</span>
+      <Button variant="ghost" icon="stop" disabled={work.stopping} onClick={stop}>
+        Stop
+      </Button>
+    </li>
+  );
+}
+
 /** Long work from anywhere in the page: progress, rate, remaining time, cancel. Absent when there is none. */
 export function JobTray() {
   const jobs = useApp((state) => state.jobs.list);
+  const isTraining = useApp((state) => state.train.work?.kind === 'training');
   const running = jobs.filter((job) => job.phase === 'running' || job.phase === 'paused');
   const ended = jobs.filter((job) => job.phase !== 'running' && job.phase !== 'paused');
   const shown = [...running, ...ended.slice(0, running.length === 0 ? 1 : 0)];
   const spoken = useSpoken(running.map((job) => `${job.label}: ${progressWords(job)}`).join('; '));
   return (
-    <footer className="app-tray" aria-label="Jobs" hidden={shown.length === 0}>
+    <footer className="app-tray" aria-label="Jobs" hidden={shown.length === 0 && !isTraining}>
       <ul>
+        <TrainingRow />
         {shown.map((job) => (
           <JobRow key={job.id} job={job} />
         ))}

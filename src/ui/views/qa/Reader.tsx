@@ -348,7 +348,12 @@ export function Reader({ detail, onBack }: { detail: ExampleDetail; onBack: () =
         <p className="qa-mask-note" role="note">
           {mask === 'acc'
             ? `ACC reads the whole context (greyed) and trains on rationale and answer only: ${formatCount(example.tokens.completion)} of ${formatCount(example.tokens.prompt + example.tokens.completion)} tokens.`
-            : 'Standard agent SFT trains on the model’s own turns (underlined on the left). What tools returned, which is all of this context, is read but not trained on.'}
+            : 'Standard agent SFT trains on the model’s own turns (underlined on the left). What tools returned, which is all of this context, is read but not trained on.'}{' '}
+          {setId === null ? null : (
+            <a href={`#/train/masks/${encodeURIComponent(setId)}/${encodeURIComponent(example.id)}`}>
+              Token by token
+            </a>
+          )}
         </p>
       )}
       <div className="qa-panes" ref={frame} data-split={sideBySide || undefined}>

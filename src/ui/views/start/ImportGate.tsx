@@ -1,4 +1,5 @@
 import { useEffect, useRef } from 'react';
+import { hasRunningJob } from '../../../state/jobsSlice.ts';
 import { useApp, useAppStore } from '../../../state/useApp.ts';
 import { Icon } from '../../widgets/Icon.tsx';
 import { readDrop, readPastedText } from './readDrop.ts';
@@ -63,7 +64,8 @@ export function ImportGate() {
       });
     };
     const onLeavePage = (event: BeforeUnloadEvent): void => {
-      if (store.getState().jobs.list.some((job) => job.phase === 'running')) event.preventDefault();
+      const { jobs, train } = store.getState();
+      if (hasRunningJob(jobs) || train.work?.kind === 'training') event.preventDefault();
     };
     window.addEventListener('dragenter', onEnter);
     window.addEventListener('dragover', onOver);

@@ -3,6 +3,7 @@ import type { Loadable } from '../../../state/slice.ts';
 import type { RunView } from '../../../state/trainSlice.ts';
 import { useApp } from '../../../state/useApp.ts';
 import type { GenerationReport } from '../../../workers/engineApi.ts';
+import type { LastingModel } from '../../../workers/trainingApi.ts';
 import { Button, LinkButton } from '../../widgets/Button.tsx';
 import { Disclosure } from '../../widgets/Disclosure.tsx';
 import { formatBytes, formatCount, formatDuration, plural } from '../../widgets/format.ts';
@@ -31,16 +32,19 @@ function Controls({ run }: { run: RunView | null }) {
   const total = run?.record?.resolved.totalSteps ?? 0;
   const step = run?.metrics.at(-1)?.step ?? 0;
   const isLoading = work.phase === 'reading' || work.phase === 'kernels' || work.phase === 'weights';
+  const ofStep = work.phase === 'training' && work.total > 0 ? work.done / work.total : 0;
   const share = isLoading
     ? work.total > 0
       ? work.done / work.total
       : null
     : total > 0
-      ? step / total
+      ? Math.min(1, (step + ofStep) / total)
       : null;
   const words = work.stopping
     ? 'Stopping after this step, with a checkpoint'
-    : `${phaseWords[work.phase]}${isLoading ? '' : `: step ${formatCount(step)} of ${formatCount(total)}`}`;
+    : isLoading || total === 0
+      ? phaseWords[work.phase]
+      : `${phaseWords[work.phase]}: ${formatCount(step)} of ${plural(total, 'step')} done${ofStep > 0 ? `, ${Math.floor(ofStep * 100)} % of the next` : ''}`;
   return (
     <div className="tv-controls" data-testid="training-progress">
       <ProgressBar label="Training" value={share} text={words} />
@@ -258,6 +262,8 @@ export function RunPanel() {
   const work = useApp((state) => state.train.work);
   const start = useApp((state) => state.train.start);
   const chosen = useApp((state) => state.train.chosen);
+  const card = useApp((state) => state.model.card);
+  const sets = useApp((state) => state.compile.sets);
   const stored = useApp((state) => state.train.runs.find(({ id }) => id === run?.id));
   const isTraining = work?.kind === 'training';
   if (!run && !isTraining) {
@@ -278,6 +284,14 @@ export function RunPanel() {
     stored.checkpointStep !== null &&
     stored.record.end !== 'finished' &&
     stored.record.end !== 'early-stop';
+  const hasModel =
+    stored !== undefined &&
+    (stored.model !== null || (card.status === 'ready' && card.value.name === stored.record.model.name));
+  const hasData = stored?.setId ? sets.some(({ id }) => id === stored.setId) : chosen !== null;
+  const missing = [
+    ...(hasModel ? [] : [`open ${stored?.record.model.name ?? ''} in the Model view`]),
+    ...(hasData ? [] : [`choose its examples (${stored?.record.data.name ?? ''}) on the left`]),
+  ];
   return (
     <div className="tv-run" data-testid="run" data-end={run?.record?.end ?? 'starting'}>
       <Controls run={run} />
@@ -292,14 +306,14 @@ export function RunPanel() {
           tone="info"
           title={`A checkpoint of step ${formatCount(stored.checkpointStep ?? 0)} is kept`}
           actions={
-            <Button disabled={!chosen} onClick={() => void start(stored.id)}>
+            <Button disabled={missing.length > 0} onClick={() => void start(stored.id)}>
               Go on from it
             </Button>
           }
         >
-          {chosen
-            ? 'It goes on with the settings it was started with, bit for bit.'
-            : `Choose its examples (${stored.record.data.name}) on the left, and open ${stored.record.model.name}, to go on.`}
+          {missing.length === 0
+            ? 'It goes on with its examples, its model and the settings it was started with, bit for bit.'
+            : `To go on, ${missing.join(' and ')}.`}
         </Callout>
       ) : null}
       {run ? (
@@ -380,11 +394,32 @@ export function RunList() {
   );
 }
 
-/** For views that need a model first. */
+/** For views that need a model first: those at hand open here, others in the Model view. */
 export function NeedsModel() {
+  const list = useApp((state) => state.model.list);
+  const open = useApp((state) => state.model.open);
+  const isBusy = useApp((state) => state.model.work !== null);
+  const ready: readonly { readonly name: string; readonly source: LastingModel }[] = [
+    ...(list?.stored ?? [])
+      .filter(({ complete }) => complete)
+      .map(({ name, id }) => ({ name, source: { type: 'stored', id } as const })),
+    ...(list?.bundled ?? []).map(({ name, url }) => ({ name, source: { type: 'url', url } as const })),
+  ];
   return (
-    <LinkButton href="#/model" variant="primary">
-      Open a model
-    </LinkButton>
+    <p className="tv-row">
+      {ready.slice(0, 3).map(({ name, source }, index) => (
+        <Button
+          key={`${source.type} ${name}`}
+          variant={index === 0 ? 'primary' : 'secondary'}
+          disabled={isBusy}
+          onClick={() => void open(source)}
+        >
+          Open {name}
+        </Button>
+      ))}
+      <LinkButton href="#/model" variant={ready.length === 0 ? 'primary' : 'secondary'}>
+        {ready.length === 0 ? 'Open a model' : 'Open another model'}
+      </LinkButton>
+    </p>
   );
 }
