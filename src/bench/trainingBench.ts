@@ -107,7 +107,7 @@ export async function benchTrainingMemory(
     const times: number[] = [];
     let counts = null;
     // The first step also meets kernels that were not run yet.
-    const steps = length > 2048 ? 2 : 3;
+    const steps = length > 512 ? 2 : 3;
     for (let step = 0; step < steps; step++) {
       counts = await countedPer(1, async () => {
         const { elapsedMs, counters } = await trainer.step([[row]], 1e-3);

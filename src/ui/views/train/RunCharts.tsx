@@ -58,11 +58,12 @@ const three = (value: number): string => value.toFixed(3);
 function lossTitle(metrics: readonly StepMetrics[], smooth: readonly { y: number }[], run: RunView): string {
   const [first, last] = [smooth[0]?.y, smooth.at(-1)?.y];
   if (first === undefined || last === undefined) return 'No step has been done yet';
+  if (metrics.length === 1) return `Loss ${three(first)} before the first update`;
   const way = last < first ? 'falls' : 'rises';
   const held = run.heldOut;
   const heldText =
     held.length > 1 ? `; held out it goes from ${three(held[0]!.loss)} to ${three(held.at(-1)!.loss)}` : '';
-  return `Loss ${way} from ${three(first)} to ${three(last)} in ${metrics.length} ${metrics.length === 1 ? 'step' : 'steps'}${heldText}`;
+  return `Loss ${way} from ${three(first)} to ${three(last)} in ${metrics.length} steps${heldText}`;
 }
 
 /** Loss as measured and smoothed, with the held-out loss. */
