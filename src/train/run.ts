@@ -223,9 +223,9 @@ export class TrainingRun {
   }
 
   private async waitAtGate(signal: AbortSignal | undefined): Promise<void> {
-    this.handlers.onPhase?.('paused');
     // What was trained so far must survive the page being closed while it waits.
     await this.save();
+    this.handlers.onPhase?.('paused');
     await Promise.race([
       this.gate?.opened,
       new Promise<void>((resolve) => signal?.addEventListener('abort', () => resolve(), { once: true })),

@@ -31,7 +31,11 @@ export interface LoraOptions {
   readonly sharedExpertAdapter?: boolean;
   /** Also adapts the routers (`mlp.gate`). */
   readonly trainRouter: boolean;
-  /** Weight of the load-balancing loss; 0 leaves it out of training (it is reported all the same). */
+  /**
+   * Weight of the load-balancing loss; 0 leaves it out of training (it is reported all the same). Each row has its own,
+   * that of transformers' load_balancing_loss_func, and the rows of a step are averaged: with one row a step this is
+   * what transformers adds; with more it takes the rows of a micro-batch together and adds one a micro-batch.
+   */
   readonly auxLossCoef: number;
   /** Of the initial A and of dropout. */
   readonly seed: number;

@@ -42,9 +42,11 @@ function Controls({ run }: { run: RunView | null }) {
       : null;
   const words = work.stopping
     ? 'Stopping after this step, with a checkpoint'
-    : isLoading || total === 0
-      ? phaseWords[work.phase]
-      : `${phaseWords[work.phase]}: ${formatCount(step)} of ${plural(total, 'step')} done${ofStep > 0 ? `, ${Math.floor(ofStep * 100)} % of the next` : ''}`;
+    : work.paused && work.phase !== 'paused'
+      ? 'Pausing after this step'
+      : isLoading || total === 0
+        ? phaseWords[work.phase]
+        : `${phaseWords[work.phase]}: ${formatCount(step)} of ${plural(total, 'step')} done${ofStep > 0 ? `, ${Math.floor(ofStep * 100)} % of the next` : ''}`;
   return (
     <div className="tv-controls" data-testid="training-progress">
       <ProgressBar label="Training" value={share} text={words} />
