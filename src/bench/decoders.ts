@@ -2,6 +2,7 @@ import type { EngineDevice } from '../gpu/device.ts';
 import { greedySampling } from '../gpu/kernels/sampling.ts';
 import type { Checkpoint } from '../model/checkpoint.ts';
 import { OrtSession } from '../model/ort/session.ts';
+import { loadOrtWebGpu } from '../model/ort/webGpuProvider.ts';
 import { ModelSession } from '../model/session.ts';
 import { webGpuCounts, type WebGpuCounts } from './webgpuCounters.ts';
 
@@ -108,7 +109,7 @@ export async function ortDecoder(
 ): Promise<Decoder> {
   const session = await OrtSession.create(checkpoint, {
     maxPositions,
-    provider,
+    ...(provider === 'webgpu' ? { loadWebGpu: loadOrtWebGpu } : {}),
     threads: 1,
     lastLogitsOnly: true,
   });

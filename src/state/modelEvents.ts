@@ -17,6 +17,10 @@ export function changesOfEvent(state: ModelState, event: EngineEvent): Partial<M
       return work?.kind === 'generating'
         ? { work: { kind: 'generating', done: event.done, total: event.total } }
         : {};
+    case 'embed':
+      return work?.kind === 'embedding'
+        ? { work: { kind: 'embedding', done: event.done, total: event.total } }
+        : {};
     case 'check':
       return work?.kind === 'checking'
         ? { work: { kind: 'checking', done: event.done, total: event.total } }

@@ -37,6 +37,7 @@ export type ModelWork =
     }
   | { readonly kind: 'keeping'; readonly done: number; readonly total: number }
   | { readonly kind: 'generating'; readonly done: number; readonly total: number }
+  | { readonly kind: 'embedding'; readonly done: number; readonly total: number }
   | { readonly kind: 'checking'; readonly done: number; readonly total: number }
   | { readonly kind: 'measuring'; readonly done: number; readonly total: number };
 
@@ -121,6 +122,8 @@ export interface ModelActions {
   readonly generate: (request: GenerateRequest) => Promise<EngineResult<GenerationReport>>;
   /** Measures inside the model; one long work at a time, as everything here. */
   readonly measure: (request: MeasureRequest) => Promise<EngineResult<MeasureReport>>;
+  /** One vector per text by the loaded model. */
+  readonly embed: EngineClient['embed'];
   readonly countTokens: (prompt: Prompt) => Promise<number | null>;
   readonly clearTurns: () => void;
   readonly dismissLoss: () => void;
@@ -342,6 +345,13 @@ export function createModelSlice(engine: EngineClient): SliceCreator<ModelSlice>
         if (get().work) return busy;
         set({ work: { kind: 'measuring', done: 0, total: 0 } });
         const result = await engine.measure(request);
+        set({ work: null });
+        return result;
+      },
+      embed: async (texts) => {
+        if (get().work) return busy;
+        set({ work: { kind: 'embedding', done: 0, total: texts.length } });
+        const result = await engine.embed(texts);
         set({ work: null });
         return result;
       },

@@ -6,6 +6,8 @@ import { startEvaluateClient, type EvaluateClient } from '../workers/evaluateCli
 import { createEvaluateSlice, type EvaluateSlice } from './evaluateSlice.ts';
 import { createExamplesSlice, type ExamplesSlice } from './examplesSlice.ts';
 import { createJobsSlice, type JobsSlice } from './jobsSlice.ts';
+import { startMapClient, type MapClient } from '../workers/mapClient.ts';
+import { createMapSlice, type MapSlice } from './mapSlice.ts';
 import { startMechanismClient, type MechanismClient } from '../workers/mechanismClient.ts';
 import { createMechanismSlice, type MechanismSlice } from './mechanismSlice.ts';
 import { createModelSlice, type ModelSlice } from './modelSlice.ts';
@@ -29,6 +31,7 @@ export interface AppState {
   readonly evaluate: EvaluateSlice;
   readonly mechanism: MechanismSlice;
   readonly train: TrainSlice;
+  readonly map: MapSlice;
   /** Opens the last project; called once when the page starts. */
   readonly connect: () => Promise<void>;
   /** Takes over a (re)opened project in every slice. */
@@ -45,6 +48,7 @@ export function createAppStore(
   engine: EngineClient = startEngineClient(),
   evaluation: EvaluateClient = startEvaluateClient(),
   mechanism: MechanismClient = startMechanismClient(),
+  map: MapClient = startMapClient(),
 ): AppStore {
   return createStore<AppState>()((set, get) => {
     type SliceKey =
@@ -58,7 +62,8 @@ export function createAppStore(
       | 'model'
       | 'evaluate'
       | 'mechanism'
-      | 'train';
+      | 'train'
+      | 'map';
 
     const setter =
       <K extends SliceKey>(key: K) =>
@@ -83,6 +88,7 @@ export function createAppStore(
       evaluate: build('evaluate', createEvaluateSlice(evaluation)),
       mechanism: build('mechanism', createMechanismSlice(mechanism, engine)),
       train: build('train', createTrainSlice(engine)),
+      map: build('map', createMapSlice(map, engine, evaluation)),
 
       connect: async () => {
         const opened = await data.start((events) => get().receiveEvents(events), document.baseURI);

@@ -34,9 +34,11 @@ import type {
   Runtime,
   RuntimeCheck,
 } from '../workers/engineApi.ts';
+import type { MapOptions, MapTexts, QueryMap } from '../workers/mapApi.ts';
 import type { DocumentSummary } from '../workers/mechanismApi.ts';
 import type { StoredRun } from '../workers/trainingApi.ts';
 import { everyExample, everyTrajectory } from './filters.ts';
+import type { MapSource } from './mapSlice.ts';
 import { initialModelState } from './modelSlice.ts';
 import type { AppState, AppStore } from './store.ts';
 
@@ -160,6 +162,14 @@ export interface Workbench {
   ): Promise<MechanismDocument>;
   /** Opens mechanism documents of any program; the last is shown. */
   openMechanism(files: readonly File[]): Promise<readonly DocumentSummary[]>;
+  /**
+   * The map of a set's queries, or of texts given, by the loaded model's mean hidden state or the opened embedding model;
+   * also shown in QA.
+   */
+  mapQueries(
+    setId: string | null,
+    options?: Partial<MapOptions> & { readonly texts?: MapTexts; readonly source?: MapSource },
+  ): Promise<QueryMap>;
   unloadModel(): Promise<void>;
   /** What the next load runs on; remembered. */
   setRuntime(runtime: Runtime): Promise<void>;
@@ -451,6 +461,13 @@ export function createWorkbench(store: AppStore, data: DataApi): Workbench {
       const { failure, documents } = state().mechanism;
       if (failure) throw new WorkbenchCallError({ ok: false, code: 'bad-document', ...failure });
       return documents.filter(({ id }) => !known.has(id));
+    },
+    mapQueries: async (setId, { texts, source, ...options } = {}) => {
+      await ready;
+      const { map, compile } = state();
+      if (source) map.setSource(source);
+      map.setOptions(options);
+      return unwrap(await map.make(setId ?? compile.currentSetId ?? '', texts));
     },
     unloadModel: () => state().model.unload(),
     setRuntime: async (runtime) => {

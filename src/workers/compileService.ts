@@ -27,6 +27,7 @@ import type {
   RejectionQuery,
   MaskView,
   RejectionSummary,
+  SetQuestions,
   TrainingSet,
 } from './dataApi.ts';
 import type { EventHub } from './eventHub.ts';
@@ -331,6 +332,10 @@ export class CompileService {
     query: Pick<ExampleQuery, 'filter' | 'sort'> = { filter: everyExample, sort: defaultOrder },
   ): Promise<ExampleDetail> {
     return this.#set(setId).example(id, query);
+  }
+
+  async questions(setId: string): Promise<SetQuestions> {
+    return this.#set(setId).questions();
   }
 
   exampleOf(setId: string, trajectoryId: string): Promise<Example | null> {

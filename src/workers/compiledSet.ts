@@ -3,7 +3,14 @@ import type { Example, Rejection } from '../compile/types.ts';
 import { InputError } from '../core/errors.ts';
 import type { AppendFile, Folder } from '../storage/folder.ts';
 import type { ExampleFacts } from './compileTask.ts';
-import type { CompiledSet, EditHistory, EvidencePositions, ExampleDetail, ExampleQuery } from './dataApi.ts';
+import type {
+  CompiledSet,
+  EditHistory,
+  EvidencePositions,
+  ExampleDetail,
+  ExampleQuery,
+  SetQuestions,
+} from './dataApi.ts';
 import { ExampleTable } from './exampleTable.ts';
 
 /** How far an unfinished run got; everything beyond it in the files is cut off when it goes on. */
@@ -147,6 +154,23 @@ export class StoredCompiledSet {
       { role: 'gold', counts: merge(this.#places.gold) },
       { role: 'distractor', counts: merge(this.#places.distractor) },
     ];
+  }
+
+  /** The questions of all that is not excluded. */
+  async questions(): Promise<SetQuestions> {
+    const ids: string[] = [];
+    const kinds: Example['kind'][] = [];
+    const questions: string[] = [];
+    const tokens: number[] = [];
+    for (let row = 0; row < this.table.length; row++) {
+      if (this.excluded.has(this.table.id.at(row))) continue;
+      const example = JSON.parse(await this.line(row)) as Example;
+      ids.push(example.id);
+      kinds.push(example.kind);
+      questions.push(example.question);
+      tokens.push(example.tokens.prompt);
+    }
+    return { ids, kinds, questions, tokens };
   }
 
   /** The bytes of a row's line. */

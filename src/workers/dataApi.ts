@@ -421,6 +421,15 @@ export interface ExampleRow {
   readonly sizeBytes: number;
 }
 
+/** The questions of a set, by example. */
+export interface SetQuestions {
+  readonly ids: readonly string[];
+  readonly kinds: readonly AgentKind[];
+  readonly questions: readonly string[];
+  /** Of the prompt. */
+  readonly tokens: readonly number[];
+}
+
 export type ExampleNumberColumn =
   'promptTokens' | 'completionTokens' | 'goldCount' | 'distractorCount' | 'droppedCount';
 export type ExampleSortColumn =
@@ -626,6 +635,8 @@ export interface DataApi {
   ): Promise<Histogram>;
   evidencePositions(setId: string, binCount: number): Promise<readonly EvidencePositions[]>;
   /** `query` tells which rows are its neighbours. */
+  /** The questions of all examples that are not excluded, with what the map of them shows. */
+  readQuestions(setId: string): Promise<Result<SetQuestions>>;
   readExample(
     setId: string,
     id: string,

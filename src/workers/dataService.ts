@@ -404,6 +404,7 @@ export class DataService implements DataApi {
     this.#open.compile.histogram(setId, filter, column, binWidth);
   evidencePositions: DataApi['evidencePositions'] = (setId, binCount) =>
     this.#open.compile.positions(setId, binCount);
+  readQuestions: DataApi['readQuestions'] = (setId) => attempt(() => this.#open.compile.questions(setId));
   readExample: DataApi['readExample'] = (setId, id, query) =>
     attempt(() => this.#open.compile.example(setId, id, query));
   measureExample: DataApi['measureExample'] = (setId, id) =>

@@ -275,6 +275,7 @@ export type EngineEvent =
       readonly total: number;
     }
   | { readonly type: 'copy'; readonly doneBytes: number; readonly totalBytes: number }
+  | { readonly type: 'embed'; readonly done: number; readonly total: number }
   | { readonly type: 'check'; readonly done: number; readonly total: number }
   | { readonly type: 'prefill'; readonly done: number; readonly total: number }
   | { readonly type: 'tokens'; readonly replyId: number; readonly tokens: readonly ReplyToken[] }
@@ -302,6 +303,13 @@ export interface EngineApi extends TrainingApi {
     readonly prompt: Prompt;
     readonly maxNewTokens: number;
   }): Promise<EngineResult<RuntimeCheck>>;
+  /**
+   * One vector per text by the loaded model: the mean over the tokens of the residual stream after the last layer, each
+   * token's brought to length 1 first, so that no token outweighs the others. Texts are cut at their first 256 tokens.
+   */
+  embed(
+    texts: readonly string[],
+  ): Promise<EngineResult<{ readonly data: Float32Array; readonly dim: number; readonly name: string }>>;
   plan(options: LoadOptions): Promise<EngineResult<PlanReport>>;
   load(options: LoadOptions): Promise<EngineResult<LoadedModel>>;
   unload(): Promise<void>;

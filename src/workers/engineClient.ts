@@ -55,6 +55,7 @@ export function startEngineClient(): EngineClient {
     listModels: async () => (await remote()).listModels(),
     setRuntime: async (runtime) => (await remote()).setRuntime(runtime),
     checkRuntimes: async (request) => (await remote()).checkRuntimes(request),
+    embed: async (texts) => (await remote()).embed(texts),
     plan: async (options) => (await remote()).plan(options),
     load: async (options) => (await remote()).load(options),
     unload: async () => (await remote()).unload(),

@@ -9,6 +9,7 @@ const joined = new Set<EngineEvent['type']>([
   'copy',
   'prefill',
   'check',
+  'embed',
   'training-phase',
   'training-checkpoint',
   'training-record',

@@ -46,6 +46,7 @@ import type {
 } from './engineApi.ts';
 import { checkRuntimes } from './engineCheck.ts';
 import { adapterCard, modelCard, modelFiles, withTemplateFile } from './engineCard.ts';
+import { embedDocuments, hiddenFromEngine, hiddenFromOrt } from './engineEmbed.ts';
 import { EngineEvents } from './engineEvents.ts';
 import { runGeneration } from './engineGeneration.ts';
 import { measuringOnEngine, measuringOnOrt, runMeasurement, type MeasuredSubject } from './engineMeasure.ts';
@@ -58,6 +59,9 @@ import { defaultTrainConfig, trainConfigKeys, type TrainConfig } from '../train/
 import type { MaskOptions } from '../train/masks.ts';
 import type { StepMetrics } from '../train/run.ts';
 import type { StartTraining, StoredRun, TrainingPreview, TrainingSource } from './trainingApi.ts';
+
+/** Tokens of a text that are embedded. */
+const embeddedTokens = 256;
 
 interface Opened {
   readonly files: CheckpointFiles;
@@ -516,6 +520,32 @@ export class EngineService implements EngineApi {
         }
       });
     });
+  }
+
+  embed(texts: readonly string[]): ReturnType<EngineApi['embed']> {
+    return attempt(() =>
+      this.cancellable(async (signal) => {
+        const { running, host, ort } = this;
+        const model = ort.session ?? host.session;
+        if (!running || !model) throw noModel();
+        if (!running.tokenizer) throw noTokenizer();
+        const { tokenizer } = running;
+        const documents = texts.map((text) => tokenizer.encode(text).subarray(0, embeddedTokens));
+        const { chunkTokens, contextLength } = model.plan.memory.options;
+        const hiddenOf = ort.session ? hiddenFromOrt(ort.session) : hiddenFromEngine(host.session!);
+        const dim = running.checkpoint.config.hiddenSize;
+        try {
+          const passTokens = Math.min(chunkTokens, contextLength);
+          const data = await embedDocuments(documents, dim, passTokens, hiddenOf, signal, (done, total) =>
+            this.emit({ type: 'embed', done, total }),
+          );
+          return { data, dim, name: `mean hidden state of ${running.card.name}` };
+        } finally {
+          model.reset();
+          this.events.flush();
+        }
+      }),
+    );
   }
 
   async describeTraining(): ReturnType<EngineApi['describeTraining']> {

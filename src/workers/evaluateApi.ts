@@ -152,6 +152,8 @@ export interface EvaluateApi {
   cancel(runId: string): Promise<void>;
   deleteRun(runId: string): Promise<void>;
   result(runId: string): Promise<EvaluationResult | null>;
+  /** What is asked by each row of a benchmark: its last message, the end of it where it is long. */
+  questions(dataId: string): Promise<readonly string[]>;
   items(runId: string): Promise<readonly GradedItem[]>;
   item(runId: string, index: number, seed: number): Promise<EvaluateResult<ItemView>>;
   compare(beforeId: string, afterId: string): Promise<EvaluateResult<Comparison | null>>;

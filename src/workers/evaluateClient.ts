@@ -64,6 +64,7 @@ export function startEvaluateClient(): EvaluateClient {
     cancel: async (runId) => (await remote()).cancel(runId),
     deleteRun: async (runId) => (await remote()).deleteRun(runId),
     result: async (runId) => (await remote()).result(runId),
+    questions: async (dataId) => (await remote()).questions(dataId),
     items: async (runId) => (await remote()).items(runId),
     item: async (runId, index, seed) => (await remote()).item(runId, index, seed),
     compare: async (beforeId, afterId) => (await remote()).compare(beforeId, afterId),

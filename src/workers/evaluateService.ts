@@ -91,6 +91,9 @@ class StoredJournal implements JournalFile {
   }
 }
 
+/** The end of a benchmark's prompt holds what is asked. */
+const embeddedCharacters = 1500;
+
 /** Evaluation in the page: files, runs, journals in the browser's storage. */
 export class EvaluateService implements EvaluateApi {
   readonly #openRoot: () => Promise<Folder>;
@@ -388,6 +391,19 @@ export class EvaluateService implements EvaluateApi {
 
   result(runId: string): Promise<EvaluationResult | null> {
     return this.#readJson<EvaluationResult>(runId, 'result.json');
+  }
+
+  async questions(dataId: string): Promise<readonly string[]> {
+    const data = this.#data.get(dataId);
+    if (!data) return [];
+    const bench = benchmarkOf(data.info.benchmark);
+    const questions: string[] = [];
+    for await (const { index, value, problem } of data.rows.rows({})) {
+      if (problem) continue;
+      const last = bench.messages(bench.read(value, `row ${index}`), 0).at(-1)?.content ?? '';
+      questions.push(last.slice(-embeddedCharacters));
+    }
+    return questions;
   }
 
   async items(runId: string): Promise<readonly GradedItem[]> {

@@ -1,6 +1,7 @@
-import { transfer, wrap } from 'comlink';
+import { transfer, wrap, type Remote } from 'comlink';
 import { EnvironmentError } from '../core/errors.ts';
 import type { OpenRunner } from '../model/ort/host.ts';
+import type { Result } from './dataApi.ts';
 import type { OrtApi } from './ortApi.ts';
 
 /** More threads than this gain nothing on models that fit here. */
@@ -13,8 +14,12 @@ export function ortThreads(): number {
     : 1;
 }
 
-/** Opens a model in a fresh onnxruntime worker; releasing it ends the worker, since WebAssembly gives no memory back. */
-export const openOrtWorker: OpenRunner = async (model) => {
+/** A fresh onnxruntime worker; `within` settles as the work does, or rejects when the worker itself stops. */
+function startOrtWorker(): {
+  readonly remote: Remote<OrtApi>;
+  readonly within: <T>(work: Promise<T>) => Promise<T>;
+  readonly end: () => void;
+} {
   const worker = new Worker(new URL('./ort.worker.ts', import.meta.url), {
     type: 'module',
     name: 'onnxruntime',
@@ -30,18 +35,60 @@ export const openOrtWorker: OpenRunner = async (model) => {
     });
   });
   failed.catch(() => undefined);
-  const remote = wrap<OrtApi>(worker);
+  return {
+    remote: wrap<OrtApi>(worker),
+    within: (work) => Promise.race([work, failed]),
+    end: () => worker.terminate(),
+  };
+}
+
+/** Opens a model in a fresh onnxruntime worker; releasing it ends the worker, since WebAssembly gives no memory back. */
+export const openOrtWorker: OpenRunner = async (model) => {
+  const { remote, within, end } = startOrtWorker();
   try {
-    await Promise.race([remote.open(transfer(model, [model.bytes.buffer]), ortThreads()), failed]);
+    await within(remote.open(transfer(model, [model.bytes.buffer]), ortThreads()));
   } catch (error) {
-    worker.terminate();
+    end();
     throw error;
   }
   return {
-    run: (ids, keep, outputs) => Promise.race([remote.run(Uint32Array.from(ids), keep, outputs), failed]),
+    run: (ids, keep, outputs) => within(remote.run(Uint32Array.from(ids), keep, outputs)),
     release: async () => {
-      await Promise.race([remote.release(), failed]).catch(() => undefined);
-      worker.terminate();
+      await within(remote.release()).catch(() => undefined);
+      end();
     },
   };
 };
+
+/** A sentence-embedding model in a worker of its own. */
+export interface EmbedderWorker {
+  readonly pooling: string;
+  embed(
+    lists: readonly (readonly number[])[],
+  ): Promise<{ readonly data: Float32Array; readonly dim: number }>;
+  end(): void;
+}
+
+/** Opens a sentence-embedding model in a fresh worker. */
+export async function openEmbedderWorker(
+  bytes: Uint8Array<ArrayBuffer>,
+  name: string,
+): Promise<Result<EmbedderWorker>> {
+  const { remote, within, end } = startOrtWorker();
+  let opened: Result<{ readonly pooling: string }>;
+  try {
+    const asked = remote.openEmbedder(transfer(bytes, [bytes.buffer]), name, ortThreads());
+    opened = await within<Result<{ readonly pooling: string }>>(asked);
+  } catch (error) {
+    end();
+    throw error;
+  }
+  if (!opened.ok) {
+    end();
+    return opened;
+  }
+  return {
+    ok: true,
+    value: { pooling: opened.value.pooling, embed: (lists) => within(remote.embed(lists)), end },
+  };
+}

@@ -59,19 +59,37 @@ describe.skipIf(browserSkipReason)('the workbench without WebGPU', () => {
       const example = await workbench.readExample(set.id, rows[0]!.id);
       const messages = [{ role: 'user', content: example.messages[0]!.content }];
       const reply = await workbench.generate({ kind: 'messages', messages }, { maxNewTokens: 8 });
-      const { subjects, run } = await workbench.measure({ setId: set.id, limit: 2 });
+      const { subjects, run } = await workbench.measure({ setId: set.id, limit: 1 });
+      const map = await workbench.mapQueries(set.id, { neighbours: 4 });
       return {
         examples: set.exampleCount,
         replied: reply.ids.length,
+        mapped: [map.texts.ids.length, map.plane.length, map.dim],
         subjects: subjects.map(({ attention, routing }) => [attention.length, routing.length]),
         runtime: (run as { runtime?: string }).runtime,
       };
     });
     expect(compiled.examples).toBeGreaterThan(0);
     expect(compiled.replied).toBeGreaterThan(0);
+    expect(compiled.mapped).toEqual([compiled.examples, 2 * compiled.examples, 192]);
     // 5 layers of 4 heads and of 8 experts.
     expect(compiled.subjects).toEqual([[20, 40]]);
     expect(compiled.runtime).toBe('onnxruntime-web WASM');
+    // A lasso around everything selects everything in the table.
+    await page.goto(`${built.url}#/qa`);
+    await page.getByText('Map of the queries', { exact: true }).click();
+    const canvas = page.getByTestId('query-map').locator('canvas');
+    await canvas.scrollIntoViewIfNeeded();
+    const box = (await canvas.boundingBox())!;
+    await page.mouse.move(box.x + 2, box.y + 2);
+    await page.mouse.down();
+    for (const [x, y] of [[1, 0], [1, 1], [0, 1]] as const) await page.mouse.move(box.x + 2 + x * (box.width - 4), box.y + 2 + y * (box.height - 4)); // prettier-ignore
+    await page.mouse.up();
+    await page.getByText(`${compiled.examples} examples selected in the table below`).waitFor();
+    await canvas.press('ArrowRight');
+    await canvas.press('Space');
+    await page.getByText(`${compiled.examples - 1} examples selected in the table below`).waitFor();
+    expect(await axeViolations(page)).toEqual([]);
     await page.goto(`${built.url}#/evaluate`);
     await page.locator('.evaluate[data-state=ready]').waitFor();
     const rows = [0, 1].map((seed) => generateGraphWalks({ problem: 'parents', nodes: 10, outDegree: 2, depth: 2, seed })); // prettier-ignore

@@ -5,7 +5,8 @@ import { asGlyphs, svgDocument } from './paintSvg.ts';
 
 export type ChartFileType = 'svg' | 'png' | 'csv' | 'json';
 
-function saveBlob(blob: Blob, name: string): void {
+/** Hands a file to the browser's downloads. */
+export function saveBlob(blob: Blob, name: string): void {
   const url = URL.createObjectURL(blob);
   const link = document.createElement('a');
   link.href = url;
@@ -17,7 +18,8 @@ function saveBlob(blob: Blob, name: string): void {
 /** Pixels per CSS pixel in PNG files: enough for print at column width. */
 const pngScale = 3;
 
-async function pngBlob(svg: string): Promise<Blob> {
+/** An SVG picture as PNG, for print. */
+export async function pngBlob(svg: string): Promise<Blob> {
   const url = URL.createObjectURL(new Blob([svg], { type: 'image/svg+xml' }));
   try {
     const image = new Image();

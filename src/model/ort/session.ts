@@ -2,21 +2,16 @@ import type * as Ort from 'onnxruntime-web';
 import type { Checkpoint } from '../checkpoint.ts';
 import { writeQwen3Onnx, type OnnxModel, type OnnxOptions } from './qwen3Onnx.ts';
 
-export type OrtProvider = 'wasm' | 'webgpu';
-
 export interface OrtOptions {
-  /** `wasm` (default) needs no GPU. */
-  readonly provider?: OrtProvider;
+  /** Loads the build with the WebGPU provider, which then runs the model; left out, WebAssembly does. */
+  readonly loadWebGpu?: () => Promise<typeof Ort>;
+  /** Of WebAssembly; counts at the first use in a page or process only. */
   readonly threads?: number;
 }
 
-/**
- * The build of onnxruntime-web for a provider, loaded when first asked for; one per page or process.
- * @param threads of the WASM provider; counts at the first call only
- */
-export async function loadOrt(provider: OrtProvider, threads?: number): Promise<typeof Ort> {
-  const ort =
-    provider === 'webgpu' ? await import('onnxruntime-web/webgpu') : await import('onnxruntime-web/wasm');
+/** The WebAssembly build of onnxruntime-web, loaded when first asked for. */
+export async function loadOrt(threads?: number): Promise<typeof Ort> {
+  const ort = await import('onnxruntime-web/wasm');
   if (threads !== undefined) ort.env.wasm.numThreads = threads;
   return ort;
 }
@@ -70,16 +65,16 @@ export class OrtSession implements OrtRunner {
   }
 
   static async open(model: OnnxModel, options: OrtOptions = {}): Promise<OrtSession> {
-    const provider = options.provider ?? 'wasm';
-    const ort = await loadOrt(provider, options.threads);
+    const { loadWebGpu } = options;
+    const ort = loadWebGpu ? await loadWebGpu() : await loadOrt(options.threads);
     // The cache stays where it is computed.
     const presents = Array.from({ length: model.layers }, (_, layer) => [
       `present_key_${layer}`,
       `present_value_${layer}`,
     ]).flat();
     const session = await ort.InferenceSession.create(model.bytes, {
-      executionProviders: [provider],
-      ...(provider === 'webgpu'
+      executionProviders: [loadWebGpu ? 'webgpu' : 'wasm'],
+      ...(loadWebGpu
         ? {
             preferredOutputLocation: Object.fromEntries(
               presents.map((name) => [name, 'gpu-buffer' as const]),

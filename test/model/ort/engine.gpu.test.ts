@@ -4,6 +4,12 @@ import { openCheckpoint } from '../../../src/model/checkpoint.ts';
 import { OrtHost } from '../../../src/model/ort/host.ts';
 import { greedySampling } from '../../../src/gpu/kernels/sampling.ts';
 import { ModelSession } from '../../../src/model/session.ts';
+import {
+  embedDocuments,
+  hiddenFromEngine,
+  hiddenFromOrt,
+  type HiddenStates,
+} from '../../../src/workers/engineEmbed.ts';
 import { bytesSource } from '../../helpers/checkpoint.ts';
 import { OrtSession } from '../../../src/model/ort/session.ts';
 import { engineDevice, fixtureCheckpoint, loadFixture } from '../../helpers/engine.ts';
@@ -70,6 +76,13 @@ describe('our engine beside onnxruntime', () => {
     other.reset();
     const difference = maxAbsDifference(await ours.lastLogits(prompt), await other.nextLogits(prompt));
     expect(difference).toBeLessThan(2e-4);
+    // Texts as vectors: several packed into one pass there, one by one here.
+    const documents = [prompt.slice(0, 20), prompt.slice(30, 37), prompt.slice(50, 90)].map((ids) => Uint32Array.from(ids)); // prettier-ignore
+    const vectors = (hiddenOf: HiddenStates): Promise<Float32Array> =>
+      embedDocuments(documents, checkpoint.config.hiddenSize, 48, hiddenOf, new AbortController().signal, () => undefined); // prettier-ignore
+    const packed = await vectors(hiddenFromEngine(ours));
+    expect(packed.some((value) => Math.abs(value) > 0.05)).toBe(true);
+    expect(maxAbsDifference(packed, await vectors(hiddenFromOrt(other)))).toBeLessThan(1e-5);
     ours.destroy();
     await host.unload();
     engine.destroy();

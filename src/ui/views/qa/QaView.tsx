@@ -8,6 +8,7 @@ import { Callout, EmptyState, Skeleton } from '../../widgets/States.tsx';
 import { ExampleTable } from './ExampleTable.tsx';
 import { ExampleToolbar } from './ExampleToolbar.tsx';
 import { ExportMenu } from './ExportMenu.tsx';
+import { QueryMapPanel } from './QueryMapPanel.tsx';
 import { Reader } from './Reader.tsx';
 import { EvidencePositionChart, TokenLengthChart } from './SetCharts.tsx';
 import { SetFileDialog, type SetFile } from './SetFileDialog.tsx';
@@ -194,6 +195,7 @@ export default function QaView() {
               <EvidencePositionChart set={set} level={2} />
             </div>
           </Disclosure>
+          <QueryMapPanel set={set} />
           <ExampleToolbar searchRef={searchRef} />
           <div className="qa-table">
             <ExampleTable compact={false} currentId={null} />

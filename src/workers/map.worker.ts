@@ -1,0 +1,4 @@
+import { expose } from 'comlink';
+import { MapService } from './mapService.ts';
+
+expose(new MapService());
