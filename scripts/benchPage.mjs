@@ -1,5 +1,5 @@
 /** Builds the page of `acc bench` and runs requests on it in headless Chromium on the SwiftShader adapter. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,6 +27,7 @@ async function buildPage(outDir) {
       },
     },
   });
+  cpSync(join(root, 'public/models/world-moe-3m'), join(outDir, 'box'), { recursive: true });
   writeFileSync(
     join(outDir, 'index.html'),
     '<!doctype html><meta charset="utf-8"><title>bench</title><script type="module" src="bench.js"></script>\n',

@@ -106,11 +106,12 @@ export async function ortDecoder(
   maxPositions: number,
   provider: 'webgpu' | 'wasm',
   name: string,
+  threads = 1,
 ): Promise<Decoder> {
   const session = await OrtSession.create(checkpoint, {
     maxPositions,
     ...(provider === 'webgpu' ? { loadWebGpu: loadOrtWebGpu } : {}),
-    threads: 1,
+    threads,
     lastLogitsOnly: true,
   });
   const { vocabSize } = checkpoint.config;

@@ -1,13 +1,15 @@
 import { EnvironmentError, messageOf } from '../core/errors.ts';
 import { Rng } from '../core/rng.ts';
+import { openCheckpoint, type Checkpoint } from '../model/checkpoint.ts';
 import { ortDecoder, ourDecoder, timedReply, type Decoder, type Reply } from './decoders.ts';
-import { randomCheckpoint, tinyDenseConfig, tinyMoeConfig } from './randomCheckpoint.ts';
+import { memorySource, randomCheckpoint, tinyDenseConfig, tinyMoeConfig } from './randomCheckpoint.ts';
 import { oursName, type BenchRow } from './report.ts';
 import type { BenchContext } from './runBench.ts';
 import { median } from './timing.ts';
 
 const promptTokens = 128;
 const decodeTokens = 16;
+const contextLength = promptTokens + decodeTokens + 16;
 
 /** The prompt that every engine gets. */
 export function benchPrompt(count: number, vocabSize: number): number[] {
@@ -46,19 +48,45 @@ function largestDifference(a: Float32Array, b: Float32Array): number {
  * onnxruntime-web on the CPU, an independent runtime, and every row says how far its logits lie from it.
  */
 export async function benchModel(context: BenchContext, suite: 'dense' | 'moe'): Promise<BenchRow[]> {
-  const { engine, lane, repeats } = context;
   const checkpoint = await randomCheckpoint(
     `tiny-${suite}`,
     suite === 'dense' ? tinyDenseConfig : tinyMoeConfig,
   );
-  const contextLength = promptTokens + decodeTokens + 16;
-  const prompt = benchPrompt(promptTokens, checkpoint.config.vocabSize);
-  const decoders: Decoder[] = [];
-  for (const make of [
+  const { engine, ortName } = context;
+  return benchDecoders(context, suite, checkpoint, [
     () => ortDecoder(checkpoint, contextLength, 'wasm', 'onnxruntime-web WASM, 1 thread'),
     () => ourDecoder(engine, checkpoint, contextLength, oursName),
-    () => ortDecoder(checkpoint, contextLength, 'webgpu', context.ortName),
-  ]) {
+    () => ortDecoder(checkpoint, contextLength, 'webgpu', ortName),
+  ]);
+}
+
+/** The model in the box on the two runtimes that the page has, the second with all threads it can get. */
+export async function benchBox(context: BenchContext): Promise<BenchRow[]> {
+  const checkpoint = await openCheckpoint({
+    name: 'world-moe-3m',
+    open: async (fileName) => {
+      const bytes = await context.readBox(fileName);
+      return bytes && memorySource(fileName, bytes);
+    },
+  });
+  const threads = globalThis.crossOriginIsolated ? navigator.hardwareConcurrency : 1;
+  const named = `onnxruntime-web WASM, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
+  return benchDecoders(context, 'box', checkpoint, [
+    () => ortDecoder(checkpoint, contextLength, 'wasm', named, threads),
+    () => ourDecoder(context.engine, checkpoint, contextLength, oursName),
+  ]);
+}
+
+async function benchDecoders(
+  context: BenchContext,
+  suite: 'dense' | 'moe' | 'box',
+  checkpoint: Checkpoint,
+  makers: readonly (() => Promise<Decoder>)[],
+): Promise<BenchRow[]> {
+  const { lane, repeats } = context;
+  const prompt = benchPrompt(promptTokens, checkpoint.config.vocabSize);
+  const decoders: Decoder[] = [];
+  for (const make of makers) {
     try {
       decoders.push(await make());
       context.progress(`${suite}: ${decoders.at(-1)!.name} loaded`);

@@ -35,7 +35,8 @@ export const tinyMoeConfig: JsonObject = {
   mlp_only_layers: [],
 };
 
-function memorySource(name: string, bytes: Uint8Array): ByteSource {
+/** Bytes in memory as a file. */
+export function memorySource(name: string, bytes: Uint8Array): ByteSource {
   return {
     name,
     sizeBytes: bytes.length,

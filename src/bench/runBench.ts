@@ -2,7 +2,7 @@ import { requestEngineDevice, type EngineDevice } from '../gpu/device.ts';
 import { benchContext } from './contextBench.ts';
 import { benchMatmul } from './matmulBench.ts';
 import { benchMechanism } from './mechanismBench.ts';
-import { benchModel } from './modelBench.ts';
+import { benchBox, benchModel } from './modelBench.ts';
 import { benchTraining, benchTrainingMemory } from './trainingBench.ts';
 import type {
   BenchLane,
@@ -39,13 +39,18 @@ export interface BenchContext {
   readonly ortName: string;
   readonly progress: (message: string) => void;
   readonly absent: (reason: string) => void;
+  /** A file of the model in the box; null where there is none of that name. */
+  readonly readBox: ReadBox;
 }
+
+export type ReadBox = (fileName: string) => Promise<Uint8Array | null>;
 
 /** Runs the suites on one adapter in this page or process. `gpu` is also what peers find as `navigator.gpu`. */
 export async function runBench(
   gpu: GPU,
   request: BenchRequest,
   progress: (message: string) => void,
+  readBox: ReadBox,
 ): Promise<BenchReport> {
   countWebGpu();
   const engine = await requestEngineDevice(gpu);
@@ -62,6 +67,7 @@ export async function runBench(
     minContext: request.minContext,
     ortName: `onnxruntime-web WebGPU, ${request.lane === 'corrected' ? 'subgroups hidden' : 'as shipped'}`,
     progress,
+    readBox,
     absent: (reason) => absent.add(reason),
   };
   const rows: BenchRow[] = [];
@@ -70,7 +76,9 @@ export async function runBench(
   try {
     for (const suite of request.suites) {
       if (suite === 'matmul') rows.push(...(await benchMatmul(context)));
-      else if (suite === 'context') {
+      else if (suite === 'box') {
+        if (request.lane === 'corrected') rows.push(...(await benchBox(context)));
+      } else if (suite === 'context') {
         // Ours alone: once is enough.
         if (request.lane !== 'corrected') continue;
         const measured = await benchContext(context);

@@ -149,6 +149,8 @@ export interface EngineMemory {
 
 export interface LoadedModel {
   readonly runtime: Runtime;
+  /** Longest example that can be measured inside it here. */
+  readonly measurableTokens: number;
   /** Merged into the weights; null without one. */
   readonly adapter: AdapterCard | null;
   readonly options: LoadOptions;

@@ -21,7 +21,7 @@ import type { JsonObject, JsonValue } from '../core/json.ts';
 import type { Adapter } from '../model/adapter.ts';
 import type { Checkpoint } from '../model/checkpoint.ts';
 import type { HostFailure, HostResult, ModelHost } from '../model/host.ts';
-import type { OrtHost } from '../model/ort/host.ts';
+import { ortMeasureLimit, type OrtHost } from '../model/ort/host.ts';
 import type { LoadOptions } from '../model/planner.ts';
 import type { Tokenizer } from '../tokenizer/types.ts';
 import type { EngineEvent } from './engineApi.ts';
@@ -42,13 +42,21 @@ export interface MeasuringHost {
     options: MechanismOptions,
     handlers: MeasureHandlers & { readonly onLoading: (done: number, total: number) => void },
   ): Promise<HostResult<SubjectMeasurement>>;
+  /** The longest item, in tokens. */
+  readonly mostTokens: number;
   /** What computes, for the run record. */
   facts(): JsonObject;
 }
 
 /** Measures inside attention, on the engine. */
-export function measuringOnEngine(host: ModelHost, checkpoint: Checkpoint): MeasuringHost {
+export function measuringOnEngine(
+  host: ModelHost,
+  checkpoint: Checkpoint,
+  contextLength: number,
+): MeasuringHost {
   return {
+    // A context that was set beyond the trained one counts too.
+    mostTokens: Math.max(checkpoint.config.maxPositionEmbeddings, contextLength),
     async measure(load, adapter, items, options, handlers) {
       const loaded = await host.load(checkpoint, load, {
         ...(handlers.signal ? { signal: handlers.signal } : {}),
@@ -71,6 +79,7 @@ export function measuringOnEngine(host: ModelHost, checkpoint: Checkpoint): Meas
 /** Measures from the outputs of the ONNX graph. */
 export function measuringOnOrt(host: OrtHost, checkpoint: Checkpoint, threads: number): MeasuringHost {
   return {
+    mostTokens: ortMeasureLimit(checkpoint),
     async measure(load, adapter, items, options, handlers) {
       const loaded = await host.load(checkpoint, load, {
         mechanism: true,
@@ -109,20 +118,20 @@ export interface Rejected {
 const partialEveryMs = 700;
 
 /** Items of the rows that can be measured, and why the others cannot. */
-function itemsOf({ rows, tokenizer, checkpoint, load }: MeasureJob): {
+function itemsOf({ rows, tokenizer, checkpoint, host }: MeasureJob): {
   items: MeasuredItem[];
   rejected: Rejected[];
 } {
   const items: MeasuredItem[] = [];
   const rejected: Rejected[] = [];
-  const most = checkpoint.config.maxPositionEmbeddings;
+  const most = host.mostTokens;
   rows.forEach((row, index) => {
     const read = readItem(row, `example ${index + 1}`, tokenizer, checkpoint.tokenizerConfig);
     if (!read.ok) rejected.push({ id: read.id, reason: read.reason });
-    else if (read.item.ids.length > Math.max(most, load.contextLength)) {
+    else if (read.item.ids.length > most) {
       rejected.push({
         id: read.item.id,
-        reason: `${read.item.ids.length} tokens, more than the model's ${most}`,
+        reason: `${read.item.ids.length} tokens, more than the ${most} that can be measured here`,
       });
     } else items.push(read.item);
   });

@@ -9,7 +9,7 @@ import { GpuUnavailableError } from '../gpu/errors.ts';
 import { openAdapter, type Adapter } from '../model/adapter.ts';
 import { openCheckpoint, type Checkpoint, type CheckpointFiles } from '../model/checkpoint.ts';
 import { ModelHost, type HostFailure } from '../model/host.ts';
-import { adviseOrt, OrtHost } from '../model/ort/host.ts';
+import { adviseOrt, OrtHost, ortMeasureLimit } from '../model/ort/host.ts';
 import type { LoadOptions, MemoryPlan } from '../model/planner.ts';
 import { encodePrompt, type Prompt } from '../model/prompt.ts';
 import { openModelStore, type ModelStore, type StoredModel } from '../storage/models.ts';
@@ -271,6 +271,7 @@ export class EngineService implements EngineApi {
       ok: true,
       value: {
         runtime: 'wasm',
+        measurableTokens: ortMeasureLimit(opened.checkpoint),
         options: memory.options,
         adapter: adapter?.card ?? null,
         memory: ortMemory(memory),
@@ -310,6 +311,7 @@ export class EngineService implements EngineApi {
       ok: true,
       value: {
         runtime: 'webgpu',
+        measurableTokens: opened.checkpoint.config.maxPositionEmbeddings,
         options,
         adapter: adapter?.card ?? null,
         memory: this.memory(loaded.value.engine),
@@ -445,7 +447,7 @@ export class EngineService implements EngineApi {
           host:
             lastLoad.runtime === 'wasm'
               ? measuringOnOrt(ort, checkpoint, ortThreads())
-              : measuringOnEngine(host, checkpoint),
+              : measuringOnEngine(host, checkpoint, lastLoad.options.contextLength),
           checkpoint,
           tokenizer,
           rows: request.rows,

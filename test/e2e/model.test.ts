@@ -117,6 +117,23 @@ describe.skipIf(browserSkipReason)('the Model view on a software adapter', () =>
     expect(problems).toEqual([]);
   });
 
+  it('checks the loaded model against onnxruntime on the last prompt', async () => {
+    await page.getByText('Check against onnxruntime').click();
+    await setNumber(page, 'Tokens of reply to compare', 12);
+    await page.getByRole('button', { name: 'Check', exact: true }).click();
+    const report = page.getByTestId('runtime-check');
+    await report.getByText(/^Both give the same 12 tokens; their logits differ by at most [\d.]+e-[4-9]$/).waitFor({ timeout: 60_000 }); // prettier-ignore
+    const [file] = await Promise.all([
+      page.waitForEvent('download'),
+      report.getByRole('button', { name: 'Save the report' }).click(),
+    ]);
+    const saved = JSON.parse(readFileSync(await file.path(), 'utf8')) as { maxDifference: number; rows: unknown[] }; // prettier-ignore
+    expect(saved.maxDifference).toBeLessThan(2e-4);
+    expect(saved.rows).toHaveLength(12);
+    expect(await axeViolations(page)).toEqual([]);
+    expect(problems).toEqual([]);
+  });
+
   it('shows the probability of each token by keyboard and keeps it pinned', async () => {
     const reply = page.getByTestId('reply');
     await reply.focus();
@@ -143,6 +160,23 @@ describe.skipIf(browserSkipReason)('the Model view on a software adapter', () =>
     await page.getByRole('button', { name: 'Unload' }).click();
     await page.getByText('Load the model to ask it').waitFor();
     expect(await overflow(page)).toBeLessThanOrEqual(0);
+    expect(problems).toEqual([]);
+  });
+
+  it('moves to WASM with one click, with the same reply, and remembers it', async () => {
+    await page.getByRole('button', { name: 'Switch to WASM' }).click();
+    await page.getByTestId('runtime').getByText('onnxruntime on the CPU').waitFor();
+    await page.getByRole('button', { name: 'Load tiny-moe' }).click();
+    await page.getByTestId('loaded').getByText('is loaded on WASM').waitFor({ timeout: 60_000 });
+    const reply = await page.evaluate(
+      (prompt) =>
+        window.workbench.generate({ kind: 'ids', ids: prompt }, { maxNewTokens: 40, ignoreStops: true }),
+      reference.greedyPrompt,
+    );
+    expect(reply.ids).toEqual(reference.greedyTokens.slice(0, 40));
+    expect(reply.counters).toBeNull();
+    await page.reload();
+    await page.getByTestId('runtime').getByText('onnxruntime on the CPU').waitFor();
     expect(problems).toEqual([]);
   });
 });

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { EnvironmentError, messageOf, UsageError } from '../../core/errors.ts';
 import {
   benchLanes,
@@ -19,7 +20,8 @@ const help = `acc bench [options]: this engine beside others on one adapter, sam
 
   --adapter chromium|node|both   headless Chromium on SwiftShader, Dawn in Node (lavapipe where installed, or the
                                  driver in VK_ICD_FILENAMES), or both (default)
-  --what LIST                    of ${benchSuites.join(', ')} (default: matmul,dense,moe); prefill and decode mean dense
+  --what LIST                    of ${benchSuites.join(', ')} (default: matmul,dense,moe); prefill and decode mean dense; box is
+                                 the model in the box on both runtimes of the page
   --repeats N                    timed rounds after the warm-up (default 5)
   --lane corrected|shipped|both  onnxruntime-web WebGPU with subgroups hidden, as shipped, or both (default)
   --variants                     also each of our own matmul kernels
@@ -86,8 +88,14 @@ async function inNode(requests: readonly BenchRequest[], argv: readonly string[]
   showGpuToPeers(gpu);
   const { runBench } = await import('../../bench/runBench.ts');
   const reports: BenchReport[] = [];
-  for (const request of requests) reports.push(await runBench(gpu, request, note));
+  for (const request of requests) reports.push(await runBench(gpu, request, note, readBox));
   return reports;
+}
+
+/** The model in the box, beside the command line. */
+async function readBox(fileName: string): Promise<Uint8Array | null> {
+  const path = new URL(`../public/models/world-moe-3m/${fileName}`, import.meta.url);
+  return existsSync(path) ? new Uint8Array(await readFile(path)) : null;
 }
 
 /** Peers look for WebGPU in `navigator`, and onnxruntime-web uploads from shared memory, which Dawn refuses. */
@@ -158,7 +166,7 @@ export async function run(argv: string[]): Promise<number> {
   const lanes =
     lane !== 'both'
       ? [lane]
-      : suites.every((suite) => ['context', 'training', 'mechanism'].includes(suite))
+      : suites.every((suite) => ['box', 'context', 'training', 'mechanism'].includes(suite))
         ? [benchLanes[0]]
         : benchLanes;
   const requests = lanes.map((each): BenchRequest => ({

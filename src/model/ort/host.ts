@@ -28,8 +28,11 @@ export function ortOptions(options: LoadOptions): LoadOptions {
   return { ...options, weightType: 'f32', kvType: 'f32' };
 }
 
-/** Bytes a checkpoint will take under onnxruntime, with what does not fit. */
-export function planOrt(checkpoint: Checkpoint, given: LoadOptions): MemoryPlan {
+/**
+ * Bytes a checkpoint will take under onnxruntime, with what does not fit.
+ * @param mechanism the attention weights of all layers come out, a chunk of tokens at a time
+ */
+export function planOrt(checkpoint: Checkpoint, given: LoadOptions, mechanism = false): MemoryPlan {
   const options = ortOptions(given);
   const { config } = checkpoint;
   const chunk = Math.min(options.chunkTokens, options.contextLength);
@@ -41,8 +44,10 @@ export function planOrt(checkpoint: Checkpoint, given: LoadOptions): MemoryPlan 
   const width = config.moe
     ? config.moe.numExpertsPerTok * config.moe.moeIntermediateSize
     : config.intermediateSize;
+  // Attention weights a token: of one layer at a time, or of all of them.
+  const weightRows = config.numAttentionHeads * (mechanism ? config.numHiddenLayers + 1 : 1);
   const activationBytes =
-    4 * chunk * (config.numAttentionHeads * options.contextLength + 6 * config.hiddenSize + 3 * width) +
+    4 * chunk * (weightRows * options.contextLength + 6 * config.hiddenSize + 3 * width) +
     4 * config.vocabSize;
   const ropeBytes = options.contextLength * config.headDim * 4;
   const problems: string[] = [];
@@ -78,14 +83,31 @@ export function planOrt(checkpoint: Checkpoint, given: LoadOptions): MemoryPlan 
   };
 }
 
+/** The longest context, in tokens, at which a checkpoint can be measured under onnxruntime; 0 for none. */
+export function ortMeasureLimit(checkpoint: Checkpoint): number {
+  const most = checkpoint.config.maxPositionEmbeddings;
+  const fits = (contextLength: number): boolean => {
+    const load = { weightType: 'f32', kvType: 'f32', contextLength, chunkTokens: mechanismChunk } as const;
+    return planOrt(checkpoint, load, true).problems.length === 0;
+  };
+  let low = 0;
+  let high = most;
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (fits(middle)) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
+
 /** `planOrt` with the nearest shorter context that fits. */
-export function adviseOrt(checkpoint: Checkpoint, options: LoadOptions): HostPlan {
-  const memory = planOrt(checkpoint, options);
+export function adviseOrt(checkpoint: Checkpoint, options: LoadOptions, mechanism = false): HostPlan {
+  const memory = planOrt(checkpoint, options, mechanism);
   if (memory.problems.length === 0) return { memory, advice: null };
   const chunkTokens = Math.min(options.chunkTokens, mechanismChunk);
   let contextLength = Math.min(options.contextLength, checkpoint.config.maxPositionEmbeddings);
   for (; contextLength >= 16; contextLength >>= 1) {
-    const advice = planOrt(checkpoint, { ...options, contextLength, chunkTokens });
+    const advice = planOrt(checkpoint, { ...options, contextLength, chunkTokens }, mechanism);
     if (advice.problems.length === 0) return { memory, advice };
   }
   return { memory, advice: null };
@@ -255,7 +277,7 @@ export class OrtHost {
       ...given,
       chunkTokens: mechanism ? Math.min(chunkTokens, mechanismChunk) : chunkTokens,
     };
-    const { memory, advice } = adviseOrt(checkpoint, options);
+    const { memory, advice } = adviseOrt(checkpoint, options, mechanism);
     const failure = (error: WorkbenchError): HostFailure => ({ ok: false, error, plan: memory, advice });
     const problem = memory.problems[0];
     if (problem) return failure(new InputError('does-not-fit', problem, { where: checkpoint.name }));

@@ -66,6 +66,12 @@ export function MeasurePanel() {
   return (
     <section className="mech-box" aria-labelledby="mech-measure">
       <h2 id="mech-measure">Measure {loaded.name}</h2>
+      {loaded.runtime === 'wasm' ? (
+        <p className="muted">
+          On onnxruntime, from the attention weights that its graph gives out: examples up to{' '}
+          {loaded.measurableTokens.toLocaleString('en-US')} tokens.
+        </p>
+      ) : null}
       <Segmented
         label="Examples from"
         value={form.source}
