@@ -25,7 +25,7 @@ function clouds(count: number): { data: Float32Array; labels: string[] } {
 }
 
 describe('the map of queries', () => {
-  const { data, labels } = clouds(150);
+  const { data, labels } = clouds(90);
   const points = unitVectors(data, dim);
 
   it('finds the neighbours that sorting every row finds', async () => {
@@ -36,12 +36,15 @@ describe('the map of queries', () => {
       return sum;
     };
     for (let i = 0; i < points.count; i++) {
-      const sorted = Array.from({ length: points.count }, (_, j) => j)
-        .filter((j) => j !== i)
-        .sort((a, b) => dot(i, b) - dot(i, a))
+      const sorted = Array.from({ length: points.count }, (_, j) => (j === i ? -2 : dot(i, j)))
+        .sort((a, b) => b - a)
         .slice(0, 7);
-      expect([...indices.subarray(i * 7, i * 7 + 7)]).toEqual(sorted);
-      expect(similarities[i * 7]).toBeCloseTo(dot(i, sorted[0]!), 5);
+      const found = [...indices.subarray(i * 7, i * 7 + 7)];
+      expect(new Set(found).size).toBe(7);
+      found.forEach((j, n) => {
+        expect(dot(i, j)).toBeCloseTo(sorted[n]!, 5);
+        expect(similarities[i * 7 + n]).toBeCloseTo(sorted[n]!, 5);
+      });
     }
   });
 
@@ -58,7 +61,7 @@ describe('the map of queries', () => {
   });
 
   it('keeps neighbourhoods on the plane, the same for the same seed, another for another', async () => {
-    const neighbours = await nearestNeighbours(points, 10);
+    const neighbours = await nearestNeighbours(points, 8);
     const start = principalPlane(points);
     const plane = await umapPlane(neighbours, start, { minDist: 0.1, seed: 4 });
     expect(await umapPlane(neighbours, start, { minDist: 0.1, seed: 4 })).toEqual(plane);

@@ -53,7 +53,7 @@ describe.skipIf(browserSkipReason)('the workbench without WebGPU', () => {
       const { workbench } = window;
       await workbench.ready;
       await workbench.openSamples();
-      const set = await workbench.compile({ options: { budget: 1500 } });
+      const set = await workbench.compile({ options: { budget: 700 } });
       const { rows } = await workbench.listExamples(set.id, { limit: 1 });
       await workbench.loadModel('models/world-moe-3m/', { contextLength: 2048 });
       const example = await workbench.readExample(set.id, rows[0]!.id);
