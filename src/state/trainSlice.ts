@@ -49,6 +49,8 @@ export type TrainWork =
 /** ACC and agent fine-tuning of one trajectory, token by token. */
 export interface MaskPair {
   readonly exampleId: string;
+  /** The control that the example belongs to; null for an ACC pair, a file's example, and while it is read. */
+  readonly control: string | null;
   readonly acc: Loadable<MaskView>;
   /** Null value: the trajectory is not in the project. */
   readonly agent: Loadable<MaskView | null>;
@@ -449,7 +451,7 @@ export function createTrainSlice(engine: EngineClient): SliceCreator<TrainSlice>
         else fail(result);
       },
       inspect: async (setId, exampleId) => {
-        set({ mask: { exampleId, acc: { status: 'loading' }, agent: { status: 'loading' } } });
+        set({ mask: { exampleId, control: null, acc: { status: 'loading' }, agent: { status: 'loading' } } });
         const isShown = (): boolean => get().mask?.exampleId === exampleId;
         const options = { superviseNewline: get().config?.superviseNewline ?? false };
         const hasModel = app().model.card.status === 'ready';
@@ -462,7 +464,9 @@ export function createTrainSlice(engine: EngineClient): SliceCreator<TrainSlice>
         const change = (changes: Partial<MaskPair>): void =>
           set(({ mask }) => (mask && isShown() ? { mask: { ...mask, ...changes } } : {}));
         const read = await data.readExample(setId, exampleId);
-        change({ acc: read.ok ? await viewOf(read.value.example) : failedOf(read) });
+        const control = read.ok ? (read.value.example.control ?? null) : null;
+        change({ control, acc: read.ok ? await viewOf(read.value.example) : failedOf(read) });
+        if (control === 'agent-sft') return;
         const turns = await data.agentTurns(setId, exampleId);
         if (!turns.ok) change({ agent: failedOf(turns) });
         else change({ agent: turns.value ? await viewOf(turns.value) : { status: 'ready', value: null } });
@@ -478,8 +482,13 @@ export function createTrainSlice(engine: EngineClient): SliceCreator<TrainSlice>
         const agent = { status: 'ready', value: null } as const;
         set({
           mask: result.ok
-            ? { exampleId: result.value.view.id, acc: { status: 'ready', value: result.value.view }, agent }
-            : { exampleId: '', acc: failedOf(result), agent },
+            ? {
+                exampleId: result.value.view.id,
+                control: null,
+                acc: { status: 'ready', value: result.value.view },
+                agent,
+              }
+            : { exampleId: '', control: null, acc: failedOf(result), agent },
         });
       },
       compare: async (runId, exampleId) => {

@@ -95,6 +95,7 @@ export function MaskInspector({ setId, exampleId }: { setId: string | null; exam
   const chosen = useApp((state) => state.train.chosen);
   const preview = useApp((state) => state.train.preview);
   const hasModel = useApp((state) => state.model.card.status === 'ready');
+  const isApart = useApp((state) => state.train.config?.turns === 'apart');
   const go = useApp((state) => state.route.go);
   const shownSet = setId ?? (chosen?.type === 'set' ? chosen.setId : null);
   const facts = preview.status === 'ready' ? preview.value.facts : null;
@@ -111,6 +112,15 @@ export function MaskInspector({ setId, exampleId }: { setId: string | null; exam
       </EmptyState>
     );
   }
+  const control = mask?.control ?? null;
+  const isSingle = isFile || control === 'agent-sft';
+  const name = isFile
+    ? 'This example'
+    : control === 'agent-sft'
+      ? 'Agent fine-tuning'
+      : control === null
+        ? 'Compiled (ACC)'
+        : `Compiled (ACC), control ${control}`;
   const tokenizer = mask?.acc.status === 'ready' ? mask.acc.value.tokenizer : null;
   return (
     <div className="tv-masks" data-testid="masks">
@@ -130,19 +140,21 @@ export function MaskInspector({ setId, exampleId }: { setId: string | null; exam
               : ', the set’s tokenizer, in Qwen3’s chat template.'}
           </span>
         ) : null}
+        {isApart && !isFile ? (
+          <span className="faint">
+            {' '}
+            In this recipe each turn is an example of its own; here all are shown.
+          </span>
+        ) : null}
       </p>
       {shownSet !== null ? (
         <SetExamples setId={shownSet} exampleId={exampleId} />
       ) : (
         <FileExamples key={chosen?.name} total={facts?.examples ?? 0} />
       )}
-      <div className="tv-mask-pair" data-single={isFile || undefined}>
-        <Pane
-          name={isFile ? 'This example' : 'Compiled (ACC)'}
-          value={mask?.acc ?? { status: 'loading' }}
-          absent=""
-        />
-        {isFile ? null : (
+      <div className="tv-mask-pair" data-single={isSingle || undefined}>
+        <Pane name={name} value={mask?.acc ?? { status: 'loading' }} absent="" />
+        {isSingle ? null : (
           <Pane
             name="Agent fine-tuning"
             value={mask?.agent ?? { status: 'loading' }}
