@@ -2,10 +2,12 @@
 /**
  * Compile throughput over a large JSON-lines file: real records repeated under new ids. Prints MB/s of input, warm,
  * with exact token counts and without, with one and two threads, and the peak memory. `npm run bench:compile`.
+ * The last line says what two threads that share nothing give on this machine: more cannot be had.
  *
  * Records come from ../shared/trajectories where it is present (the JSON-lines samples of search and SWE runs, 20 to
  * 400 KB each; --small adds short search and SQL runs of 1 to 4 KB), else from public/samples.
- * Options: --megabytes N (200), --runs N (3). On a busy machine read the figure per CPU second.
+ * Options: --megabytes N (200), --runs N (3). On a busy machine read the figure per CPU second, and the threads
+ * against the last line.
  */
 import { spawnSync } from 'node:child_process';
 import {
@@ -20,6 +22,7 @@ import {
 import { once } from 'node:events';
 import { performance } from 'node:perf_hooks';
 import { cpus, tmpdir } from 'node:os';
+import { Worker } from 'node:worker_threads';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -97,6 +100,27 @@ function median(values) {
   return [...values].sort((a, b) => a - b)[values.length >> 1];
 }
 
+/** How many times the work of one thread two threads do in the same time when they share nothing. */
+async function possibleSpeedUp() {
+  const work = `
+    const { parentPort } = require('node:worker_threads');
+    const started = performance.now();
+    let x = 1;
+    for (let i = 0; i < 1e9; i++) x = (Math.imul(x, 1664525) + 1013904223) | 0;
+    parentPort.postMessage({ ms: performance.now() - started, x });`;
+  const time = async (threads) => {
+    const each = await Promise.all(
+      Array.from(
+        { length: threads },
+        async () => (await once(new Worker(work, { eval: true }), 'message'))[0].ms,
+      ),
+    );
+    return Math.max(...each);
+  };
+  const one = await time(1);
+  return (2 * one) / (await time(2));
+}
+
 /** Runs `acc compile` once and measures its wall time (a warm-up on a small file is taken off) and peak memory. */
 function compileOnce(files, folder, flags) {
   const database = join(root, '../shared/databases/intercode-spider-dev.mysql.sql');
@@ -156,6 +180,7 @@ try {
     ['exact token counts, 1 thread', []],
     ['without counts, 1 thread', ['--no-count']],
     ['exact token counts, 2 threads', ['--jobs', '2']],
+    ['without counts, 2 threads', ['--no-count', '--jobs', '2']],
   ]) {
     const times = [];
     const cpuTimes = [];
@@ -174,6 +199,7 @@ try {
         `${last.accepted} examples, ${last.rejected} rejected`,
     );
   }
+  console.log(`two threads that share nothing: ${(await possibleSpeedUp()).toFixed(2)} times one`);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -147,6 +147,7 @@ describe('order and budget', () => {
     expect(rejection(searchRun(), { budget: 100 })).toMatchObject({
       stage: 'budget',
       code: 'gold-over-budget',
+      tokens: expect.any(Number) as number,
     });
   });
 
