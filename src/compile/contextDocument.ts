@@ -167,9 +167,13 @@ export function windowsFromLooks(looks: readonly Look[]): ContextWindow[] {
   }));
 }
 
+/** White space that a one-line title must not hold as it is. */
+const looseSpace = /[^\S ]| {2}/;
+
 /** A one-line title: white space collapsed, cut at 200 characters, never inside a surrogate pair. */
 export function cleanTitle(title: string, fallback: string): string {
-  const line = (title.trim() === '' ? fallback : title).slice(0, 1000).replace(/\s+/g, ' ').trim();
+  const start = (title.trim() === '' ? fallback : title).slice(0, 1000);
+  const line = (looseSpace.test(start) ? start.replace(/\s+/g, ' ') : start).trim();
   if (line.length <= 200) return line;
   const code = line.charCodeAt(198);
   return `${line.slice(0, code >= 0xd800 && code < 0xdc00 ? 198 : 199)}…`;

@@ -7,13 +7,17 @@ import type { ContextDocument, ContextWindow } from './contextDocument.ts';
  * distractors; among equals the one seen first stays.
  */
 export function mergeEqualDocuments(documents: readonly ContextDocument[]): ContextDocument[] {
-  const byText = new Map<string, number>();
+  // By length: most documents differ in it, and a map of texts would read each of them whole.
+  const byLength = new Map<number, number[]>();
   const result: ContextDocument[] = [];
   for (const document of documents) {
-    const key = document.windows.map((window) => window.text).join('\u0000');
-    const at = byText.get(key);
+    let length = 0;
+    for (const window of document.windows) length += window.text.length;
+    const alike = byLength.get(length) ?? [];
+    const at = alike.find((index) => showsSame(result[index]!, document));
     if (at === undefined) {
-      byText.set(key, result.length);
+      alike.push(result.length);
+      byLength.set(length, alike);
       result.push(document);
       continue;
     }
@@ -27,6 +31,13 @@ export function mergeEqualDocuments(documents: readonly ContextDocument[]): Cont
     };
   }
   return result;
+}
+
+function showsSame(one: ContextDocument, other: ContextDocument): boolean {
+  return (
+    one.windows.length === other.windows.length &&
+    one.windows.every((window, index) => window.text === other.windows[index]!.text)
+  );
 }
 
 /** Similarity of word shingles from which two pages count as one text. */

@@ -7,7 +7,8 @@ const TRACKING =
  * parameters or superfluous escapes; parameters sorted. Text that is no address is only trimmed and folded.
  */
 export function urlKey(address: string): string {
-  const text = address.trim().replace(/^<|>$/g, '');
+  const trimmed = address.trim();
+  const text = /^<|>$/.test(trimmed) ? trimmed.replace(/^<|>$/g, '') : trimmed;
   const match = /^(?:([a-z][a-z0-9+.-]*):\/\/|\/\/)?([^/?#\s]+)([^?#]*)(?:\?([^#]*))?(?:#(.*))?$/is.exec(
     text,
   );
@@ -20,8 +21,7 @@ export function urlKey(address: string): string {
     .replace(/:(?:80|443)$/, '')
     .replace(/^(?:www\d?|m)\./, '');
   const path = decodePath(match[3] ?? '').replace(/\/(?:index\.html?)?$/i, '');
-  const parameters = (match[4] ?? '')
-    .split('&')
+  const parameters = (match[4]?.split('&') ?? [])
     .filter((part) => part !== '' && !TRACKING.test(part.split('=', 1)[0] ?? ''))
     .sort();
   // A "#!" or "#/" fragment names a page of a one-page application.
