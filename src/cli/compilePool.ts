@@ -2,17 +2,19 @@ import { Worker } from 'node:worker_threads';
 import type { MappedOutcome } from '../compile/setReducer.ts';
 import type { DraftTrajectory } from '../trajectories/format.ts';
 import type { MapperFacts, MapperSetup } from './compileMapperThread.ts';
-import type { ThreadMessage, ThreadTask } from './compileThread.ts';
+import type { ThreadMessage, ThreadResult, ThreadTask } from './compileThread.ts';
 import type { LineBatch } from './lineBatch.ts';
-import type { LineResult, RenamedDraft } from './lineReader.ts';
+import { batchKey, type LineResult, type OpenedLines, type RenamedDraft } from './lineReader.ts';
 
 interface Waiting {
   readonly id: number;
   readonly task: ThreadTask;
+  /** The only thread that can do it; null for any. */
+  readonly worker: Worker | null;
 }
 
 interface Running {
-  readonly resolve: (result: readonly MappedOutcome[] | LineResult) => void;
+  readonly resolve: (result: ThreadResult) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -25,6 +27,8 @@ export class CompilePool {
   private readonly idle: Worker[] = [];
   private readonly waiting: Waiting[] = [];
   private readonly running = new Map<number, Running>();
+  /** Which thread keeps the runs of a batch that was opened. */
+  private readonly owners = new Map<string, Worker>();
   private nextId = 0;
   private failure: Error | null = null;
   private started: MapperFacts | null = null;
@@ -63,22 +67,29 @@ export class CompilePool {
     return this.run({ type: 'lines', batch }) as Promise<LineResult>;
   }
 
-  /** Goes before all other work: the main thread waits for it. */
+  openLines(batch: LineBatch): Promise<OpenedLines> {
+    return this.run({ type: 'open', batch }) as Promise<OpenedLines>;
+  }
+
+  /** Goes before all other work: what follows in the output waits for it. */
   readRenamed(batch: LineBatch, renamed: readonly RenamedDraft[]): Promise<readonly MappedOutcome[]> {
-    return this.run({ type: 'renamed', batch, renamed }, true) as Promise<readonly MappedOutcome[]>;
+    const worker = this.owners.get(batchKey(batch)) ?? null;
+    this.owners.delete(batchKey(batch));
+    const task = { type: 'renamed', batch, renamed } as const;
+    return this.run(task, true, worker) as Promise<readonly MappedOutcome[]>;
   }
 
   async stop(): Promise<void> {
     await Promise.all(this.workers.map((worker) => worker.terminate()));
   }
 
-  private run(task: ThreadTask, isUrgent = false): Promise<readonly MappedOutcome[] | LineResult> {
+  private run(task: ThreadTask, isUrgent = false, worker: Worker | null = null): Promise<ThreadResult> {
     if (this.failure) return Promise.reject(this.failure);
     const id = this.nextId++;
     return new Promise((resolve, reject) => {
       this.running.set(id, { resolve, reject });
-      if (isUrgent) this.waiting.unshift({ id, task });
-      else this.waiting.push({ id, task });
+      if (isUrgent) this.waiting.unshift({ id, task, worker });
+      else this.waiting.push({ id, task, worker });
       this.dispatch();
     });
   }
@@ -108,7 +119,13 @@ export class CompilePool {
   }
 
   private dispatch(): void {
-    while (this.idle.length > 0 && this.waiting.length > 0)
-      this.idle.pop()!.postMessage(this.waiting.shift()!);
+    for (const worker of [...this.idle]) {
+      const next = this.waiting.findIndex((one) => one.worker === null || one.worker === worker);
+      if (next < 0) continue;
+      const [{ id, task }] = this.waiting.splice(next, 1) as [Waiting];
+      if (task.type === 'open') this.owners.set(batchKey(task.batch), worker);
+      this.idle.splice(this.idle.indexOf(worker), 1);
+      worker.postMessage({ id, task });
+    }
   }
 }

@@ -5,7 +5,7 @@ import { VerdictBook } from '../trajectories/folder/verdictBook.ts';
 import type { DraftTrajectory } from '../trajectories/format.ts';
 import { startMapper, type MapperFacts, type MapperSetup } from './compileMapperThread.ts';
 import type { LineBatch } from './lineBatch.ts';
-import { LineReader, type LineResult, type RenamedDraft } from './lineReader.ts';
+import { LineReader, type LineResult, type OpenedLines, type RenamedDraft } from './lineReader.ts';
 
 /** Marks worker threads of the compile pool, so that loading this module elsewhere starts nothing. */
 export const threadTask = 'acc-compile';
@@ -14,11 +14,14 @@ export const threadTask = 'acc-compile';
 export type ThreadTask =
   | { readonly type: 'drafts'; readonly drafts: readonly DraftTrajectory[] }
   | { readonly type: 'lines'; readonly batch: LineBatch }
+  | { readonly type: 'open'; readonly batch: LineBatch }
   | { readonly type: 'renamed'; readonly batch: LineBatch; readonly renamed: readonly RenamedDraft[] };
+
+export type ThreadResult = readonly MappedOutcome[] | LineResult | OpenedLines;
 
 export type ThreadMessage =
   | { readonly ready: MapperFacts }
-  | { readonly id: number; readonly result: readonly MappedOutcome[] | LineResult }
+  | { readonly id: number; readonly result: ThreadResult }
   | { readonly id: number; readonly failure: string };
 
 /** Runs the map step in this worker thread until the pool ends it. */
@@ -34,8 +37,9 @@ async function serve(setup: MapperSetup): Promise<void> {
   };
   const books = setup.books.map((files) => VerdictBook.from(files));
   const reader = new LineReader(map, books);
-  const answer = async (task: ThreadTask): Promise<readonly MappedOutcome[] | LineResult> => {
+  const answer = async (task: ThreadTask): Promise<ThreadResult> => {
     if (task.type === 'drafts') return task.drafts.map(map);
+    if (task.type === 'open') return reader.open(task.batch);
     return task.type === 'lines' ? reader.read(task.batch) : reader.readRenamed(task.batch, task.renamed);
   };
   port.on('message', ({ id, task }: { id: number; task: ThreadTask }) => {

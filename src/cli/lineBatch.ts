@@ -8,7 +8,7 @@ import type { Trajectory } from '../trajectories/schema.ts';
 /** Smaller files are read by the main thread: telling their format takes as long as reading them. */
 const leastBytes = 8 << 20;
 /** Bytes of lines that go to a thread together; a batch ends with the line that reaches it. */
-const batchBytes = 1 << 21;
+const batchBytes = 1 << 20;
 const newline = 0x0a;
 
 /** A range of whole lines of a JSON-lines file, one record a line. */

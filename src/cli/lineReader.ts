@@ -26,7 +26,17 @@ export type LineEvent =
       readonly outcome: MappedOutcome;
     };
 
-/** A run whose id was given before: it is compiled again under the id that the main thread made. */
+/** A run that was read but waits to be compiled: its id may have been given before, which the main thread knows. */
+export type OpenedEvent =
+  { readonly issue: Issue } | { readonly id: string; readonly record: number; readonly draft: number };
+
+/** What `open` found; `isRegular` as in `LineResult`. */
+export interface OpenedLines {
+  readonly isRegular: boolean;
+  readonly events: readonly OpenedEvent[];
+}
+
+/** A run to compile under the id that the main thread made. */
 export interface RenamedDraft {
   readonly record: number;
   readonly draft: number;
@@ -59,6 +69,8 @@ type MapDraft = (draft: DraftTrajectory) => MappedOutcome;
 /** Reads ranges of lines in a thread: bytes, JSON, adapter, compile. */
 export class LineReader {
   private readonly files = new Map<string, number>();
+  /** Batches that were opened and wait to be compiled. */
+  private readonly opened = new Map<string, readonly LineItem[]>();
   private readonly mapDraft: MapDraft;
   private readonly books: readonly VerdictBook[];
 
@@ -82,15 +94,34 @@ export class LineReader {
     return { isRegular: true, events };
   }
 
-  /** Compiles some runs of a batch again under other ids, in the order given. */
+  /** Reads a batch and keeps its runs until `readRenamed` compiles them. */
+  async open(batch: LineBatch): Promise<OpenedLines> {
+    const items: LineItem[] = [];
+    for await (const line of this.lines(batch)) {
+      if (line === null) return irregular;
+      items.push(...line);
+    }
+    this.opened.set(batchKey(batch), items);
+    return {
+      isRegular: true,
+      events: items.map((item) =>
+        'issue' in item ? item : { id: item.draft.id, record: item.record, draft: item.index },
+      ),
+    };
+  }
+
+  /** Compiles runs of a batch under the ids given, in the order of the records. */
   async readRenamed(batch: LineBatch, renamed: readonly RenamedDraft[]): Promise<MappedOutcome[]> {
     const ids = new Map(renamed.map((item) => [`${item.record}/${item.draft}`, item.id]));
     const outcomes: MappedOutcome[] = [];
-    for await (const line of this.lines(batch)) {
+    const kept = this.opened.get(batchKey(batch));
+    this.opened.delete(batchKey(batch));
+    for await (const line of kept ? [kept] : this.lines(batch)) {
       for (const item of line ?? []) {
         if ('issue' in item) continue;
         const id = ids.get(`${item.record}/${item.index}`);
-        if (id !== undefined) outcomes.push(this.mapDraft({ ...item.draft, id }));
+        if (id === undefined) continue;
+        outcomes.push(this.mapDraft(id === item.draft.id ? item.draft : { ...item.draft, id }));
       }
     }
     return outcomes;
@@ -140,6 +171,11 @@ export class LineReader {
     }
     return bytes.subarray(0, done);
   }
+}
+
+/** Tells batches of one job apart. */
+export function batchKey({ path, start }: LineBatch): string {
+  return `${start} ${path}`;
 }
 
 type LineItem =

@@ -7,7 +7,7 @@ import { formats } from '../trajectories/formats/registry.ts';
 import { defaultImportLimits, ImportRun } from '../trajectories/io/importRun.ts';
 import type { Issue, Trajectory } from '../trajectories/schema.ts';
 import { lineBatches, lineFormat, type LineBatch } from './lineBatch.ts';
-import type { LineEvent, LineResult, RenamedDraft } from './lineReader.ts';
+import type { LineEvent, LineResult, OpenedEvent, OpenedLines, RenamedDraft } from './lineReader.ts';
 import { openPlanned, type PlannedFile } from './folderInputs.ts';
 import { stdinSource, type NodeSource } from './nodeSource.ts';
 
@@ -20,7 +20,10 @@ const complete = (draft: DraftTrajectory): Trajectory => draft as Trajectory;
 /** Who maps outside this thread; results come in any order. */
 export interface OutcomeMapper {
   map(drafts: readonly DraftTrajectory[]): Promise<readonly MappedOutcome[]>;
+  /** Reads and compiles a batch; its runs have the ids that they have by themselves. */
   readLines(batch: LineBatch): Promise<LineResult>;
+  /** Only reads it; `readRenamed` then compiles its runs under their final ids. */
+  openLines?(batch: LineBatch): Promise<OpenedLines>;
   readRenamed(batch: LineBatch, renamed: readonly RenamedDraft[]): Promise<readonly MappedOutcome[]>;
 }
 
@@ -168,20 +171,36 @@ export async function readLines(
       yield batch;
     }
   };
+  // Ids are given in the order of the records, whatever batch was read first; then all are compiled at once.
+  let naming: Promise<unknown> = Promise.resolve();
+  const mapBatch = async (batch: LineBatch): Promise<Told[] | null> => {
+    const reading = pool.openLines?.(batch) ?? pool.readLines(batch);
+    // A failure is met in its turn; until then it must not count as unhandled.
+    reading.catch(() => undefined);
+    const turn = naming.then(async () => {
+      const { isRegular, events } = await reading;
+      if (state.brokenFrom !== null) return null;
+      if (isRegular) return nameRuns(batch, events, format, run);
+      state.brokenFrom = batch.firstRecord;
+      return null;
+    });
+    naming = turn.catch(() => undefined);
+    const named = await turn;
+    if (!named) return null;
+    const compiled = named.wanted.length > 0 ? await pool.readRenamed(batch, named.wanted) : [];
+    let next = 0;
+    return named.told.map((one) => ('issue' in one ? one : { outcome: one.outcome ?? compiled[next++]! }));
+  };
   try {
     await mapOrdered(
       batches(),
-      async (batch): Promise<{ batch: LineBatch; result: LineResult }> => ({
-        batch,
-        result: await pool.readLines(batch),
-      }),
-      async ({ batch, result }) => {
-        if (state.brokenFrom !== null) return;
-        if (!result.isRegular) {
-          state.brokenFrom = batch.firstRecord;
-          return;
+      async (batch) => ({ batch, told: await mapBatch(batch) }),
+      async ({ batch, told }) => {
+        if (!told) return;
+        for (const one of told) {
+          if ('issue' in one) reader.onIssue(one.issue);
+          else await reader.onOutcome(one.outcome);
         }
-        await takeBatch(batch, result.events, format, run, reader, pool);
         reader.onProgress(before + batch.end);
       },
       reader.concurrency,
@@ -199,38 +218,42 @@ export async function readLines(
   await readDrafts([file], reader, ids, before, state.brokenFrom);
 }
 
-/** Makes the ids of a batch unique, has the runs compiled again whose id changed, and tells all in order. */
-async function takeBatch(
+type Told = { readonly issue: Issue } | { readonly outcome: MappedOutcome };
+
+interface NamedRuns {
+  /** In order; an outcome that is null is the next of `wanted`. */
+  readonly told: readonly (Told | { readonly outcome: null })[];
+  /** Runs to compile: those that wait for it, and those whose id is not the one they were compiled under. */
+  readonly wanted: readonly RenamedDraft[];
+}
+
+/** Makes the ids of a batch unique. */
+function nameRuns(
   batch: LineBatch,
-  events: readonly LineEvent[],
+  events: readonly (LineEvent | OpenedEvent)[],
   format: string,
   run: ImportRun,
-  reader: InputReader,
-  pool: OutcomeMapper,
-): Promise<void> {
-  const renamed: RenamedDraft[] = [];
-  const outcomes: (MappedOutcome | null)[] = [];
+): NamedRuns {
+  const told: (Told | { outcome: null })[] = [];
+  const wanted: RenamedDraft[] = [];
   for (const event of events) {
     if ('issue' in event) run.report(event.issue);
     else {
-      const { id, record, draft, outcome } = event;
       const place = { type: 'file' } as const;
       const where = { file: batch.file, chain: [], layout: 'json-lines', envelope: null, key: null } as const;
+      const { id, record, draft } = event;
       // Only the id matters here: the run itself stays with its thread.
       run.trajectory({ id } as DraftTrajectory, { ...where, place, format, record, draft });
-      for (const told of run.take()) {
-        if (told.type === 'issue') reader.onIssue(told.issue);
-        else if (told.type === 'trajectory') {
-          const isNew = told.locator.id === id;
-          outcomes.push(isNew ? outcome : null);
-          if (!isNew) renamed.push({ record, draft, id: told.locator.id });
-        }
-      }
-      continue;
     }
-    for (const told of run.take()) if (told.type === 'issue') reader.onIssue(told.issue);
+    for (const each of run.take()) {
+      if (each.type === 'issue') told.push({ issue: each.issue });
+      else if (each.type === 'trajectory' && !('issue' in event)) {
+        const { id } = each.locator;
+        const outcome = 'outcome' in event && id === event.id ? event.outcome : null;
+        if (!outcome) wanted.push({ record: event.record, draft: event.draft, id });
+        told.push({ outcome });
+      }
+    }
   }
-  const again = renamed.length > 0 ? await pool.readRenamed(batch, renamed) : [];
-  let next = 0;
-  for (const outcome of outcomes) await reader.onOutcome(outcome ?? again[next++]!);
+  return { told, wanted };
 }
