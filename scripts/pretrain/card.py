@@ -27,7 +27,7 @@ A Qwen3-MoE of {parameters:,} parameters ({active:,} at work for a token): {laye
 
 ## What it can and cannot do
 
-It was trained for {tokens:,} tokens only, on texts of at most 480 tokens. It copies what it has found, also behind a nonce, and follows the forms of answers ("Final Answer: […]", agent turns, diffs). Finding *which* text or node is asked for is learned in part, as the table shows. Nothing in its training is longer than 480 tokens, so longer contexts are new to it. It has no general knowledge and no language but the few hundred words of its world.
+It was trained for {tokens:,} tokens only, on texts of at most 480 tokens. It copies what it has found, also behind a nonce, and follows the forms of answers ("Final Answer: […]", agent turns, diffs). Finding *which* text is asked for works more often than not in short lists, finding neighbours in a graph seldom, as the table shows. Nothing in its training is longer than 480 tokens, so longer contexts are new to it. It has no general knowledge and no language but the few hundred words of its world.
 
 Share of replies that are right to the last token (with the reply's own earlier tokens given), and of single tokens, on texts not trained on:
 
@@ -51,7 +51,7 @@ Seed 0. AdamW (0.9, 0.98), gradients clipped to norm 1, balance loss 0.01, z-los
 | --- | --- | --- |
 {curve}
 
-The mix of data changes where the loss jumps (step 477): first drills of looking up, then everything.
+The mix of data changes where the loss jumps (step 477): first drills of looking up, then everything. The rate falls to a tenth before steps 2,099, {decays}; the loss falls with it and rises after.
 
 ## Rebuild
 
@@ -59,7 +59,7 @@ The mix of data changes where the loss jumps (step 477): first drills of looking
 {commands}
 ```
 
-Debian's python3-torch and g++ on a processor with AMX. Data, first weights and batches are seeded; the run was interrupted by hand at the steps given, once going back from step 2,155 to 1,963, so a rebuild comes close and is not the same bits.
+Debian's python3-torch and g++ on a processor with AMX. Data, first weights and batches are seeded; the run was interrupted by hand at the steps given, once going back from step 2,155 to 1,963, so a rebuild comes close and is not the same bits. At step 2,316 it went on from the released float16 weights with fresh moments; the steps above count on. The agents' closing words were made fuller after these data were made.
 """
 
 
@@ -82,6 +82,7 @@ def main():
         millions=round(total / 1e6), parameters=total, active=total - idle, layers=c["num_hidden_layers"], hidden=c["hidden_size"],
         heads=c["num_attention_heads"], kv=c["num_key_value_heads"], dim=c["head_dim"], experts=c["num_experts"],
         width=c["moe_intermediate_size"], topk=c["num_experts_per_tok"], vocab=vocab, tokens=state["tokens"], table=table, curve=curve,
+        decays=open(f"{run}/decays.txt").read().strip(),
         commands=open(f"{run}/commands.txt").read().strip() if os.path.exists(f"{run}/commands.txt") else "",
     )
     with open(f"{folder}/README.md", "w") as file:

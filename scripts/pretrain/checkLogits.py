@@ -3,36 +3,17 @@ Compares next-token logits of a checkpoint folder with what `acc run --logits` w
 IDS: JSON list of token ids; LOGITS: safetensors with one tensor.
 """
 import json
-import struct
 import sys
 
 import torch
 
-from model import Model, names_of
-
-
-def read_safetensors(path):
-    kinds = {"F16": torch.float16, "F32": torch.float32}
-    with open(path, "rb") as file:
-        data = file.read()
-    size = struct.unpack("<Q", data[:8])[0]
-    header = json.loads(data[8:8 + size])
-    out = {}
-    for name, entry in header.items():
-        if name == "__metadata__":
-            continue
-        a, b = entry["data_offsets"]
-        out[name] = torch.frombuffer(bytearray(data[8 + size + a:8 + size + b]), dtype=kinds[entry["dtype"]]).view(entry["shape"])
-    return out
+from model import Model, load_weights, read_safetensors
 
 
 def load(folder):
     """The model in float32 with the weights as stored."""
     model = Model(json.load(open(f"{folder}/config.json")), exact=True)
-    stored = read_safetensors(f"{folder}/model.safetensors")
-    with torch.no_grad():
-        for name, tensor in names_of(model):
-            tensor.copy_(stored[name].float())
+    load_weights(model, folder)
     return model
 
 

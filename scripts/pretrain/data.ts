@@ -222,8 +222,10 @@ function agentTurns(run: AgentRun): Turn[] {
     });
     turns.push({ role: 'tool', content: observation });
   }
-  const think = run.conclusion === '' ? '' : `<think>\n${run.conclusion}\n</think>\n\n`;
-  turns.push({ role: 'assistant', content: `${think}${run.answer ?? ''}` });
+  turns.push({
+    role: 'assistant',
+    content: `<think>\n${run.conclusion}\n</think>\n\n${run.answer ?? ''}`,
+  });
   return turns;
 }
 

@@ -244,3 +244,26 @@ def write_safetensors(path, tensors, metadata):
         file.write(len(head).to_bytes(8, "little") + head)
         for blob in blobs:
             file.write(blob)
+
+
+def read_safetensors(path):
+    """Tensors of a file by name, in float32."""
+    kinds = {"F16": torch.float16, "F32": torch.float32}
+    with open(path, "rb") as file:
+        data = file.read()
+    start = 8 + int.from_bytes(data[:8], "little")
+    out = {}
+    for name, entry in json.loads(data[8:start]).items():
+        if name == "__metadata__":
+            continue
+        a, b = entry["data_offsets"]
+        out[name] = torch.frombuffer(bytearray(data[start + a:start + b]), dtype=kinds[entry["dtype"]]).view(entry["shape"]).float()
+    return out
+
+
+def load_weights(model, folder):
+    """Gives a model the weights of a checkpoint folder."""
+    stored = read_safetensors(f"{folder}/model.safetensors")
+    with torch.no_grad():
+        for name, tensor in names_of(model):
+            tensor.copy_(stored[name])

@@ -17,7 +17,7 @@ import torch
 
 import construct
 from kernels import Kernels
-from model import CONFIG, Model
+from model import CONFIG, Model, load_weights
 
 KINDS = ["repeat", "recall", "notes", "graph", "pick", "riddle", "echo", "drill", "search", "swe", "sql", "sweContext", "sqlContext"]
 
@@ -117,7 +117,8 @@ def main():
     parser.add_argument("--data", required=True)
     parser.add_argument("--out", required=True)
     parser.add_argument("--tokenizer", required=True, help="tokenizer.json")
-    parser.add_argument("--init", help="checkpoint to start from when OUT has none")
+    parser.add_argument("--init", help="where to start from when OUT has no checkpoint: one, or a model folder (its weights, without moments)")
+    parser.add_argument("--seen", type=int, default=0, help="tokens that the weights of a model folder have seen")
     parser.add_argument("--mix", nargs="*", default=["easy"], help="stages whose texts are used")
     parser.add_argument("--share", nargs="*", default=[], help="kind:part, how much of a kind's texts is used an epoch")
     parser.add_argument("--steps", type=int, default=1000000)
@@ -141,7 +142,10 @@ def main():
     m, v = torch.zeros_like(model.flat), torch.zeros_like(model.flat)
     step = seen = 0
     source = path if os.path.exists(path) else a.init
-    if source:
+    if source and os.path.isdir(source):
+        load_weights(model, source)
+        seen = a.seen
+    elif source:
         state = torch.load(source)
         model.flat.copy_(state["flat"])
         m, v, step, seen = state["m"], state["v"], state["step"], state["tokens"]

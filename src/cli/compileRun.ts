@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { readBenchmark } from '../compile/curate/benchmarkFile.ts';
 import type { BenchmarkText } from '../compile/curate/decontaminate.ts';
 import { datasetCard } from '../compile/datasetCard.ts';
@@ -106,9 +107,14 @@ export async function prepareCompile(
     books: [...new Set(files.flatMap(({ verdicts }) => verdicts ?? []))],
     // Verdicts beside runs decide which are compiled.
     inputs: [...hashes, ...(await hashFiles(reports))],
-    databases: await hashed([...(await listFiles(job.databases)), ...leftOut]),
+    databases: await hashed(unique([...(await listFiles(job.databases)), ...leftOut])),
     benchmarks: await hashed(await listFiles(job.benchmarks)),
   };
+}
+
+/** A file named in two ways is one file: as two databases it would make every run ambiguous. */
+function unique(files: readonly NamedFile[]): NamedFile[] {
+  return [...new Map(files.map((file) => [resolve(file.path), file])).values()];
 }
 
 async function hashed(files: readonly NamedFile[]): Promise<HashedFile[]> {

@@ -86,6 +86,7 @@ export interface ReplicationResult {
   readonly model: { readonly name: string; readonly sha256: string; readonly tokenizerSha256: string };
   readonly device: string;
   readonly options: JsonObject;
+  readonly arms: readonly { readonly id: ReplicationArm; readonly label: string }[];
   readonly seeds: readonly number[];
   readonly sets: readonly ReplicationSet[];
   readonly runs: readonly ReplicationRun[];

@@ -221,10 +221,11 @@ export const createEvaluateSlice =
         } else {
           if (!loaded) return null;
           const { weightType, kvType, contextLength } = loaded.options;
+          const { name, adapter } = loaded;
           subject = {
             type: 'engine',
-            name: loaded.name,
-            identity: `${loaded.name} ${weightType} ${kvType} ${contextLength}`,
+            name: adapter ? `${name} + ${adapter.name}` : name,
+            identity: `${name} ${weightType} ${kvType} ${contextLength}${adapter ? ` ${adapter.sha256}` : ''}`,
           };
         }
         const { seeds, limit, maxNewTokens, temperature, topP, varyPresentation } = form;

@@ -19,7 +19,7 @@ export interface AgentRun {
   readonly system: string;
   readonly question: string;
   readonly steps: readonly AgentStep[];
-  /** Reasoning before the answer; empty when the run ends by a call. */
+  /** Reasoning from what was seen to the answer. */
   readonly conclusion: string;
   /** The final answer, or null when the agent gave up. */
   readonly answer: string | null;
@@ -136,7 +136,7 @@ export function repositoryRun(rng: Rng, id: string, files: number, looks: number
     system: systems.swe,
     question: repository.issue,
     steps,
-    conclusion: '',
+    conclusion: `The issue is about ${edit.path}. It has the line "${edit.before.trim()}", which should be "${edit.after.trim()}". With that change: ${summary}.`,
     answer: patch,
     truth: lineDiff(fault.path, before, before.replace(fault.before, fault.after)),
     isRight: failures.length === 0,
@@ -208,7 +208,7 @@ export function tableRun(
     system: systems.sql,
     question: task.question,
     steps,
-    conclusion: '',
+    conclusion: `The answer is in the ${task.tables.length === 1 ? 'table' : 'tables'} ${task.tables.join(' and ')}. This gives what is asked for: ${sql}`,
     answer: text(given),
     truth: text(truth),
     isRight: text(given) === text(truth),

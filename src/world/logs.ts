@@ -21,11 +21,7 @@ export function chatRow(run: AgentRun): JsonObject {
     messages.push({ role: 'tool', tool_call_id: id, name, content: step.observation });
   });
   if (run.answer !== null) {
-    messages.push({
-      role: 'assistant',
-      content: run.answer,
-      ...(run.conclusion === '' ? {} : { reasoning_content: run.conclusion }),
-    });
+    messages.push({ role: 'assistant', content: run.answer, reasoning_content: run.conclusion });
   }
   return { id: run.id, question: run.question, messages, answer: run.truth, reward: run.isRight ? 1 : 0 };
 }
@@ -40,7 +36,7 @@ export function sweAgentLog(run: RepositoryRun): JsonObject {
         : `str_replace_editor str_replace ${path} --old_str '${before}' --new_str '${after}'`;
     return stepOf(thought, action, observation);
   });
-  trajectory.push(stepOf('Done.', 'submit', run.patch));
+  trajectory.push(stepOf(run.conclusion, 'submit', run.patch));
   return {
     environment: run.id,
     trajectory,
@@ -97,26 +93,34 @@ export function sweReport(runs: readonly RepositoryRun[]): JsonObject {
   };
 }
 
-/** A run of the table agent as an episode of InterCode's SQL environment. */
+/** A run of the table agent as an episode of InterCode's SQL environment, where agents choose their database first. */
 export function interCodeEpisode(run: TableRun): JsonObject {
-  const actions = run.steps.map(({ call }) => call.arguments['query']!);
-  const rewards = run.steps.map((_, i) => (i === run.steps.length - 1 && run.isRight ? 1 : 0));
+  const steps = run.steps.map(({ thought, call, observation }) => ({
+    thought,
+    action: call.arguments['query']!,
+    observation,
+  }));
+  const turns = [
+    { thought: 'Choose the database.', action: `USE ${run.database}`, observation: '[]' },
+    ...steps,
+  ];
+  const last = turns.length - 1;
   return {
     environment: 'ic_sql',
-    dataset: run.database,
+    dataset: 'world',
     task_id: run.id,
     query: run.question,
     turn_history: {
-      thoughts: run.steps.map(({ thought }) => thought),
-      actions,
-      observations: run.steps.map(({ observation }) => observation),
-      rewards,
-      valid_action: run.steps.map(({ observation }) => !observation.startsWith('Error')),
+      thoughts: turns.map(({ thought }, i) => (i === last ? run.conclusion : thought)),
+      actions: turns.map(({ action }) => action),
+      observations: turns.map(({ observation }) => observation),
+      rewards: turns.map((_, i) => (i === last && run.isRight ? 1 : 0)),
+      valid_action: turns.map(({ observation }) => !observation.startsWith('Error')),
     },
     summary: {
       max_reward: run.isRight ? 1 : 0,
-      max_reward_idx: run.steps.length - 1,
-      turns_taken: run.steps.length,
+      max_reward_idx: last,
+      turns_taken: turns.length,
       turns_max: 12,
     },
   };

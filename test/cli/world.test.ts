@@ -25,7 +25,11 @@ describe('acc world', () => {
     const rows = readFileSync(`${compiled}/examples.jsonl`, 'utf8')
       .trim()
       .split('\n')
-      .map((line) => JSON.parse(line) as { kind: string; evidence: { role: string }[]; answer: string });
+      .map((line) => JSON.parse(line) as { kind: string; evidence: { role: string }[]; flags: string[] });
+    // The databases lie in the folder and are named besides: still one database each.
+    expect(rows.filter(({ flags }) => flags.includes('ambiguous-database'))).toEqual([]);
+    // One hop of a search may say too little to be one.
+    expect(rows.filter(({ kind, flags }) => kind !== 'search' && flags.includes('no-rationale'))).toEqual([]);
     for (const kind of ['search', 'swe', 'sql']) {
       const some = rows.filter((row) => row.kind === kind);
       expect(some.length, kind).toBeGreaterThan(6);

@@ -60,6 +60,15 @@ describe('the world', () => {
     }
   });
 
+  it('says before an answer what it follows from, long enough to be learnt as a rationale', async () => {
+    const openSql = await sqlSessions();
+    for (const { run, tables } of worldRuns({ ...options, kinds: ['swe', 'sql'] }, openSql)) {
+      expect(run.conclusion.length, run.id).toBeGreaterThan(80);
+      const named = run.kind === 'swe' ? ['src/'] : tables.map(({ name }) => name);
+      expect(named.some((name) => run.conclusion.includes(name))).toBe(true);
+    }
+  });
+
   it('writes a patch that changes the line that the agent changed', async () => {
     const openSql = await sqlSessions();
     for (const { run } of worldRuns({ ...options, kinds: ['swe'] }, openSql)) {

@@ -69,7 +69,7 @@ export async function run(argv: string[]): Promise<number> {
   const options = {
     model,
     out: lastValue(parsed, 'out') ?? 'replication',
-    command: ['acc replicate', ...argv].join(' '),
+    command: ['acc replicate', ...withoutPlaces(argv)].join(' '),
     version,
     seeds: whole('seeds', 3),
     arms: armsOf(parsed),
@@ -101,6 +101,12 @@ export async function run(argv: string[]): Promise<number> {
     process.removeListener('SIGTERM', onSignal);
     await opened.close();
   }
+}
+
+/** The options that decide the numbers: where model and results lie on a disk does not. */
+function withoutPlaces(argv: readonly string[]): string[] {
+  const isPlace = (word: string | undefined): boolean => word === '--model' || word === '--out';
+  return argv.filter((word, at) => !isPlace(word) && !isPlace(argv[at - 1]) && !/^--(model|out)=/.test(word));
 }
 
 /** The numbers of an option, each at least `least`. */

@@ -7,6 +7,7 @@ import { benchmarkOf } from '../../evaluate/benchmarks.ts';
 import { engineSubject } from '../../evaluate/engineSubject.ts';
 import { identityHash, Journal } from '../../evaluate/journal.ts';
 import {
+  replicationArmNames,
   replicationArms,
   replicationCells,
   replicationDifferences,
@@ -121,6 +122,7 @@ export async function runReplication(
       model: { name: checkpoint.name, sha256: place.modelHash.sha256, tokenizerSha256: tokenizer.sha256 },
       device: facts.description || facts.vendor,
       options: recordOf(options),
+      arms: replicationArms.map((id) => ({ id, label: replicationArmNames[id] })),
       seeds,
       sets,
       runs,
