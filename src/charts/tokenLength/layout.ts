@@ -216,12 +216,14 @@ export function layoutTokenLength(
       const x1 = x(edges[bin + 1] ?? 0);
       const ghost = row.ghost?.[bin] ?? 0;
       if (ghost > 0) {
+        // Lower, its two long sides would be one line on the axis.
+        const ghostHeight = Math.max(6, base - y(ghost));
         marks.push({
           type: 'rect',
           x: px(x0 + 0.5),
-          y: px(y(ghost)),
+          y: px(base - ghostHeight),
           width: px(Math.max(1, x1 - x0 - 1)),
-          height: px(base - y(ghost)),
+          height: px(ghostHeight),
           stroke: 'ghost',
           strokeWidth: 1,
           dash: '2 2',
