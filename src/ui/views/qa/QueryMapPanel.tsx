@@ -1,4 +1,4 @@
-import { useMemo, useRef, useState } from 'react';
+import { useEffect, useMemo, useRef, useState } from 'react';
 import { kindNames, type ChartKind } from '../../../charts/common/kinds.ts';
 import { darkPaint, lightPaint } from '../../../charts/common/palette.ts';
 import { pngBlob, saveBlob } from '../../../charts/common/saveChart.ts';
@@ -36,7 +36,7 @@ const exportedSize = { width: 1000, height: 800 };
 
 function caption(map: QueryMap): string {
   const { neighbours, minDist, seed } = map.options;
-  return `UMAP of ${plural(map.texts.ids.length, 'query', 'queries')}; ${map.embedding} (${map.dim} numbers), cosine; ${neighbours} neighbours, minimal distance ${minDist}, seed ${seed}, started from the principal plane`;
+  return `UMAP of ${plural(map.texts.ids.length, 'query', 'queries')}; ${map.embedding} (${map.dim} numbers, less their mean), cosine; ${neighbours} neighbours, minimal distance ${minDist}, seed ${seed}, started from the principal plane`;
 }
 
 function mapCsv({ texts, plane }: QueryMap): string {
@@ -222,8 +222,8 @@ function MapForm({ set }: { set: CompiledSet }) {
   const modelWork = useApp((state) => state.model.work);
   const benchmarks = useApp((state) => state.evaluate.data);
   const connectBenchmarks = useApp((state) => state.evaluate.connect);
-  const isReady = useApp((state) => state.evaluate.isReady);
   const picker = useRef<HTMLInputElement>(null);
+  useEffect(() => void connectBenchmarks(), [connectBenchmarks]);
   const { source, embedder, options, work, failure } = map;
   const canMake = source === 'model' ? loaded !== null && modelWork === null : embedder !== null;
   const progress =
@@ -279,15 +279,12 @@ function MapForm({ set }: { set: CompiledSet }) {
           label="Benchmark laid over the map"
           value={map.benchmarkId ?? ''}
           options={[
-            { value: '', label: isReady ? 'No benchmark' : 'No benchmark (open Evaluate to list them)' },
+            { value: '', label: 'No benchmark' },
             ...benchmarks
               .filter(({ isPrivate }) => !isPrivate)
               .map(({ id, label, rows }) => ({ value: id, label: `${label}, ${formatCount(rows)} rows` })),
           ]}
-          onChange={(id) => {
-            if (!isReady) void connectBenchmarks();
-            map.setBenchmark(id === '' ? null : id);
-          }}
+          onChange={(id) => map.setBenchmark(id === '' ? null : id)}
         />
       </Field>
       <Field label="Neighbours" inline>
@@ -297,6 +294,16 @@ function MapForm({ set }: { set: CompiledSet }) {
           min={2}
           max={100}
           onChange={(neighbours) => neighbours !== null && map.setOptions({ neighbours })}
+        />
+      </Field>
+      <Field label="Linked from cosine" inline>
+        <NumberField
+          label="Cosine from which queries are linked"
+          value={options.threshold}
+          min={0.5}
+          max={1}
+          step={0.01}
+          onChange={(threshold) => threshold !== null && map.setOptions({ threshold })}
         />
       </Field>
       <Field label="Seed" inline>
