@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { generateGraphWalks } from '../../src/evaluate/graphwalksGenerator.ts';
 import { axeViolations } from '../ui/harness/startHarness.ts';
+import { lookupEmbedder } from '../helpers/onnxModels.ts';
 import { browserSkipReason, startBuiltPage, type BuiltPage } from './browser.ts';
 
 const fixture = resolve(import.meta.dirname, '../fixtures/models/tiny-moe');
@@ -90,6 +91,19 @@ describe.skipIf(browserSkipReason)('the workbench without WebGPU', () => {
     await canvas.press('Space');
     await page.getByText(`${compiled.examples - 1} examples selected in the table below`).waitFor();
     expect(await axeViolations(page)).toEqual([]);
+    // Again, by an embedding model with its tokenizer beside it.
+    await page.getByRole('button', { name: 'An ONNX model' }).click();
+    await page.getByTestId('embedder-files').setInputFiles([
+      {
+        name: 'lookup.onnx',
+        mimeType: 'application/octet-stream',
+        buffer: Buffer.from(lookupEmbedder(2048, 8)),
+      },
+      { name: 'tokenizer.json', mimeType: 'application/json', buffer: readFileSync(resolve(import.meta.dirname, '../../public/models/world-moe-3m/tokenizer.json')) }, // prettier-ignore
+    ]);
+    await page.getByText('lookup.onnx, mean of last_hidden_state over the tokens').waitFor();
+    await page.getByRole('button', { name: 'Make the map' }).click();
+    await page.getByText(/lookup\.onnx \(8 numbers/).waitFor();
     await page.goto(`${built.url}#/evaluate`);
     await page.locator('.evaluate[data-state=ready]').waitFor();
     const rows = [0, 1].map((seed) => generateGraphWalks({ problem: 'parents', nodes: 10, outDegree: 2, depth: 2, seed })); // prettier-ignore
