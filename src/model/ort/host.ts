@@ -1,5 +1,4 @@
 import {
-  CancelledError,
   EnvironmentError,
   InputError,
   messageOf,
@@ -318,7 +317,7 @@ export class OrtHost {
       yield* this.loaded.generate(ids, options);
       return { ok: true, value: null };
     } catch (error) {
-      if (!(error instanceof CancelledError) && !(error instanceof WorkbenchError)) throw error;
+      if (!(error instanceof WorkbenchError)) throw error;
       return fail(error);
     } finally {
       this.working = false;
