@@ -66,6 +66,7 @@ try {
       .update(Buffer.from(Float32Array.from(plane).buffer))
       .digest('hex');
     maps.push({ ...rest, sha256 });
+    process.stderr.write(`${JSON.stringify(maps.at(-1))}\n`);
   }
   const zoomMs = await page.evaluate(async () => {
     const name = 'Map of the queries';

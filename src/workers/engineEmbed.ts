@@ -59,12 +59,7 @@ export function hiddenFromOrt(model: OrtModel): HiddenStates {
   const dim = model.checkpoint.config.hiddenSize;
   return async (documents) => {
     const parts: Float32Array[] = [];
-    for (const document of documents) {
-      model.reset();
-      await model.prefill(document, () => ['hidden'], {
-        onChunk: (outputs) => parts.push(outputs['hidden']!),
-      });
-    }
+    for (const document of documents) parts.push(await model.hidden(document));
     const rows = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
     let at = 0;
     for (const part of parts) {

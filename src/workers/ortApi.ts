@@ -10,6 +10,7 @@ export interface OrtApi {
     ids: Uint32Array,
     keep: number,
     outputs: readonly string[],
+    drop: boolean,
   ): Promise<Readonly<Record<string, Float32Array>>>;
   /** Opens a sentence-embedding model instead, whose bytes are moved; resolves to how it pools, or to what is wrong. */
   openEmbedder(

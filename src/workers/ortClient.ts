@@ -52,7 +52,7 @@ export const openOrtWorker: OpenRunner = async (model) => {
     throw error;
   }
   return {
-    run: (ids, keep, outputs) => within(remote.run(Uint32Array.from(ids), keep, outputs)),
+    run: (ids, keep, outputs, drop = false) => within(remote.run(Uint32Array.from(ids), keep, outputs, drop)),
     release: async () => {
       await within(remote.release()).catch(() => undefined);
       end();

@@ -20,9 +20,10 @@ export class OrtService implements OrtApi {
     ids: Uint32Array,
     keep: number,
     outputs: readonly string[],
+    drop: boolean,
   ): Promise<Readonly<Record<string, Float32Array>>> {
     assert(this.session !== null, 'no session is open');
-    const given = await this.session.run(ids, keep, outputs);
+    const given = await this.session.run(ids, keep, outputs, drop);
     return transfer(
       given,
       Object.values(given).map((values) => values.buffer as ArrayBuffer),

@@ -56,7 +56,7 @@ export function layoutQueryMap(
   const centre = view.centre ?? [(left + right) / 2, (top + bottom) / 2];
   const most = tokens.reduce((sum, value) => Math.max(sum, value), 1);
   // Many points are drawn smaller, so that they stay apart.
-  const crowd = Math.min(1, Math.sqrt(2500 / Math.max(1, count)) + 0.15) * Math.min(2, Math.sqrt(view.scale));
+  const crowd = Math.min(1, Math.sqrt(400 / Math.max(1, count)) + 0.15) * Math.min(2, Math.sqrt(view.scale));
   const x = new Float32Array(count);
   const y = new Float32Array(count);
   const radius = new Float32Array(count);

@@ -188,6 +188,16 @@ export class OrtModel {
     return outputs;
   }
 
+  /** The residual stream after the last layer [T, C] of a text by itself. The conversation is lost. */
+  async hidden(ids: ArrayLike<number>): Promise<Float32Array> {
+    this.cached = [];
+    try {
+      return (await this.runner.run(ids, 0, ['hidden'], true))['hidden']!;
+    } catch (error) {
+      throw ortFailure(error);
+    }
+  }
+
   /** Logits [V] after `ids`, which follow what is cached. */
   async nextLogits(ids: ArrayLike<number>, signal?: AbortSignal): Promise<Float32Array> {
     const last = ids.length;

@@ -20,12 +20,14 @@ export async function loadOrt(threads?: number): Promise<typeof Ort> {
 export interface OrtRunner {
   /**
    * Runs `ids` after the first `keep` cached tokens (what was cached behind them is forgotten); gives the named outputs,
-   * flat. Rejects with onnxruntime's own errors.
+   * flat. With `drop` nothing is cached afterwards, and no cache crosses into JavaScript. Rejects with onnxruntime's own
+   * errors.
    */
   run(
     ids: ArrayLike<number>,
     keep: number,
     outputs: readonly string[],
+    drop?: boolean,
   ): Promise<Readonly<Record<string, Float32Array>>>;
   release(): Promise<void>;
 }
@@ -124,10 +126,11 @@ export class OrtSession implements OrtRunner {
     ids: ArrayLike<number>,
     keep: number,
     outputs: readonly string[],
+    drop = false,
   ): Promise<Readonly<Record<string, Float32Array>>> {
     await this.keep(keep);
     const total = this.pastLength + ids.length;
-    const presents = Object.keys(this.past).map((name) => name.replace('past', 'present'));
+    const presents = drop ? [] : Object.keys(this.past).map((name) => name.replace('past', 'present'));
     const tensors = await this.session.run(
       {
         input_ids: new this.ort.Tensor('int64', BigInt64Array.from(Array.from(ids), BigInt), [1, ids.length]),
@@ -137,10 +140,13 @@ export class OrtSession implements OrtRunner {
       },
       [...outputs, ...presents],
     );
-    for (const tensor of Object.values(this.past)) tensor.dispose();
-    this.past = {};
+    if (drop) this.reset();
+    else {
+      for (const tensor of Object.values(this.past)) tensor.dispose();
+      this.past = {};
+      this.pastLength = total;
+    }
     for (const name of presents) this.past[name.replace('present', 'past')] = tensors[name]!;
-    this.pastLength = total;
     const given: Record<string, Float32Array> = {};
     for (const name of outputs) given[name] = (await tensors[name]!.getData()) as Float32Array;
     return given;

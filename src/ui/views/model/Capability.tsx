@@ -26,28 +26,24 @@ function Notice() {
   );
   if (probe.tier === 0) {
     return (
-      <Callout tone="warn" title={probe.title} actions={close}>
+      <Callout tone="warn" title={probe.title}>
         {probe.detail}
+        <p className="mv-notice-actions">{close}</p>
       </Callout>
     );
   }
   return (
-    <Callout
-      tone="warn"
-      title={probe.title}
-      actions={
-        <>
-          {runtime === 'webgpu' ? (
-            <Button onClick={() => void setRuntime('wasm')}>Switch to WASM</Button>
-          ) : null}
-          {close}
-        </>
-      }
-    >
+    <Callout tone="warn" title={probe.title}>
       {probe.detail}{' '}
       {gflops === null
         ? 'Measuring its speed …'
         : `Measured here: ${gflops.toFixed(gflops < 10 ? 1 : 0)} GFLOP/s (${probe.adapterName}).`}
+      <p className="mv-notice-actions">
+        {runtime === 'webgpu' ? (
+          <Button onClick={() => void setRuntime('wasm')}>Switch to WASM</Button>
+        ) : null}
+        {close}
+      </p>
     </Callout>
   );
 }
@@ -75,7 +71,9 @@ export function Capability() {
         </Field>
       ) : null}
       <p className="mv-adapter" data-testid="runtime">
-        <strong>{isWasm ? 'onnxruntime on the CPU' : probe.title}</strong>
+        <strong>
+          {isWasm ? 'onnxruntime on the CPU' : probe.tier === 1 ? 'This engine, without a GPU' : probe.title}
+        </strong>
         <span className="faint">
           {isWasm
             ? `WebAssembly, f32, ${plural(probe.wasmThreads, 'thread')}${shared}`

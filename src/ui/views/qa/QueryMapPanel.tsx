@@ -100,9 +100,9 @@ function PairTable({ map, onOpen }: { map: QueryMap; onOpen: (index: number) => 
       {texts.kinds[index] === 'benchmark' ? (
         <span className="faint">benchmark, {texts.ids[index]}: </span>
       ) : (
-        <button type="button" className="tv-link" onClick={() => onOpen(index)}>
+        <Button variant="ghost" onClick={() => onOpen(index)}>
           {texts.ids[index]}
-        </button>
+        </Button>
       )}{' '}
       {texts.questions[index]!.slice(0, 120)}
     </td>
@@ -166,8 +166,8 @@ function MapFigure({ set, map }: { set: CompiledSet; map: QueryMap }) {
       <ul className="qm-legend">
         {[...counts].map(([kind, count]) => (
           <li key={kind}>
-            {kind === 'benchmark' ? <span aria-hidden="true">◇</span> : <KindMark kind={kind as ChartKind} />}{' '}
-            {nameOf(kind)} <span className="num faint">{formatCount(count)}</span>
+            {kind === 'benchmark' ? '◇ Benchmark' : <KindMark kind={kind as ChartKind} />}{' '}
+            <span className="num faint">{formatCount(count)}</span>
           </li>
         ))}
       </ul>
@@ -267,11 +267,7 @@ function MapForm({ set }: { set: CompiledSet }) {
         <span className="muted">mean hidden state of {loaded.name}</span>
       ) : (
         <span className="muted">
-          No model is loaded:{' '}
-          <a href="#/model" className="tv-link">
-            load one
-          </a>{' '}
-          or choose an ONNX model.
+          No model is loaded: <a href="#/model">load one</a> or choose an ONNX model.
         </span>
       )}
       <Field label="Over it" inline>
