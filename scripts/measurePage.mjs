@@ -142,7 +142,7 @@ try {
     Array.from({ length: rows }, (_, n) => JSON.stringify(searchRun(`r${n}`, [pageText(n, 2)]))).join('\n'),
   );
   const long = join(folder, 'long.jsonl');
-  const pages = Array.from({ length: 14 }, (_, page) => pageText(page, 164));
+  const pages = Array.from({ length: 14 }, (_, page) => pageText(page, 190));
   writeFileSync(long, JSON.stringify(searchRun('long', pages)));
 
   const page = await (await browser.newContext({ viewport: { width: 1280, height: 800 } })).newPage();
