@@ -46,7 +46,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u,
     firstKey = firstVisible(firstPair / heads);
   }
   let seen = workgroupUniformLoad(&firstKey);
-  let start = max(split * params.keysPerSplit, select(seen - params.pageFirst, 0u, seen < params.pageFirst));
+  // Blocks of keys begin at multiples of eight, whatever the window.
+  let start = max(split * params.keysPerSplit, select(seen - params.pageFirst, 0u, seen < params.pageFirst) / 8u * 8u);
 
   let own = params.firstToken + t;
   let first = firstVisible(t);
@@ -94,10 +95,11 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u,
     let shrink = exp(m - peak);
     let pA = select(vec4f(), exp(a - peak), seenA);
     let pB = select(vec4f(), exp(b - peak), seenB);
+    let massA = dot(pA, vec4f(1.0));
+    let massB = dot(pB, vec4f(1.0));
     if (STATISTICS) {
-      let dA = vec4f(vec4i(i32(own)) - vec4i(tokenA));
       let surprise = dot(pA, a - peak) + dot(pB, b - peak);
-      let far = dot(pA, dA) + dot(pB, dA - 4.0);
+      let far = f32(i32(own) - i32(tokenA.x)) * (massA + massB) - 4.0 * massB - dot(pA + pB, vec4f(offsets));
       extra = vec3f(extra.x + (m - peak) * l, extra.yz) * shrink + vec3f(surprise, far, 0.0);
       let bits = goldBitsFrom(tokenA.x);
       if ((bits & 0xffu) != 0u) {
@@ -106,7 +108,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u,
         extra.z += dot(pA, goldA) + dot(pB, goldB);
       }
     }
-    l = l * shrink + dot(pA, vec4f(1.0)) + dot(pB, vec4f(1.0));
+    l = l * shrink + massA + massB;
     m = peak;
     for (var i = 0u; i < headVectors(); i++) {
       let v = eightRows(thread, params.valueSection, params.valueScaleSection, key, end - 1u, kvHead, i);

@@ -49,7 +49,8 @@ fn main(
     firstKey = firstVisible(firstPair / heads);
   }
   let seen = workgroupUniformLoad(&firstKey);
-  let start = max(split * params.keysPerSplit, select(seen - params.pageFirst, 0u, seen < params.pageFirst));
+  // Blocks of keys begin at multiples of eight, whatever the window.
+  let start = max(split * params.keysPerSplit, select(seen - params.pageFirst, 0u, seen < params.pageFirst) / 8u * 8u);
 
   let tx = thread % 8u;
   let ty = thread / 8u;
@@ -175,20 +176,18 @@ fn main(
     let p2 = select(vec4f(), exp(s2 - peak.z), v2);
     let p3 = select(vec4f(), exp(s3 - peak.w), v3);
     let one = vec4f(1.0);
+    let mass = vec4f(dot(p0, one), dot(p1, one), dot(p2, one), dot(p3, one));
     if (STATISTICS) {
       surprise = shrink * (surprise + (m - peak) * l)
         + vec4f(dot(p0, s0 - peak.x), dot(p1, s1 - peak.y), dot(p2, s2 - peak.z), dot(p3, s3 - peak.w));
-      let at = vec4i(token);
-      far = far * shrink + vec4f(
-        dot(p0, vec4f(vec4i(i32(own.x)) - at)),
-        dot(p1, vec4f(vec4i(i32(own.y)) - at)),
-        dot(p2, vec4f(vec4i(i32(own.z)) - at)),
-        dot(p3, vec4f(vec4i(i32(own.w)) - at)),
-      );
+      let columns = vec4f(0.0, 1.0, 2.0, 3.0);
+      let ahead = vec4f(vec4i(own) - vec4i(i32(token.x)));
+      far = far * shrink + ahead * mass
+        - vec4f(dot(p0, columns), dot(p1, columns), dot(p2, columns), dot(p3, columns));
       let isGold = vec4f((vec4u(goldBitsFrom(token.x)) >> vec4u(0u, 1u, 2u, 3u)) & vec4u(1u));
       gold = gold * shrink + vec4f(dot(p0, isGold), dot(p1, isGold), dot(p2, isGold), dot(p3, isGold));
     }
-    l = l * shrink + vec4f(dot(p0, one), dot(p1, one), dot(p2, one), dot(p3, one));
+    l = l * shrink + mass;
     m = peak;
     weights[(ty * 4u) * 8u + tx] = p0;
     weights[(ty * 4u + 1u) * 8u + tx] = p1;

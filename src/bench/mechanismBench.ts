@@ -41,7 +41,7 @@ const variants: readonly { readonly name: string; readonly options: MechanismOpt
 ];
 
 /** Prefill alone and with statistics, in turns, at 2,048 tokens: what measuring costs. */
-async function benchOverhead(context: BenchContext): Promise<BenchRow[]> {
+export async function benchMechanism(context: BenchContext): Promise<BenchRow[]> {
   const tokens = Math.min(2048, context.maxContext);
   const rows: BenchRow[] = [];
   for (const [label, config] of [
@@ -73,6 +73,8 @@ async function benchOverhead(context: BenchContext): Promise<BenchRow[]> {
         })),
       ],
       context.repeats,
+      undefined,
+      (name, elapsedMs) => context.progress(`${label}: ${name} ${elapsedMs.toFixed(0)} ms`),
     );
     const alone = timings.get('alone')!;
     for (const [name, { medianMs, minMs, counts }] of timings) {
@@ -107,7 +109,7 @@ export async function measureLength(
   tokens: number,
   options: MechanismOptions,
 ): Promise<ContextMemory> {
-  const checkpoint = await randomCheckpoint('long-context', longContextConfig);
+  const checkpoint = await randomCheckpoint('long-context', { ...longContextConfig, num_hidden_layers: 1 });
   engine.scratch.clear();
   engine.buffers.sweep();
   const idle = engine.buffers.allocatedBytes;
@@ -135,16 +137,13 @@ export async function measureLength(
   };
 }
 
-/** What statistics add to prefill, and the memory they take at 8k, 16k, 32k tokens. */
-export async function benchMechanism(
-  context: BenchContext,
-): Promise<{ rows: BenchRow[]; memory: ContextMemory[] }> {
-  const rows = await benchOverhead(context);
+/** Memory of statistics at 8k, 16k, 32k … tokens. */
+export async function benchMechanismMemory(context: BenchContext): Promise<ContextMemory[]> {
   const memory: ContextMemory[] = [];
   const options: MechanismOptions = { ...defaultMechanismOptions, queries: 'all', statistics: 'core' };
   for (let tokens = 8192; tokens <= context.maxContext; tokens *= 2) {
     context.progress(`statistics of ${tokens} tokens, all queries`);
     memory.push(await measureLength(context.engine, tokens, options));
   }
-  return { rows, memory };
+  return memory;
 }

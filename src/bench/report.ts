@@ -2,7 +2,16 @@ import type { AdapterFacts } from '../gpu/device.ts';
 import type { WebGpuCounts } from './webgpuCounters.ts';
 
 /** What `acc bench` can measure. */
-export const benchSuites = ['matmul', 'dense', 'moe', 'box', 'context', 'training', 'mechanism'] as const;
+export const benchSuites = [
+  'matmul',
+  'dense',
+  'moe',
+  'box',
+  'context',
+  'training',
+  'mechanism',
+  'mechanism-memory',
+] as const;
 export type BenchSuite = (typeof benchSuites)[number];
 
 /**

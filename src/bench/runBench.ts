@@ -1,7 +1,7 @@
 import { requestEngineDevice, type EngineDevice } from '../gpu/device.ts';
 import { benchContext } from './contextBench.ts';
 import { benchMatmul } from './matmulBench.ts';
-import { benchMechanism } from './mechanismBench.ts';
+import { benchMechanism, benchMechanismMemory } from './mechanismBench.ts';
 import { benchBox, benchModel } from './modelBench.ts';
 import { benchTraining, benchTrainingMemory } from './trainingBench.ts';
 import type {
@@ -86,9 +86,10 @@ export async function runBench(
         memory.push(...measured.memory);
       } else if (suite === 'mechanism') {
         if (request.lane !== 'corrected') continue;
-        const measured = await benchMechanism(context);
-        rows.push(...measured.rows);
-        memory.push(...measured.memory);
+        rows.push(...(await benchMechanism(context)));
+      } else if (suite === 'mechanism-memory') {
+        if (request.lane !== 'corrected') continue;
+        memory.push(...(await benchMechanismMemory(context)));
       } else if (suite === 'training') {
         // No peer here needs subgroups hidden: once is enough.
         if (request.lane !== 'corrected') continue;

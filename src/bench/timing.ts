@@ -21,12 +21,13 @@ export function median(values: readonly number[]): number {
 
 /**
  * Times all contestants in turns, so that whatever else the machine does falls on all alike: a warm-up of each,
- * then `repeats` rounds. Counts are those of the last run of each.
+ * then `repeats` rounds. Counts are those of the last run of each. `onRun` hears of every timed run.
  */
 export async function timeInTurns(
   contestants: readonly Contestant[],
   repeats: number,
   clock: () => number = () => performance.now(),
+  onRun: (name: string, elapsedMs: number) => void = () => undefined,
 ): Promise<Map<string, Timing>> {
   const times = new Map<string, number[]>(contestants.map(({ name }) => [name, []]));
   const counts = new Map<string, WebGpuCounts>();
@@ -35,7 +36,9 @@ export async function timeInTurns(
     for (const { name, run } of contestants) {
       const started = clock();
       counts.set(name, await countedPer(1, run));
-      times.get(name)!.push(clock() - started);
+      const elapsedMs = clock() - started;
+      times.get(name)!.push(elapsedMs);
+      onRun(name, elapsedMs);
     }
   }
   return new Map(

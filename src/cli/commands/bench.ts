@@ -166,7 +166,9 @@ export async function run(argv: string[]): Promise<number> {
   const lanes =
     lane !== 'both'
       ? [lane]
-      : suites.every((suite) => ['box', 'context', 'training', 'mechanism'].includes(suite))
+      : suites.every((suite) =>
+            ['box', 'context', 'training', 'mechanism', 'mechanism-memory'].includes(suite),
+          )
         ? [benchLanes[0]]
         : benchLanes;
   const requests = lanes.map((each): BenchRequest => ({

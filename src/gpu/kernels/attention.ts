@@ -44,9 +44,9 @@ export interface AttentionStatistics {
   readonly out: BufferRange;
 }
 
-/** Bytes of the bit set over a cache of `tokens`; kernels read a word ahead. */
+/** Bytes of the bit set over a cache of `tokens`; the last block of keys may reach a word further. */
 export function goldBitsBytes(tokens: number): number {
-  return (Math.ceil(tokens / 32) + 2) * 4;
+  return (Math.ceil(tokens / 32) + 1) * 4;
 }
 
 const bindings = {

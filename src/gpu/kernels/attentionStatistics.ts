@@ -104,14 +104,12 @@ export const attentionStatisticsSumKernel = defineKernel({
 export const attentionRowsSumKernel = defineKernel({
   name: 'mechanism/attention_rows_sum',
   source: rowsSumSource,
-  bindings: { statistics: 'read', flags: 'read', partial: 'read_write', sums: 'read_write' },
+  bindings: { statistics: 'read', flags: 'read', sums: 'read_write' },
   params: {
     rows: 'u32',
     heads: 'u32',
     firstToken: 'u32',
     window: 'u32',
-    blocks: 'u32',
-    stage: 'u32',
   },
 });
 
@@ -236,17 +234,12 @@ export function sumAttentionRows(
   },
 ): void {
   const { rows, numHeads: heads, statistics, flags, sums } = input;
-  const blocks = Math.ceil(rows / 64);
-  const partial = sink.scratch('attention row sums', blocks * heads * 32);
-  for (const stage of [0, 1]) {
-    const work = stage === 0 ? blocks * heads : heads;
-    sink.dispatch({
-      kernel: attentionRowsSumKernel,
-      variant: {},
-      buffers: { statistics, flags, partial, sums },
-      params: { rows, heads, firstToken: input.firstToken, window: input.window, blocks, stage },
-      workgroups: Math.ceil(work / 32),
-      cost: { flops: 16 * (stage === 0 ? rows : blocks) * heads, bytes: 16 * rows * heads },
-    });
-  }
+  sink.dispatch({
+    kernel: attentionRowsSumKernel,
+    variant: {},
+    buffers: { statistics, flags, sums },
+    params: { rows, heads, firstToken: input.firstToken, window: input.window },
+    workgroups: heads,
+    cost: { flops: 16 * rows * heads, bytes: 16 * rows * heads },
+  });
 }
