@@ -77,7 +77,7 @@ export async function benchMechanism(context: BenchContext): Promise<BenchRow[]>
       (name, elapsedMs) => context.progress(`${label}: ${name} ${elapsedMs.toFixed(0)} ms`),
     );
     const alone = timings.get('alone')!;
-    for (const [name, { medianMs, minMs, counts }] of timings) {
+    for (const [name, { medianMs, minMs, cpuMs, counts }] of timings) {
       const percent = (value: number, base: number): string => `${((value / base - 1) * 100).toFixed(1)} %`;
       rows.push({
         suite: 'mechanism',
@@ -95,7 +95,7 @@ export async function benchMechanism(context: BenchContext): Promise<BenchRow[]>
         note:
           name === 'alone'
             ? ''
-            : `adds ${percent(medianMs, alone.medianMs)} (fastest runs: ${percent(minMs, alone.minMs)})`,
+            : `adds ${percent(medianMs, alone.medianMs)} (fastest runs: ${percent(minMs, alone.minMs)}${Number.isNaN(cpuMs) ? '' : `; processor time: ${percent(cpuMs, alone.cpuMs)}`})`,
       });
     }
     session.destroy();

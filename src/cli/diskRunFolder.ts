@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { open, rename, writeFile } from 'node:fs/promises';
+import { mkdir, open, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ByteSource } from '../core/byteSource.ts';
 import type { RunFolder } from '../train/runStore.ts';
@@ -11,6 +11,7 @@ export class DiskRunFolder implements RunFolder {
   constructor(readonly path: string) {}
 
   async write(name: string, pieces: Iterable<Uint8Array>): Promise<void> {
+    await mkdir(this.path, { recursive: true });
     const target = join(this.path, name);
     const part = `${target}.part`;
     const file = await open(part, 'w');
@@ -30,6 +31,10 @@ export class DiskRunFolder implements RunFolder {
 
   append(name: string, text: string): Promise<void> {
     return writeFile(join(this.path, name), text, { flag: 'a' });
+  }
+
+  folder(name: string): DiskRunFolder {
+    return new DiskRunFolder(join(this.path, name));
   }
 }
 

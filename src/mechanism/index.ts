@@ -20,4 +20,10 @@ export {
   type ComparisonNames,
 } from './compare.ts';
 export { discoveries, excludesZero, ItemBootstrap, type ItemDifference } from './bootstrap.ts';
-export { attentionOfHead, tokensOfExpert, type ExpertToken, type HeadAttention } from './inspect.ts';
+export {
+  attentionOfHead,
+  gatesOfExpert,
+  tokensOfExpert,
+  type ExpertToken,
+  type HeadAttention,
+} from './inspect.ts';

@@ -1,5 +1,4 @@
 import { assert } from '../core/assert.ts';
-import { throwIfCancelled } from '../core/errors.ts';
 import type { BufferRange } from '../gpu/buffers.ts';
 import { headNumbers } from '../gpu/kernels/attentionStatistics.ts';
 import type { ModelSession } from '../model/session.ts';
@@ -57,55 +56,67 @@ export interface ExpertToken {
   readonly occurs: number;
 }
 
-/**
- * The tokens that an expert is chosen for over items (all positions), most often chosen first: OLMoE's vocabulary
- * specialisation is chosen / occurs. Cancellable between passes.
- */
-export async function tokensOfExpert(
+/** [T]: the gate of an expert at every position of an item, 0 where it is not among the chosen. Runs the item once. */
+export async function gatesOfExpert(
   session: ModelSession,
-  items: readonly MeasuredItem[],
+  item: MeasuredItem,
   picked: { readonly layer: number; readonly expert: number },
-  options: { readonly limit?: number; readonly signal?: AbortSignal } = {},
-): Promise<ExpertToken[]> {
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<Float32Array<ArrayBuffer>> {
   const { engine, recorder, checkpoint } = session;
   const { config } = checkpoint;
   const moe = config.moe;
   assert(moe !== null && config.layers[picked.layer]?.mlp === 'moe', `layer ${picked.layer} has no experts`);
   const perToken = moe.numExpertsPerTok;
-  const longest = Math.max(1, ...items.map(({ ids }) => ids.length));
-  const kept: BufferRange = engine.buffers.range('mechanism/choices', longest * perToken * 4);
-  const counts = new Map<number, { chosen: number; occurs: number }>();
+  const rowBytes = perToken * 4;
+  const tokens = item.ids.length;
+  const chosen = engine.buffers.range('mechanism/chosen experts', tokens * rowBytes);
+  const gates = engine.buffers.range('mechanism/gates', tokens * rowBytes);
   try {
-    for (const item of items) {
-      throwIfCancelled(options.signal, 'looking at an expert');
-      session.reset();
-      await session.prefill(item.ids, {
-        wantLogits: false,
-        ...(options.signal ? { signal: options.signal } : {}),
-        hooks: (first, count) => ({
-          afterRouter(layer, indices) {
-            if (layer !== picked.layer) return;
-            const sizeBytes = count * perToken * 4;
-            const into = { ...kept, offset: kept.offset + first * perToken * 4, size: sizeBytes };
-            recorder.copy({ ...indices, size: sizeBytes }, into, sizeBytes);
-          },
-        }),
-      });
-      const choices = await recorder.readUints(kept);
-      item.ids.forEach((id, t) => {
-        const entry = counts.get(id) ?? { chosen: 0, occurs: 0 };
-        counts.set(id, entry);
-        entry.occurs++;
-        if (choices.subarray(t * perToken, (t + 1) * perToken).includes(picked.expert)) entry.chosen++;
-      });
-    }
+    session.reset();
+    await session.prefill(item.ids, {
+      wantLogits: false,
+      ...(options.signal ? { signal: options.signal } : {}),
+      hooks: (first, count) => ({
+        afterRouter(layer, indices, weights) {
+          if (layer !== picked.layer) return;
+          const size = count * rowBytes;
+          const keep = (from: BufferRange, into: BufferRange): void =>
+            recorder.copy({ ...from, size }, { ...into, offset: into.offset + first * rowBytes, size }, size);
+          keep(indices, chosen);
+          keep(weights, gates);
+        },
+      }),
+    });
+    const [ids, values] = await recorder.read(chosen, gates);
+    const experts = new Uint32Array(ids!, 0, tokens * perToken);
+    const weights = new Float32Array(values!, 0, tokens * perToken);
+    return Float32Array.from(item.ids, (_, t) => {
+      const at = experts.subarray(t * perToken, (t + 1) * perToken).indexOf(picked.expert);
+      return at < 0 ? 0 : weights[t * perToken + at]!;
+    });
   } finally {
-    engine.buffers.destroy(kept.buffer);
+    engine.buffers.destroy(chosen.buffer);
+    engine.buffers.destroy(gates.buffer);
     session.reset();
   }
+}
+
+/**
+ * The tokens that an expert is chosen for, most often chosen first, from its gates at every position: OLMoE's
+ * vocabulary specialisation is chosen / occurs.
+ */
+export function tokensOfExpert(ids: Uint32Array, gates: Float32Array, limit = 50): ExpertToken[] {
+  const counts = new Map<number, { chosen: number; occurs: number }>();
+  ids.forEach((id, t) => {
+    const entry = counts.get(id) ?? { chosen: 0, occurs: 0 };
+    counts.set(id, entry);
+    entry.occurs++;
+    if (gates[t]! > 0) entry.chosen++;
+  });
   return [...counts]
     .map(([id, entry]) => ({ id, ...entry }))
     .filter(({ chosen }) => chosen > 0)
     .sort((a, b) => b.chosen - a.chosen || b.chosen / b.occurs - a.chosen / a.occurs || a.id - b.id)
-    .slice(0, options.limit ?? 50);
+    .slice(0, limit);
 }

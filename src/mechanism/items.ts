@@ -21,7 +21,13 @@ export interface MeasuredItem {
 }
 
 export type ItemResult =
-  | { readonly ok: true; readonly item: MeasuredItem }
+  | {
+      readonly ok: true;
+      readonly item: MeasuredItem;
+      readonly text: string;
+      /** [T + 1]: where each token begins in the text. */
+      readonly starts: Uint32Array;
+    }
   | { readonly ok: false; readonly id: string; readonly reason: string };
 
 /** First token whose first character lies at or behind `offset`. */
@@ -167,7 +173,7 @@ export function readItem(
     evidence.push({ ...piece, ...tokensOf({ start: shift + piece.start, end: shift + piece.end }) });
   }
   const kind = typeof row['kind'] === 'string' && row['kind'] !== '' ? row['kind'] : 'other';
-  return { ok: true, item: { id, hash: tokenHash(ids), kind, ids, evidence, roles } };
+  return { ok: true, item: { id, hash: tokenHash(ids), kind, ids, evidence, roles }, text, starts };
 }
 
 /** The rationale (trimmed, empty where there is none) and the rest of the assistant message. */

@@ -2,7 +2,14 @@ import type { ChartSnapshot } from '../charts/common/chartHost.ts';
 import type { ChartTarget } from '../charts/common/geometry.ts';
 import { isObject, type JsonValue } from '../core/json.ts';
 import type { Failure, Result } from '../workers/dataApi.ts';
-import type { AdapterCard, EngineEvent, MeasureReport, MeasureRequest } from '../workers/engineApi.ts';
+import type {
+  AdapterCard,
+  EngineEvent,
+  LookReport,
+  LookRequest,
+  MeasureReport,
+  MeasureRequest,
+} from '../workers/engineApi.ts';
 import type { EngineClient } from '../workers/engineClient.ts';
 import type {
   Board,
@@ -12,6 +19,7 @@ import type {
   PairsFrame,
   TrackFrame,
 } from '../workers/mechanismApi.ts';
+import type { StoredRun } from '../workers/trainingApi.ts';
 import type { MechanismClient } from '../workers/mechanismClient.ts';
 import { everyExample } from './filters.ts';
 import type { Loadable, SliceCreator } from './slice.ts';
@@ -72,6 +80,12 @@ export interface MechanismSlice {
   readonly selected: ChartTarget | null;
   readonly itemIndex: number;
   readonly track: Loadable<TrackFrame>;
+  /** Whether the text of the item is shown, of which side, and what the picked head or expert does in it. */
+  readonly isTextOpen: boolean;
+  readonly textSide: 'baseline' | 'comparison' | 'control';
+  readonly look: Loadable<LookReport>;
+  /** The look shown is of what was picked before; the next is being computed. */
+  readonly isLooking: boolean;
   readonly pairs: Loadable<PairsFrame | null>;
   readonly filmstrip: Loadable<FilmstripFrame>;
   readonly failure: { readonly message: string; readonly advice: string | null } | null;
@@ -79,12 +93,16 @@ export interface MechanismSlice {
   readonly board: Board;
   readonly form: MeasureForm;
   readonly adapters: readonly AdapterCard[];
+  /** Runs of the loaded model that kept the adapters of their checkpoints. */
+  readonly runs: readonly StoredRun[];
   readonly measuring: Measuring | null;
   /** Examples that the last measurement left out. */
   readonly rejected: MeasureReport['rejected'];
 
   readonly setForm: (changes: Partial<MeasureForm>) => void;
   readonly loadAdapters: () => Promise<void>;
+  /** Makes the checkpoints of a run subjects, each at its step. */
+  readonly addCheckpoints: (runId: string) => Promise<void>;
   /** Measures and keeps the document; failures come back as values. */
   readonly measure: (given: MeasureArguments) => Promise<Result<DocumentSummary>>;
   /** Measures what the form describes; failures are shown. */
@@ -104,6 +122,10 @@ export interface MechanismSlice {
   readonly setOrder: (order: 'baseline' | 'index') => void;
   readonly select: (target: ChartTarget | null) => void;
   readonly setItem: (index: number) => void;
+  readonly openText: (isOpen: boolean) => void;
+  readonly setTextSide: (side: MechanismSlice['textSide']) => void;
+  /** Runs the item with the picked head or expert, or takes it from the last runs. */
+  readonly lookAtText: () => Promise<void>;
   readonly loadPairs: (subject: string, layer: number) => Promise<void>;
   readonly loadFilmstrip: (layer: number) => Promise<void>;
   readonly dismissFailure: () => void;
@@ -189,6 +211,79 @@ export const createMechanismSlice =
     let frameNumber = 0;
     let trackNumber = 0;
 
+    /** Rows of files and scripts by id, as they were measured in this visit. */
+    const measuredRows = new Map<string, JsonValue>();
+
+    /** The example behind an item: of this visit, of the chosen file, or of a compiled set. */
+    const findRow = async (id: string): Promise<JsonValue | null> => {
+      const held = measuredRows.get(id);
+      if (held !== undefined) return held;
+      const { file } = get().form;
+      if (file) {
+        const read = await rowsOfFile(file, Infinity);
+        const found = read.ok ? read.value.find((row) => isObject(row) && row['id'] === id) : undefined;
+        if (found !== undefined) return found;
+      }
+      for (const set of app().compile.sets) {
+        const read = await data.readExample(set.id, id);
+        if (read.ok) return read.value.example as unknown as JsonValue;
+      }
+      return null;
+    };
+
+    /** The last looks by what was asked, the oldest first. */
+    const looks = new Map<string, LookReport>();
+    let lookNumber = 0;
+    let looking: Promise<unknown> | null = null;
+
+    const lookRequest = async (): Promise<Result<LookRequest> | null> => {
+      const { selected, frame, itemIndex, textSide } = get();
+      if (frame.status !== 'ready' || selected?.layer === undefined) return null;
+      const { layer, head, expert } = selected;
+      const picked = head !== undefined ? { head } : expert !== undefined ? { expert } : null;
+      const item = frame.value.items[itemIndex];
+      if (!picked || !item) return null;
+      const refuse = (code: string, message: string, advice: string): Failure => ({ ok: false, code, message, advice }); // prettier-ignore
+      if (!app().model.loaded) return refuse('no-model', 'No model is loaded', `load ${frame.value.document.model.name} in the Model view to read the text`); // prettier-ignore
+      const name = frame.value[textSide] ?? frame.value.baseline;
+      const subject = get().documents.flatMap(({ subjects }) => subjects).find((each) => each.name === name); // prettier-ignore
+      if (subject && subject.kind !== 'base' && subject.adapterSha256 === null) return refuse('no-adapter', `The document does not say which adapter ${name} is`, 'look at the base, or measure it here'); // prettier-ignore
+      const row = await findRow(item.id);
+      if (row === null) return refuse('no-example', `The text of ${item.id} is not here`, 'compile the set it comes from, or choose its examples.jsonl under File'); // prettier-ignore
+      const { queries } = frame.value.document;
+      return { ok: true, value: { row, hash: item.hash, adapterSha256: subject?.adapterSha256 ?? null, layer, picked, queries } }; // prettier-ignore
+    };
+
+    const lookAtText = async (): Promise<void> => {
+      const number = ++lookNumber;
+      const isCurrent = (): boolean => number === lookNumber;
+      const asked = await lookRequest();
+      if (!isCurrent()) return;
+      if (!asked) return set({ look: idle, isLooking: false });
+      if (!asked.ok) return set({ look: failed(asked), isLooking: false });
+      const request = asked.value;
+      const key = JSON.stringify([request.hash, request.adapterSha256, request.layer, request.picked, request.queries]); // prettier-ignore
+      const held = looks.get(key);
+      if (held) return set({ look: { status: 'ready', value: held }, isLooking: false });
+      // What is shown stays until the next is there.
+      set({ isLooking: true, ...(get().look.status === 'ready' ? {} : { look: loading }) });
+      if (looking) {
+        await engine.cancel();
+        await looking;
+        if (!isCurrent()) return;
+      }
+      const run = app().model.look(request);
+      looking = run;
+      const result = await run;
+      looking = null;
+      if (result.ok) {
+        looks.set(key, result.value);
+        const [oldest] = looks.keys();
+        if (looks.size > 12 && oldest !== undefined) looks.delete(oldest);
+      }
+      if (isCurrent()) set({ look: result.ok ? { status: 'ready', value: result.value } : failed(result), isLooking: false }); // prettier-ignore
+    };
+
     const loadTrack = async (): Promise<void> => {
       const number = ++trackNumber;
       const { documentId, baseline, comparison, control, itemIndex, selected } = get();
@@ -238,6 +333,10 @@ export const createMechanismSlice =
       selected: null,
       itemIndex: 0,
       track: idle,
+      isTextOpen: true,
+      textSide: 'baseline',
+      look: idle,
+      isLooking: false,
       pairs: idle,
       filmstrip: idle,
       failure: null,
@@ -245,17 +344,25 @@ export const createMechanismSlice =
       board: { notes: '', pins: [] },
       form: { source: 'set', file: null, limit: 8, queries: 'answer', sinkTokens: 4, roles: {} },
       adapters: [],
+      runs: [],
       measuring: null,
       rejected: [],
 
       setForm: (changes) => set(({ form }) => ({ form: { ...form, ...changes } })),
       loadAdapters: async () => {
-        const adapters = app().model.card.status === 'ready' ? await engine.listAdapters() : [];
+        const isOpen = app().model.card.status === 'ready';
+        const adapters = isOpen ? await engine.listAdapters() : [];
+        const runs = isOpen ? await engine.listRuns() : [];
         const { roles } = get().form;
         const known = Object.fromEntries(
           adapters.map(({ sha256 }) => [sha256, roles[sha256] ?? 'adapter'] as const),
         );
-        set(({ form }) => ({ adapters, form: { ...form, roles: known } }));
+        set(({ form }) => ({ adapters, runs: runs.filter(({ keptSteps }) => keptSteps.length > 0), form: { ...form, roles: known } })); // prettier-ignore
+      },
+      addCheckpoints: async (runId) => {
+        const opened = await engine.openRunCheckpoints(runId);
+        if (!opened.ok) return set({ failure: { message: opened.message, advice: opened.advice } });
+        await get().loadAdapters();
       },
       measure: async (given) => {
         const { loaded } = app().model;
@@ -281,6 +388,9 @@ export const createMechanismSlice =
           return read;
         }
         const { rows, hash } = read.value;
+        if (given.data.type !== 'set') {
+          for (const row of rows) if (isObject(row) && typeof row['id'] === 'string') measuredRows.set(row['id'], row); // prettier-ignore
+        }
         const result = await app().model.measure({ runId, rows, subjects, options: given.options ?? {}, dataHash: hash }); // prettier-ignore
         set({ measuring: null });
         if (!result.ok) {
@@ -304,10 +414,11 @@ export const createMechanismSlice =
           data: from,
           subjects: [
             { name: 'base', kind: 'base', adapterSha256: null },
-            ...chosen.map(({ name, sha256 }) => ({
+            ...chosen.map(({ name, sha256, step }) => ({
               name,
               kind: form.roles[sha256] ?? ('adapter' as const),
               adapterSha256: sha256,
+              ...(step === null ? {} : { step }),
             })),
           ],
           options: { queries: form.queries, sinkTokens: form.sinkTokens },
@@ -391,9 +502,13 @@ export const createMechanismSlice =
         void loadTrack();
       },
       setItem: (itemIndex) => {
-        set({ itemIndex });
+        // Another text: nothing of the old one may stay beside the new pieces.
+        set({ itemIndex, look: loading });
         void loadTrack();
       },
+      openText: (isTextOpen) => set({ isTextOpen }),
+      setTextSide: (textSide) => set({ textSide }),
+      lookAtText,
       loadPairs: async (subject, layer) => {
         const { documentId } = get();
         if (documentId === null) return;

@@ -10,6 +10,8 @@ import type {
   GenerationReport,
   GpuProbe,
   LoadedModel,
+  LookReport,
+  LookRequest,
   MeasureReport,
   MeasureRequest,
   ModelCard,
@@ -124,6 +126,7 @@ export interface ModelActions {
   readonly measure: (request: MeasureRequest) => Promise<EngineResult<MeasureReport>>;
   /** One vector per text by the loaded model. */
   readonly embed: EngineClient['embed'];
+  readonly look: (request: LookRequest) => Promise<EngineResult<LookReport>>;
   readonly countTokens: (prompt: Prompt) => Promise<number | null>;
   readonly clearTurns: () => void;
   readonly dismissLoss: () => void;
@@ -352,6 +355,13 @@ export function createModelSlice(engine: EngineClient): SliceCreator<ModelSlice>
         if (get().work) return busy;
         set({ work: { kind: 'embedding', done: 0, total: texts.length } });
         const result = await engine.embed(texts);
+        set({ work: null });
+        return result;
+      },
+      look: async (request) => {
+        if (get().work) return busy;
+        set({ work: { kind: 'measuring', done: 0, total: 0 } });
+        const result = await engine.look(request);
         set({ work: null });
         return result;
       },

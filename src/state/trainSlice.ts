@@ -87,6 +87,8 @@ export interface TrainState {
 export interface TrainActions {
   /** Reads the kept runs; called when the view opens. */
   readonly connect: () => Promise<void>;
+  /** Reads the kept runs alone, for lists of runs in other views. */
+  readonly loadRuns: () => Promise<void>;
   readonly choose: (data: TrainData | null) => Promise<void>;
   readonly setConfig: (changes: Partial<TrainConfig>) => Promise<void>;
   /** Data and memory under the present config. */
@@ -329,6 +331,7 @@ export function createTrainSlice(engine: EngineClient): SliceCreator<TrainSlice>
         set({ runs: await engine.listRuns() });
         if (get().preview.status === 'idle') await previewNow();
       },
+      loadRuns: async () => set({ runs: await engine.listRuns() }),
       choose: async (chosen) => {
         set({ chosen, failure: null });
         await previewNow();

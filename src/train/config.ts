@@ -44,6 +44,7 @@ export interface TrainConfig {
   readonly earlyStopPatience: number;
   readonly keepBest: boolean;
   readonly checkpointSteps: number;
+  readonly keepCheckpoints: boolean;
 }
 
 type Reader<T> = (value: JsonValue, expected: (text: string) => never) => T;
@@ -259,6 +260,12 @@ const keys: { readonly [K in keyof TrainConfig]: Key<TrainConfig[K]> } = {
     fallback: 50,
     meaning: 'steps between checkpoints to go on from; 0 saves only at stops and at the end',
     read: integer(0),
+  },
+  keepCheckpoints: {
+    fallback: false,
+    meaning:
+      'keep the adapter of every checkpoint (checkpoint-N), to follow attention and experts through training',
+    read: flag,
   },
 };
 

@@ -69,6 +69,8 @@ export interface RunStore {
   load(
     kind: 'latest' | 'best',
   ): Promise<{ readonly state: TrainerState; readonly counters: RunCounters } | null>;
+  /** Keeps the adapter as it is after this step, apart from the checkpoints to go on from. */
+  keepAdapter(step: number, adapter: Adapter): Promise<void>;
   /** Takes metrics of steps after this one away: they will be written again. */
   rewindMetrics(step: number): Promise<void>;
   appendMetrics(metrics: StepMetrics): Promise<void>;
@@ -347,8 +349,11 @@ export class TrainingRun {
 
   private async save(): Promise<void> {
     this.handlers.onPhase?.('saving');
-    await this.settings.store.save('latest', await this.device.state(), this.counters);
-    this.handlers.onCheckpoint?.(this.counters.step);
+    const { store, config } = this.settings;
+    const { step } = this.counters;
+    await store.save('latest', await this.device.state(), this.counters);
+    if (config.keepCheckpoints && step > 0) await store.keepAdapter(step, await this.device.adapter());
+    this.handlers.onCheckpoint?.(step);
   }
 
   private async finish(

@@ -1,8 +1,10 @@
 import type { ByteSource } from '../core/byteSource.ts';
 import { InputError } from '../core/errors.ts';
 import type { JsonObject } from '../core/json.ts';
+import type { Adapter } from '../model/adapter.ts';
 import { checkpointPieces, readCheckpoint } from './checkpointFile.ts';
 import { startCounters, type RunCounters, type RunStore, type StepMetrics } from './run.ts';
+import { peftFiles, type PeftOptions } from './peft.ts';
 import { recordText, type RunRecord } from './runRecord.ts';
 import type { TrainerState } from './types.ts';
 
@@ -14,6 +16,8 @@ export interface RunFolder {
   open(name: string): Promise<(ByteSource & { close(): Promise<void> }) | null>;
   /** Adds to the end of a text file. */
   append(name: string, text: string): Promise<void>;
+  /** A folder within, made by its first write. */
+  folder(name: string): RunFolder;
 }
 
 export const runFileNames = {
@@ -23,17 +27,30 @@ export const runFileNames = {
   record: 'run.json',
 } as const;
 
+/** Folder of the adapter as it was after a step. */
+export function stepFolderName(step: number): string {
+  return `checkpoint-${step}`;
+}
+
+/** The step of such a folder; null for other names. */
+export function stepOfFolder(name: string): number | null {
+  const step = /^checkpoint-(\d+)$/.exec(name)?.[1];
+  return step === undefined ? null : Number(step);
+}
+
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 /** Checkpoints, metrics and record of a run in a folder. */
 export class FolderRunStore implements RunStore {
   private readonly folder: RunFolder;
   private readonly identity: string;
+  private readonly peft: PeftOptions;
 
   /** @param identity of the run: checkpoints of another one are refused */
-  constructor(folder: RunFolder, identity: string) {
+  constructor(folder: RunFolder, identity: string, peft: PeftOptions) {
     this.folder = folder;
     this.identity = identity;
+    this.peft = peft;
   }
 
   save(kind: 'latest' | 'best', state: TrainerState, counters: RunCounters): Promise<void> {
@@ -76,6 +93,13 @@ export class FolderRunStore implements RunStore {
 
   appendMetrics(metrics: StepMetrics): Promise<void> {
     return this.folder.append(runFileNames.metrics, `${JSON.stringify(metrics)}\n`);
+  }
+
+  async keepAdapter(step: number, adapter: Adapter): Promise<void> {
+    const files = peftFiles(adapter, this.peft);
+    const folder = this.folder.folder(stepFolderName(step));
+    await folder.write('adapter_config.json', [encode(files['adapter_config.json'])]);
+    await folder.write('adapter_model.safetensors', [files['adapter_model.safetensors']]);
   }
 
   saveRecord(record: RunRecord): Promise<void> {

@@ -135,7 +135,8 @@ export async function trainPrepared(
   handlers: TrainHandlers = {},
 ): Promise<TrainResult> {
   const { checkpoint, config, data, plan, startAdapter } = prepared;
-  const store = new FolderRunStore(settings.folder, prepared.identity);
+  const peft = { baseModel: checkpoint.name, expertCount: checkpoint.config.moe?.numExperts ?? null };
+  const store = new FolderRunStore(settings.folder, prepared.identity, peft);
   let opened: OpenedTrainer | null = null;
   const openTrainer = async (): Promise<RunTrainer> => {
     opened?.destroy();
@@ -176,12 +177,7 @@ export async function trainPrepared(
   });
   try {
     const outcome = await run.run(settings.signal);
-    const files = outcome.adapter
-      ? peftFiles(outcome.adapter.adapter, {
-          baseModel: checkpoint.name,
-          expertCount: checkpoint.config.moe?.numExperts ?? null,
-        })
-      : null;
+    const files = outcome.adapter ? peftFiles(outcome.adapter.adapter, peft) : null;
     const { counters } = outcome;
     record = completed({
       end: outcome.end,

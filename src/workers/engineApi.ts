@@ -2,7 +2,7 @@ import type { GpuCounters } from '../gpu/counters.ts';
 import type { AdapterFacts, EngineFeatures } from '../gpu/device.ts';
 import type { SamplingOptions } from '../gpu/kernels/sampling.ts';
 import type { JsonValue } from '../core/json.ts';
-import type { MechanismDocument, MechanismOptions, SubjectKind } from '../mechanism/index.ts';
+import type { MechanismDocument, MechanismOptions, QuerySet, SubjectKind } from '../mechanism/index.ts';
 import type { LoadOptions, MemoryPlan } from '../model/planner.ts';
 import type { Prompt } from '../model/prompt.ts';
 import type { StoredModel } from '../storage/models.ts';
@@ -64,6 +64,8 @@ export type AdapterSource = Exclude<ModelSource, { readonly type: 'stored' }>;
 export interface AdapterCard {
   readonly name: string;
   readonly origin: string;
+  /** Step of training that it was kept at; null for a finished adapter. */
+  readonly step: number | null;
   /** sha256 of config and weights, hex. */
   readonly sha256: string;
   /** The checkpoint it was trained on, as its config names it. */
@@ -258,6 +260,46 @@ export interface MeasureReport {
   readonly rejected: readonly { readonly id: string; readonly reason: string }[];
 }
 
+/** A head or an expert to look at in the text of one example. */
+export interface LookRequest {
+  /** The example as compiled. */
+  readonly row: JsonValue;
+  /** Hash of the tokens that were measured: others are refused. Null for any. */
+  readonly hash: string | null;
+  /** Null for the base; else of `listAdapters`. */
+  readonly adapterSha256: string | null;
+  readonly layer: number;
+  readonly picked: { readonly head: number } | { readonly expert: number };
+  /** Whose attention is averaged. */
+  readonly queries: QuerySet;
+}
+
+/** One token among the strongest. */
+export interface LookToken {
+  readonly text: string;
+  /** Of a head: where it stands, and its share of the attention. */
+  readonly position: number | null;
+  readonly share: number;
+  /** Of an expert: times it was chosen for the token, of how many. */
+  readonly chosen: number | null;
+  readonly occurs: number | null;
+}
+
+export interface LookReport {
+  readonly what: 'head' | 'expert';
+  readonly text: string;
+  /** [T + 1]: where each token begins in the text. */
+  readonly starts: Uint32Array;
+  /**
+   * [T]: of a head, the attention on the token over an even share of it (1: as much as every token would have); of an
+   * expert, its gate, 0 where it is not chosen.
+   */
+  readonly values: Float32Array;
+  /** Neighbouring tokens that share one value: 1 up to 2,048 tokens. */
+  readonly tokensPerValue: number;
+  readonly top: readonly LookToken[];
+}
+
 export type EngineEvent =
   | {
       readonly type: 'measure';
@@ -322,6 +364,8 @@ export interface EngineApi extends TrainingApi {
   listAdapters(): Promise<readonly AdapterCard[]>;
   /** Loads each subject in turn and measures it; the model that was loaded before is loaded again at the end. */
   measure(request: MeasureRequest): Promise<EngineResult<MeasureReport>>;
+  /** Runs one example and tells where a head looks, or which tokens an expert is chosen for. */
+  look(request: LookRequest): Promise<EngineResult<LookReport>>;
   /** Stops loading, copying, generating or measuring, whichever runs. */
   cancel(): Promise<void>;
   generate(request: GenerateRequest): Promise<EngineResult<GenerationReport>>;

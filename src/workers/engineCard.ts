@@ -135,7 +135,7 @@ export async function modelCard(
 }
 
 /** Tells what an adapter changes, for the reader. */
-export function adapterCard(adapter: Adapter, origin: string): AdapterCard {
+export function adapterCard(adapter: Adapter, origin: string, step: number | null = null): AdapterCard {
   const { name, sha256, baseModel, pairs } = adapter;
   const layers = new Set<number>();
   const targets = new Set<string>();
@@ -157,6 +157,7 @@ export function adapterCard(adapter: Adapter, origin: string): AdapterCard {
   return {
     name,
     origin,
+    step,
     sha256,
     baseModel,
     parameterCount,

@@ -35,6 +35,8 @@ import type {
   GenerationReport,
   GpuProbe,
   LoadedModel,
+  LookReport,
+  LookRequest,
   MeasureReport,
   MeasureRequest,
   ModelCard,
@@ -49,6 +51,7 @@ import { adapterCard, modelCard, modelFiles, withTemplateFile } from './engineCa
 import { embedDocuments, hiddenFromEngine, hiddenFromOrt } from './engineEmbed.ts';
 import { EngineEvents } from './engineEvents.ts';
 import { runGeneration } from './engineGeneration.ts';
+import { look, readLook } from './engineLook.ts';
 import { measuringOnEngine, measuringOnOrt, runMeasurement, type MeasuredSubject } from './engineMeasure.ts';
 import { probeOf, probeWithoutGpu } from './engineProbe.ts';
 import { EngineTraining } from './engineTraining.ts';
@@ -99,6 +102,20 @@ async function settled<T>(work: () => Promise<EngineResult<T>>): Promise<EngineR
 const attempt = <T>(work: () => Promise<T>): Promise<EngineResult<T>> =>
   settled(async () => ({ ok: true, value: await work() }));
 
+/** What a load was asked for. */
+interface LastLoad {
+  readonly runtime: Runtime;
+  readonly options: LoadOptions;
+  readonly adapter: OpenedAdapter | null;
+}
+
+function noAdapter(name: string, sha256: string | null): InputError {
+  return new InputError('no-adapter', `The adapter of ${name} is not open`, {
+    ...(sha256 === null ? {} : { where: sha256.slice(0, 12) }),
+    advice: 'open it in the Model view, then try again',
+  });
+}
+
 /** The engine worker's methods over one device, one opened checkpoint and one loaded model. */
 export class EngineService implements EngineApi {
   private readonly events = new EngineEvents();
@@ -118,11 +135,7 @@ export class EngineService implements EngineApi {
   /** All that were opened for `opened`, by sha256: what can be measured. */
   private readonly adapters = new Map<string, OpenedAdapter>();
   /** What `load` was last asked for, so that a measurement can put it back. */
-  private lastLoad: {
-    readonly runtime: Runtime;
-    readonly options: LoadOptions;
-    readonly adapter: OpenedAdapter | null;
-  } | null = null;
+  private lastLoad: LastLoad | null = null;
   /** What was opened when the model on the device was loaded: prompts are encoded with its tokenizer. */
   private running: Opened | null = null;
   private controller: AbortController | null = null;
@@ -432,17 +445,12 @@ export class EngineService implements EngineApi {
     const subjects = request.subjects.map(({ adapterSha256, ...name }): MeasuredSubject => {
       if (adapterSha256 === null) return { name, adapter: null };
       const held = this.adapters.get(adapterSha256);
-      if (!held) {
-        throw new InputError('no-adapter', `The adapter of ${name.name} is not open`, {
-          where: adapterSha256.slice(0, 12),
-          advice: 'open it in the Model view, then measure again',
-        });
-      }
+      if (!held) throw noAdapter(name.name, adapterSha256);
       return { name: { ...name, adapterSha256 }, adapter: held.adapter };
     });
-    const measured = await this.cancellable(async (signal) => {
-      try {
-        return await runMeasurement({
+    const measured = await this.cancellable((signal) =>
+      this.withSubject(checkpoint, lastLoad, () =>
+        runMeasurement({
           runId: request.runId,
           host:
             lastLoad.runtime === 'wasm'
@@ -457,18 +465,9 @@ export class EngineService implements EngineApi {
           dataHash: request.dataHash,
           signal,
           emit: (event) => this.emit(event),
-        });
-      } finally {
-        // What was loaded before is there again, also after a cancellation.
-        const { options, runtime } = lastLoad;
-        const merged = lastLoad.adapter ? { adapter: lastLoad.adapter.adapter } : {};
-        const back = await (runtime === 'wasm' ? ort : host).load(checkpoint, options, merged);
-        if (!back.ok) {
-          this.running = null;
-          this.lastLoad = null;
-        }
-      }
-    });
+        }),
+      ),
+    );
     this.events.flush();
     if (!measured.ok) return hostFailure(measured);
     const { document, rejected } = measured;
@@ -550,6 +549,58 @@ export class EngineService implements EngineApi {
     );
   }
 
+  look(request: LookRequest): Promise<EngineResult<LookReport>> {
+    return settled(() => this.lookAt(request));
+  }
+
+  private async lookAt(request: LookRequest): Promise<EngineResult<LookReport>> {
+    const { running, lastLoad } = this;
+    const { session } = this.host;
+    if (!running || !lastLoad) return failureOf(noModel());
+    if (!session) {
+      throw new InputError('no-webgpu', 'Heads and experts are looked at on WebGPU only', {
+        advice: 'load the model on WebGPU in the Model view',
+      });
+    }
+    const { tokenizer, checkpoint } = running;
+    if (!tokenizer) throw noTokenizer();
+    const read = readLook(request, tokenizer, checkpoint);
+    const { adapterSha256 } = request;
+    const held = adapterSha256 === null ? null : this.adapters.get(adapterSha256);
+    if (held === undefined) throw noAdapter('this subject', adapterSha256);
+    const contextLength = Math.max(read.item.ids.length, lastLoad.options.contextLength);
+    const isLoaded =
+      (lastLoad.adapter?.card.sha256 ?? null) === adapterSha256 &&
+      contextLength === lastLoad.options.contextLength;
+    const report = await this.cancellable(async (signal) => {
+      if (isLoaded)
+        return { ok: true as const, value: await look(session, read, request, tokenizer, signal) };
+      const options = { ...lastLoad.options, contextLength };
+      return this.withSubject(checkpoint, lastLoad, async () => {
+        const loaded = await this.host.load(checkpoint, options, { signal, ...(held ? { adapter: held.adapter } : {}) }); // prettier-ignore
+        if (!loaded.ok) return loaded;
+        return { ok: true as const, value: await look(loaded.value, read, request, tokenizer, signal) };
+      });
+    });
+    this.events.flush();
+    return report.ok ? report : hostFailure(report);
+  }
+
+  /** Work that loads other subjects; what was loaded before is there again afterwards, also after a cancellation. */
+  private async withSubject<T>(checkpoint: Checkpoint, before: LastLoad, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } finally {
+      const { options, adapter, runtime } = before;
+      const merged = adapter ? { adapter: adapter.adapter } : {};
+      const back = await (runtime === 'wasm' ? this.ort : this.host).load(checkpoint, options, merged);
+      if (!back.ok) {
+        this.running = null;
+        this.lastLoad = null;
+      }
+    }
+  }
+
   async describeTraining(): ReturnType<EngineApi['describeTraining']> {
     const meanings = Object.fromEntries(trainConfigKeys.map(({ name, meaning }) => [name, meaning]));
     return { defaults: defaultTrainConfig, meanings };
@@ -620,6 +671,18 @@ export class EngineService implements EngineApi {
       this.adapter = { adapter, card };
       this.adapters.set(card.sha256, this.adapter);
       return card;
+    });
+  }
+
+  openRunCheckpoints(id: string): Promise<EngineResult<readonly AdapterCard[]>> {
+    return attempt(async () => {
+      if (!this.opened) throw noModel();
+      const kept = await this.training.keptAdapters(id, this.opened.checkpoint);
+      return kept.map(({ step, adapter }) => {
+        const card = adapterCard(adapter, `training run ${id}`, step);
+        this.adapters.set(card.sha256, { adapter, card });
+        return card;
+      });
     });
   }
 

@@ -16,7 +16,7 @@ import { mergedWeights } from '../train/mergedWeights.ts';
 import { openTrainer } from '../train/openTrainer.ts';
 import type { StepMetrics, TrainingRun } from '../train/run.ts';
 import { hashCheckpoint, trainingFlops, type ModelHash } from '../train/runRecord.ts';
-import { readMetrics } from '../train/runStore.ts';
+import { readMetrics, stepFolderName } from '../train/runStore.ts';
 import { encoderOf, prepareTraining, trainPrepared } from '../train/training.ts';
 import type { TrainingPlan } from '../train/types.ts';
 import { blobSource } from './checkpointFiles.ts';
@@ -238,7 +238,7 @@ export class EngineTraining {
   }
 
   async files(id: string): Promise<readonly File[]> {
-    const { folder } = (await this.shelf()).folder(id);
+    const { files: folder } = (await this.shelf()).folder(id);
     const files: File[] = [];
     for (const name of ['adapter_config.json', 'adapter_model.safetensors', 'run.json', 'metrics.jsonl']) {
       const file = await folder.readFile(name);
@@ -249,12 +249,30 @@ export class EngineTraining {
 
   /** The saved adapter of a run, checked against the opened checkpoint. */
   async adapter(id: string, checkpoint: Checkpoint): Promise<Adapter> {
-    const run = (await this.shelf()).folder(id);
+    return this.adapterOf(id, (await this.shelf()).folder(id).files, checkpoint);
+  }
+
+  /** The adapters that a run kept at its checkpoints, by step. */
+  async keptAdapters(
+    id: string,
+    checkpoint: Checkpoint,
+  ): Promise<readonly { readonly step: number; readonly adapter: Adapter }[]> {
+    const shelf = await this.shelf();
+    const steps = (await shelf.read(id))?.keptSteps ?? [];
+    const kept: { step: number; adapter: Adapter }[] = [];
+    for (const step of steps) {
+      const { files } = shelf.folder(id).folder(stepFolderName(step));
+      kept.push({ step, adapter: await this.adapterOf(`${id} step ${step}`, files, checkpoint) });
+    }
+    return kept;
+  }
+
+  private adapterOf(name: string, folder: Folder, checkpoint: Checkpoint): Promise<Adapter> {
     const files: CheckpointFiles = {
-      name: id,
-      open: async (name) => {
-        const file = await run.folder.readFile(name);
-        return file ? blobSource(name, file) : null;
+      name,
+      open: async (file) => {
+        const found = await folder.readFile(file);
+        return found ? blobSource(file, found) : null;
       },
     };
     return openAdapter(files, checkpoint);

@@ -80,6 +80,8 @@ export interface StoredRun extends RunSource {
   readonly checkpointStep: number | null;
   readonly checkpointBytes: number;
   readonly bestStep: number | null;
+  /** Steps whose adapters were kept (`keepCheckpoints`), ascending. */
+  readonly keptSteps: readonly number[];
   /** True when an adapter was saved. */
   readonly hasAdapter: boolean;
 }
@@ -145,6 +147,8 @@ export interface TrainingApi {
   runFiles(id: string): Promise<EngineResult<readonly File[]>>;
   /** The adapter of a run for the opened model: merged by its next load. */
   useRunAdapter(id: string): Promise<EngineResult<AdapterCard>>;
+  /** Opens the adapters that a run kept at its checkpoints, so that they can be measured; what `load` merges stays. */
+  openRunCheckpoints(id: string): Promise<EngineResult<readonly AdapterCard[]>>;
   /** Writes the opened model with a run's adapter merged in as one safetensors file. */
   writeMerged(id: string, handle: FileSystemFileHandle): Promise<EngineResult<number>>;
   /** What is learnt of an example with the opened model's tokenizer and chat template. */

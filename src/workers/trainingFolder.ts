@@ -2,26 +2,30 @@ import { isObject, type JsonValue } from '../core/json.ts';
 import type { Folder } from '../storage/folder.ts';
 import { readSafetensorsHeader } from '../model/safetensors.ts';
 import type { RunRecord } from '../train/runRecord.ts';
-import { runFileNames, type RunFolder } from '../train/runStore.ts';
+import { runFileNames, stepOfFolder, type RunFolder } from '../train/runStore.ts';
 import { blobSource } from './checkpointFiles.ts';
 import type { LastingModel, RunSource, StoredRun } from './trainingApi.ts';
 
 /** A run's files in the browser's storage. */
 export class StoredRunFolder implements RunFolder {
-  constructor(readonly folder: Folder) {}
+  constructor(readonly files: Folder) {}
+
+  folder(name: string): StoredRunFolder {
+    return new StoredRunFolder(this.files.folder(name));
+  }
 
   write(name: string, pieces: Iterable<Uint8Array>): Promise<void> {
-    return this.folder.writeFile(name, new Blob([...pieces] as BlobPart[]));
+    return this.files.writeFile(name, new Blob([...pieces] as BlobPart[]));
   }
 
   async open(name: string): ReturnType<RunFolder['open']> {
-    const file = await this.folder.readFile(name);
+    const file = await this.files.readFile(name);
     return file ? { ...blobSource(name, file), close: () => Promise.resolve() } : null;
   }
 
   async append(name: string, text: string): Promise<void> {
-    const size = (await this.folder.readFile(name))?.size ?? 0;
-    const file = await this.folder.openAppend(name, size);
+    const size = (await this.files.readFile(name))?.size ?? 0;
+    const file = await this.files.openAppend(name, size);
     try {
       file.append(new TextEncoder().encode(text));
       file.flush();
@@ -92,8 +96,15 @@ export class RunShelf {
       checkpointStep: latest.step,
       checkpointBytes: latest.bytes + best.bytes,
       bestStep: best.step,
+      keptSteps: await this.keptSteps(id),
       hasAdapter: (await folder.readFile('adapter_model.safetensors')) !== null,
     };
+  }
+
+  /** Steps whose adapters were kept, ascending. */
+  private async keptSteps(id: string): Promise<readonly number[]> {
+    const names = await this.root.folder(id).list();
+    return names.flatMap((name) => stepOfFolder(name) ?? []).sort((a, b) => a - b);
   }
 
   delete(id: string): Promise<void> {

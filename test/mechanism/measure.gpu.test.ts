@@ -10,7 +10,9 @@ import {
   parseMechanismDocument,
   planMechanism,
   subjectOf,
+  gatesOfExpert,
   tokensOfExpert,
+  type ExpertToken,
   type MechanismDocument,
   type MechanismSubject,
 } from '../../src/mechanism/index.ts';
@@ -162,7 +164,13 @@ describe.skipIf(!hasGpu)(
       const at = (1 * 4 + 2) * 16;
       mass.forEach((value, b) => expect(value).toBeCloseTo(expected.density!.values[0]![at + b]!, 5));
       expect(starts.at(-1)).toBe(items[0]!.ids.length);
-      const tokens = await tokensOfExpert(session, items, { layer: 2, expert: 3 }, { limit: 1e9 });
+      const tokens: ExpertToken[] = [];
+      let weight = 0;
+      for (const item of items) {
+        const gates = await gatesOfExpert(session, item, { layer: 2, expert: 3 });
+        tokens.push(...tokensOfExpert(item.ids, gates, Infinity));
+        weight += gates.reduce((sum, gate) => sum + gate, 0);
+      }
       const all = reference('all');
       const row = all.subjects[0]!.routing.find(({ layer, expert }) => layer === 2 && expert === 3)!;
       const queries = all.items.reduce((sum, { queryTokens }) => sum + queryTokens, 0);
@@ -170,6 +178,8 @@ describe.skipIf(!hasGpu)(
       const chosen = tokens.reduce((sum, entry) => sum + entry.chosen, 0);
       expect(chosen - Math.round(row.frequency * queries)).toBeGreaterThanOrEqual(0);
       expect(chosen - Math.round(row.frequency * queries)).toBeLessThanOrEqual(items.length);
+      expect(weight - row.weight * queries).toBeGreaterThan(-1e-3);
+      expect(weight - row.weight * queries).toBeLessThan(items.length);
       session.destroy();
     });
 

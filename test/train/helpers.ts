@@ -58,22 +58,28 @@ export function indexLines(
 
 /** A folder of a run in memory. */
 export class MemoryRunFolder implements RunFolder {
-  readonly files = new Map<string, Uint8Array>();
+  constructor(
+    readonly files = new Map<string, Uint8Array>(),
+    private readonly path = '',
+  ) {}
 
+  folder(name: string): MemoryRunFolder {
+    return new MemoryRunFolder(this.files, `${this.path}${name}/`);
+  }
   write(name: string, pieces: Iterable<Uint8Array>): Promise<void> {
-    this.files.set(name, Uint8Array.from([...pieces].flatMap((piece) => [...piece])));
+    this.files.set(this.path + name, Uint8Array.from([...pieces].flatMap((piece) => [...piece])));
     return Promise.resolve();
   }
   open(name: string): ReturnType<RunFolder['open']> {
-    const bytes = this.files.get(name);
+    const bytes = this.files.get(this.path + name);
     return Promise.resolve(bytes ? { ...bytesSource(name, bytes), close: () => Promise.resolve() } : null);
   }
   append(name: string, text: string): Promise<void> {
-    const before = this.files.get(name) ?? new Uint8Array(0);
+    const before = this.files.get(this.path + name) ?? new Uint8Array(0);
     return this.write(name, [before, new TextEncoder().encode(text)]);
   }
   text(name: string): string {
-    return new TextDecoder().decode(this.files.get(name));
+    return new TextDecoder().decode(this.files.get(this.path + name));
   }
 }
 
@@ -223,7 +229,10 @@ export async function fakeRun(
       data,
       plan: planRows(data, config),
       openTrainer: () => Promise.resolve(new FakeTrainer(faults, seen)),
-      store: new FolderRunStore(folder, options.identity ?? 'this run'),
+      store: new FolderRunStore(folder, options.identity ?? 'this run', {
+        baseModel: 'fake',
+        expertCount: null,
+      }),
       flopsOf: (lengths) => lengths.reduce((sum, n) => sum + n, 0),
       clock: () => 0,
     },

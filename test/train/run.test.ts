@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { GpuDeviceLostError } from '../../src/gpu/errors.ts';
+import { peftFiles } from '../../src/train/peft.ts';
 import { runFileNames } from '../../src/train/runStore.ts';
 import { exampleLine, fakeRun, MemoryRunFolder } from './helpers.ts';
 
@@ -48,6 +49,24 @@ describe('a training run', () => {
     expect(outcome.counters.deviceLosses).toEqual([{ step: 6, resumedFrom: 4 }]);
     expect(steps(folder)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     expect(outcome.adapter!.adapter.pairs).toEqual(expected.adapter!.adapter.pairs);
+  });
+
+  it('keeps the adapter of every checkpoint when asked, as a PEFT folder of its own', async () => {
+    const config = { steps: 10, learningRate: 0.1, checkpointSteps: 4 };
+    const names = ['checkpoint-4', 'checkpoint-8', 'checkpoint-10'];
+    const { run, folder } = await fakeRun(lines, { ...config, keepCheckpoints: true });
+    const outcome = await run.run();
+    const weights = 'adapter_model.safetensors';
+    const kept = [...folder.files.keys()].filter((name) => name.includes('/'));
+    expect(kept.sort()).toEqual(
+      names.flatMap((name) => [`${name}/adapter_config.json`, `${name}/${weights}`]).sort(),
+    );
+    const last = peftFiles(outcome.adapter!.adapter, { baseModel: 'fake', expertCount: null });
+    expect(folder.files.get(`checkpoint-10/${weights}`)).toEqual(last[weights]);
+    expect(folder.files.get(`checkpoint-4/${weights}`)).not.toEqual(last[weights]);
+    const without = await fakeRun(lines, config);
+    await without.run.run();
+    expect([...without.folder.files.keys()].some((name) => name.includes('/'))).toBe(false);
   });
 
   it('gives up when the device is lost again and again', async () => {

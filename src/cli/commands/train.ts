@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, rename, rm, stat, copyFile } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm, stat, copyFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { version } from '../../../package.json';
@@ -9,7 +9,7 @@ import { GpuDeviceLostError } from '../../gpu/errors.ts';
 import { mergedWeights } from '../../train/mergedWeights.ts';
 import { readTrainConfig, trainConfigKeys, type TrainConfig } from '../../train/config.ts';
 import { openTrainer } from '../../train/openTrainer.ts';
-import { runFileNames } from '../../train/runStore.ts';
+import { runFileNames, stepOfFolder } from '../../train/runStore.ts';
 import { prepareTraining, trainPrepared, type TrainResult } from '../../train/training.ts';
 import { lastValue, parseArguments } from '../compileArguments.ts';
 import { DiskRunFolder, writeAdapter } from '../diskRunFolder.ts';
@@ -75,6 +75,9 @@ async function dataPath(path: string): Promise<string> {
 async function clearRun(out: string): Promise<void> {
   for (const name of [...Object.values(runFileNames), 'adapter_config.json', 'adapter_model.safetensors']) {
     await rm(join(out, name), { force: true });
+  }
+  for (const name of await readdir(out)) {
+    if (stepOfFolder(name) !== null) await rm(join(out, name), { recursive: true });
   }
 }
 

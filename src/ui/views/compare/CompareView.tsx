@@ -9,7 +9,7 @@ import { useApp } from '../../../state/useApp.ts';
 import { Button, IconButton } from '../../widgets/Button.tsx';
 import { Callout, EmptyState, Skeleton } from '../../widgets/States.tsx';
 import { saveFile } from '../mechanism/DocumentPanel.tsx';
-import { configDiff, runOfDocument, runOfEvaluation, type ComparedRun } from './runs.ts';
+import { configDiff, runOfDocument, runOfEvaluation, runOfTraining, type ComparedRun } from './runs.ts';
 import './compare.css';
 
 /** The board holds geometries as they were drawn. */
@@ -20,9 +20,14 @@ function snapshotOf({ geometry, footer }: BoardPin): ChartSnapshot {
 function useRuns(): readonly ComparedRun[] {
   const documents = useApp((state) => state.mechanism.documents);
   const evaluations = useApp((state) => state.evaluate.runs);
+  const trainings = useApp((state) => state.train.runs);
   return useMemo(
-    () => [...documents.map(runOfDocument), ...evaluations.map(runOfEvaluation)],
-    [documents, evaluations],
+    () => [
+      ...documents.map(runOfDocument),
+      ...evaluations.map(runOfEvaluation),
+      ...trainings.map(runOfTraining),
+    ],
+    [documents, evaluations, trainings],
   );
 }
 
@@ -181,7 +186,9 @@ export default function CompareView() {
   const project = useApp((state) => state.project.project);
   const runs = useRuns();
   const [chosen, setChosen] = useState<readonly string[]>([]);
+  const loadTrainings = useApp((state) => state.train.loadRuns);
   useEffect(() => void connect(), [connect]);
+  useEffect(() => void loadTrainings(), [loadTrainings]);
   useEffect(() => {
     if (!evaluateReady) void connectEvaluate();
   }, [connectEvaluate, evaluateReady]);

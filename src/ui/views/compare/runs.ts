@@ -1,5 +1,6 @@
 import type { JsonValue } from '../../../core/json.ts';
 import type { RunSummary } from '../../../workers/evaluateApi.ts';
+import type { StoredRun } from '../../../workers/trainingApi.ts';
 import type { DocumentSummary } from '../../../workers/mechanismApi.ts';
 
 /** One line of the table of runs, whatever made it. */
@@ -48,6 +49,21 @@ export function runOfEvaluation(run: RunSummary): ComparedRun {
     outcome: mean === null ? 'no score yet' : `${mean.toFixed(3)} mean score`,
     size: `${done} of ${questions} questions, ${request.seeds} ${request.seeds === 1 ? 'seed' : 'seeds'}`,
     config: { benchmark, data: dataName, subject, ...(JSON.parse(JSON.stringify(request)) as Record<string, JsonValue>) }, // prettier-ignore
+  };
+}
+
+export function runOfTraining({ id, record }: StoredRun): ComparedRun {
+  const { startedAt, end, ledger, model, data, config, resolved, best, heldOut, adapter } = record;
+  const loss = best?.loss ?? heldOut.at(-1)?.loss;
+  return {
+    id: `training ${id}`,
+    type: 'training',
+    name: `${id}, ${model.name} on ${data.name}`,
+    createdAt: Date.parse(startedAt),
+    state: end,
+    outcome: loss === undefined ? 'no held-out loss' : `${loss.toFixed(3)} held-out loss`,
+    size: `${ledger.steps.toLocaleString('en-US')} of ${resolved.totalSteps.toLocaleString('en-US')} steps, ${ledger.supervisedTokens.toLocaleString('en-US')} supervised tokens`,
+    config: JSON.parse(JSON.stringify({ model, data: { name: data.name, sha256: data.sha256, trained: data.trained, heldOut: data.heldOut }, ...config, resolved, adapter })) as JsonValue, // prettier-ignore
   };
 }
 

@@ -6,6 +6,7 @@ import { Field } from '../../widgets/Field.tsx';
 import { NumberField } from '../../widgets/NumberField.tsx';
 import { Segmented } from '../../widgets/Segmented.tsx';
 import { Select } from '../../widgets/Select.tsx';
+import { plural } from '../../widgets/format.ts';
 import { ProgressBar } from '../../widgets/States.tsx';
 
 const stageWords = {
@@ -40,6 +41,8 @@ export function MeasurePanel() {
   const form = useApp((state) => state.mechanism.form);
   const setForm = useApp((state) => state.mechanism.setForm);
   const adapters = useApp((state) => state.mechanism.adapters);
+  const runs = useApp((state) => state.mechanism.runs);
+  const addCheckpoints = useApp((state) => state.mechanism.addCheckpoints);
   const loadAdapters = useApp((state) => state.mechanism.loadAdapters);
   const openAdapter = useApp((state) => state.model.adapter);
   const measuring = useApp((state) => state.mechanism.measuring);
@@ -118,6 +121,16 @@ export function MeasurePanel() {
           Subjects: the base
           {adapters.length === 0 ? '. Adapters opened in the Model view join it here.' : ', and'}
         </p>
+        {runs.map(({ id, keptSteps }) => {
+          const isHere = adapters.some(
+            ({ origin, step }) => step !== null && origin === `training run ${id}`,
+          );
+          return isHere ? null : (
+            <Button key={id} icon="plus" onClick={() => void addCheckpoints(id)}>
+              {plural(keptSteps.length, 'checkpoint')} of {id}
+            </Button>
+          );
+        })}
         {adapters.map(({ name, sha256 }) => (
           <Field key={sha256} label={name} inline>
             <Select

@@ -15,6 +15,7 @@ import { DocumentPanel } from './DocumentPanel.tsx';
 import { CompositionChart, EvidenceItem } from './EvidenceCharts.tsx';
 import { CoActivationChart, ExpertFilmstrip, ExpertMapChart, ExpertMoversChart, LoadCurveChart, RouterSummaryChart, TaskStripsChart } from './ExpertCharts.tsx'; // prettier-ignore
 import { HeadFilmstrip, HeadMoversChart, LayerLineChart, ScatterChart, SpectrumCharts, TriptychChart } from './HeadCharts.tsx'; // prettier-ignore
+import { ItemText } from './ItemText.tsx';
 import { metricLabel } from './metricNames.ts';
 import './mechanism.css';
 
@@ -367,6 +368,7 @@ export default function MechanismView() {
             ) : null}
             <Checkpoints frame={value} />
             <Findings frame={value} />
+            <ItemText frame={value} />
           </>
         ) : null}
       </div>

@@ -41,7 +41,9 @@ function cutLongLine(text: string, from: number): number {
  * Cuts the text into blocks of whole lines. Cuts lie at the lines where pieces, messages and the question start
  * and end, so that a block belongs to one of them; joined, the blocks are the text.
  */
-export function splitBlocks(document: ReaderDocument): TextBlock[] {
+export function splitBlocks(
+  document: Pick<ReaderDocument, 'text' | 'pieces' | 'parts' | 'question'>,
+): TextBlock[] {
   const { text, pieces, parts, question } = document;
   const cuts = new Set<number>([0, text.length]);
   for (const piece of pieces) {

@@ -2,8 +2,16 @@ import { useEffect, type RefObject } from 'react';
 import type { TextBlock } from './blocks.ts';
 import { itemAt } from './readerDocument.ts';
 
-/** Names used in `::highlight(…)` rules of `qa.css`, in order of painting (later lies on top). */
+/** Names used in `::highlight(…)` rules of the views' styles, in order of painting (later lies on top). */
 export const highlightNames = [
+  'mech-1',
+  'mech-2',
+  'mech-3',
+  'mech-4',
+  'mech-5',
+  'mech-6',
+  'mech-gold',
+  'mech-distractor',
   'qa-gold',
   'qa-distractor',
   'qa-masked',

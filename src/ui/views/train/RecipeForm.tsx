@@ -237,6 +237,7 @@ export function RecipeForm({ config }: { config: TrainConfig }) {
         />
         <FlagSetting name="keepBest" label="Keep the best" config={config} />
         <NumberSetting name="checkpointSteps" label="Checkpoint every" config={config} min={0} unit="steps" />
+        <FlagSetting name="keepCheckpoints" label="Keep each adapter" config={config} />
       </Disclosure>
       <Disclosure title="Adapter and memory" summary={`alpha ${config.alpha}, ${config.weightType} weights`}>
         <NumberSetting name="alpha" label="Alpha" config={config} min={0.5} step={1} />
