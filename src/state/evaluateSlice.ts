@@ -62,6 +62,8 @@ export interface EvaluateSlice {
   readonly deleteRun: (runId: string) => Promise<void>;
   readonly show: (runId: string | null) => Promise<void>;
   readonly compareWith: (runId: string | null) => Promise<void>;
+  /** Shows the runs of the subjects that the context bar compares, where both answered the same benchmark. */
+  readonly followComparison: () => Promise<void>;
   readonly openItem: (item: { readonly index: number; readonly seed: number } | null) => Promise<void>;
   readonly dismissFailure: () => void;
 }
@@ -137,6 +139,13 @@ export const createEvaluateSlice =
           },
         });
     };
+
+    /** The finished run of a subject on what `like` answered. */
+    const runOfSubject = (name: string | null, like: RunSummary): RunSummary | null =>
+      get().runs.find(
+        ({ subject, benchmark, dataName, phase }) =>
+          phase === 'done' && subject === name && benchmark === like.benchmark && dataName === like.dataName,
+      ) ?? null;
 
     const startRequest = async (request: RunRequest, responses: File | null): Promise<string | null> => {
       const { key } = get();
@@ -264,7 +273,24 @@ export const createEvaluateSlice =
       show: async (runId) => {
         set({ shownId: runId, item: null, itemViews: [] });
         if (runId && !get().results[runId]) await loadResult(runId);
-        await compareShown();
+        const shown = get().runs.find(({ id }) => id === runId);
+        const baseline =
+          shown && get().againstId === null ? runOfSubject(app().mechanism.baseline, shown) : null;
+        if (baseline && baseline.id !== runId) await get().compareWith(baseline.id);
+        else await compareShown();
+      },
+      followComparison: async () => {
+        const { baseline, comparison } = app().mechanism;
+        const { runs, shownId } = get();
+        const named = (name: string | null): RunSummary | undefined =>
+          runs.find(({ subject }) => subject === name);
+        const like = runs.find(({ id }) => id === shownId) ?? named(comparison) ?? named(baseline);
+        if (!like) return;
+        const after = runOfSubject(comparison, like);
+        const before = runOfSubject(baseline, like);
+        if (after && after.id !== shownId) await get().show(after.id);
+        if (before && before.id !== get().shownId && before.id !== get().againstId)
+          await get().compareWith(before.id);
       },
       compareWith: async (runId) => {
         set({ againstId: runId, item: null, itemViews: [] });

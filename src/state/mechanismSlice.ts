@@ -75,6 +75,8 @@ export interface MechanismSlice {
   readonly control: string | null;
   readonly metric: string;
   readonly order: 'baseline' | 'index';
+  /** The layer that charts of single heads are held to; null for all. */
+  readonly layerFilter: number | null;
   readonly frame: Loadable<MechanismFrame>;
   /** What every chart and text follows. */
   readonly selected: ChartTarget | null;
@@ -120,6 +122,7 @@ export interface MechanismSlice {
   readonly swap: () => void;
   readonly setMetric: (metric: string) => void;
   readonly setOrder: (order: 'baseline' | 'index') => void;
+  readonly setLayerFilter: (layer: number | null) => void;
   readonly select: (target: ChartTarget | null) => void;
   readonly setItem: (index: number) => void;
   readonly openText: (isOpen: boolean) => void;
@@ -311,6 +314,7 @@ export const createMechanismSlice =
     const change = (changes: Partial<MechanismSlice>): void => {
       set(changes);
       void loadFrame();
+      if ('baseline' in changes || 'comparison' in changes) void app().evaluate.followComparison();
     };
 
     const keepBoard = (board: Board): void => {
@@ -329,6 +333,7 @@ export const createMechanismSlice =
       control: null,
       metric: 'sinkExcludedDistance',
       order: 'baseline',
+      layerFilter: null,
       frame: idle,
       selected: null,
       itemIndex: 0,
@@ -474,7 +479,7 @@ export const createMechanismSlice =
         set({
           documentId,
           ...(kept && baseline !== null ? {} : defaultsOf(summary)),
-          ...(isNew ? { selected: null, itemIndex: 0, pairs: idle, filmstrip: idle } : {}),
+          ...(isNew ? { selected: null, layerFilter: null, itemIndex: 0, look: idle, pairs: idle, filmstrip: idle } : {}), // prettier-ignore
         });
         await loadFrame();
       },
@@ -497,6 +502,7 @@ export const createMechanismSlice =
       },
       setMetric: (metric) => change({ metric }),
       setOrder: (order) => set({ order }),
+      setLayerFilter: (layerFilter) => set({ layerFilter }),
       select: (selected) => {
         set({ selected });
         void loadTrack();

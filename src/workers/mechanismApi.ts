@@ -113,6 +113,8 @@ export interface MechanismFrame {
   readonly metric: MetricFrame;
   /** Metrics that the baseline has, in the order of the switch. */
   readonly metrics: readonly string[];
+  /** Distances for which there is a metric `longRangeMass:<distance>`, ascending. */
+  readonly thresholds: readonly number[];
   readonly sinkWarning: number | null;
   readonly spectrum: {
     readonly bins: number;

@@ -57,6 +57,16 @@ export function metricsOf({ settings }: MechanismDocument, { attention }: Mechan
   return [...named, ...long].sort((a, b) => rank(a) - rank(b));
 }
 
+/** Distances that the long-range mass can be told for: those measured, and 2^n - 1 from the histogram. */
+function thresholdsOf({ settings }: MechanismDocument, { attention }: MechanismSubject): number[] {
+  const bins = Math.max(0, ...attention.map(({ distanceHistogram }) => distanceHistogram.length));
+  const hasLong = attention.some((row) => row.longRangeMass.length > 0);
+  const found = new Set(hasLong ? settings.thresholds : []);
+  // The last bin may begin beyond the longest item.
+  for (let bin = 1; bin < bins; bin++) found.add(2 ** (bin - 1) - 1);
+  return [...found].sort((a, b) => a - b);
+}
+
 function reader(
   document: MechanismDocument,
   metric: string,
@@ -67,7 +77,15 @@ function reader(
   const threshold = longRange.exec(metric)?.[1];
   if (threshold !== undefined) {
     const at = document.settings.thresholds.indexOf(Number(threshold));
-    return { value: (row) => row.longRangeMass[at] ?? null, items: () => undefined };
+    // Beyond 2^n - 1 tokens lie the bins of the histogram from 2^n on: any such threshold needs no measuring.
+    const bin = Math.log2(Number(threshold) + 1) + 1;
+    const beyond = ({ distanceHistogram: bins }: AttentionRow): number | null =>
+      bins.length === 0 ? null : bins.slice(bin).reduce((sum, share) => sum + share, 0);
+    return {
+      value: (row) =>
+        at >= 0 ? (row.longRangeMass[at] ?? null) : Number.isInteger(bin) ? beyond(row) : null,
+      items: () => undefined,
+    };
   }
   const name = metric as AttentionStatistic;
   return { value: (row) => row[name], items: (row) => row.perItem[name] };
@@ -376,7 +394,11 @@ export function footerOf(summary: DocumentSummary, document: MechanismDocument):
 export function makeFrame(chosen: ChosenSubjects, request: FrameRequest): MechanismFrame {
   const { document, summary, baseline, comparison, control, problem } = chosen;
   const metrics = metricsOf(document, baseline);
-  const metric = metrics.includes(request.metric) ? request.metric : (metrics[0] ?? 'meanDistance');
+  const thresholds = thresholdsOf(document, baseline);
+  const isKnown =
+    metrics.includes(request.metric) ||
+    thresholds.some((threshold) => request.metric === `longRangeMass:${threshold}`);
+  const metric = isKnown ? request.metric : (metrics[0] ?? 'meanDistance');
   const distance = mean(perLayer(document, baseline, 'meanDistance'));
   const sink = mean(perLayer(document, baseline, 'sinkMass'));
   const length = mean(document.items.map(({ tokens }) => tokens)) ?? 0;
@@ -393,6 +415,7 @@ export function makeFrame(chosen: ChosenSubjects, request: FrameRequest): Mechan
     heads: document.model.heads,
     metric: metricFrame(chosen, metric),
     metrics,
+    thresholds,
     sinkWarning: sinkShare !== null && sinkShare > 0.5 ? sinkShare : null,
     spectrum: spectrumOf(chosen),
     composition: [baseline, ...(comparison ? [comparison] : [])].map((subject) => ({

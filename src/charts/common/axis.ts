@@ -1,4 +1,5 @@
 import { format } from 'd3-format';
+import { scaleLinear } from 'd3-scale';
 import type { Mark } from './geometry.ts';
 import { px } from './geometry.ts';
 
@@ -6,6 +7,30 @@ import { px } from './geometry.ts';
 export interface TickScale {
   (value: number): number;
   ticks(count: number): number[];
+}
+
+/**
+ * Ends of a value axis for lines and dots: from 0 where the values come near it, else close around them, so that
+ * what differs can be seen. A reference is in view where it lies no further off than the values spread; `limits` are
+ * the ends of what can be measured. Bars always begin at 0 and do not use this.
+ */
+export function lineDomain(
+  [low, high]: readonly [number, number],
+  options: {
+    readonly reference?: number | undefined;
+    readonly limits?: readonly [number, number] | undefined;
+  } = {},
+): [number, number] {
+  const { reference, limits = [-Infinity, Infinity] } = options;
+  const spread = high - low || Math.abs(high) * 0.2 || 1;
+  const isNear = reference !== undefined && reference >= low - spread && reference <= high + spread;
+  const from = isNear ? Math.min(low, reference) : low;
+  const to = isNear ? Math.max(high, reference) : high;
+  if (from >= 0 && from <= 0.5 * to) return [0, to || 1];
+  const [start, end] = scaleLinear([from - 0.1 * spread, to + 0.1 * spread], [0, 1])
+    .nice(5)
+    .domain();
+  return [Math.max(limits[0], start!), Math.min(limits[1], end!)];
 }
 
 const whole = format(',d');

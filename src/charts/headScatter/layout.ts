@@ -2,7 +2,7 @@ import { scaleLinear } from 'd3-scale';
 import { claimWords, dataWords } from '../common/comparison.ts';
 import { px, type ChartCell, type ChartGeometry, type ChartSize, type Mark } from '../common/geometry.ts';
 import { counted, extentOf, headLabel, shortNumber, signedNumber } from '../common/numbers.ts';
-import { bottomAxis } from '../common/axis.ts';
+import { bottomAxis, lineDomain } from '../common/axis.ts';
 import { changeFinding, type HeadMaps, type HeadTriptychSpec } from '../headTriptych/layout.ts';
 import { valueAxis } from '../layerLine/layout.ts';
 
@@ -36,12 +36,10 @@ export function layoutHeadScatter(
   const right = left + side;
   const found = extentOf([...baseline, ...comparison]) ?? [0, 1];
   // Both axes are positions on one scale: zero is shown only where the data come near it.
-  const pad = (found[1] - found[0]) * 0.08 || Math.abs(found[1]) * 0.1 || 1;
-  const start = found[0] > 0 && found[0] < found[1] * 0.4 ? 0 : found[0] - pad;
-  const domain = metric.domain ?? [start, found[1] + pad];
+  const domain = lineDomain(found, { limits: metric.domain });
   const x = scaleLinear(domain, [left, right]);
   const y = scaleLinear(domain, [bottom, top]);
-  if (!metric.domain) {
+  if (domain[0] === 0) {
     x.nice(5);
     y.nice(5);
   }

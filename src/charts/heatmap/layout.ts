@@ -191,7 +191,10 @@ export function layoutHeatmaps(
       });
     }
     columns.forEach((label, column) => {
-      if (label === '' || column % columnStep !== 0) return;
+      // A word among numbers (the sink) is said whatever is skipped; a number beside it gives way.
+      const isWord = /^[a-z]/i.test(label);
+      const next = columns.slice(column + 1, column + columnStep).find((each) => /^[a-z]/i.test(each));
+      if (label === '' || (!isWord && (column % columnStep !== 0 || next !== undefined))) return;
       marks.push({
         type: 'text',
         x: px(x + (column + 0.5) * cellWidth),

@@ -1,4 +1,5 @@
 import { scaleLinear } from 'd3-scale';
+import { lineDomain } from '../common/axis.ts';
 import { claimWords, conditionDash, conditionPaint, dataWords, type ComparisonSpec, type Condition, type MetricSpec } from '../common/comparison.ts'; // prettier-ignore
 import { estimateTextWidth, fitLabel, px, type ChartCell, type ChartGeometry, type ChartSize, type Mark } from '../common/geometry.ts'; // prettier-ignore
 import { counted, extentOf, headLabel, shortNumber, signedNumber } from '../common/numbers.ts';
@@ -168,12 +169,9 @@ export function layoutLayerLine(
   const all = series.flatMap(({ mean, low, high, heads }) => [...mean, ...low, ...high, ...(heads ?? [])]);
   const found = extentOf(all) ?? [0, 1];
   const reference = metric.reference?.value;
-  const domain = metric.domain ?? [
-    Math.min(0, found[0], reference ?? 0),
-    Math.max(found[1], reference ?? found[1]) || 1,
-  ];
+  const domain = lineDomain(found, { reference, limits: metric.domain });
   const y = scaleLinear(domain, [bottom, top]);
-  if (!metric.domain) y.nice(5);
+  if (domain[0] === 0) y.nice(5);
   const step = (right - left) / Math.max(1, layers);
   const x = (layer: number): number => left + (layer + 0.5) * step;
   const marks: Mark[] = [...valueAxis(y, left, right, fontSize)];
@@ -330,7 +328,7 @@ export function layoutLayerLine(
   return {
     name: spec.name ?? `layers-${metric.key}`,
     title: spec.title ?? finding(spec, series),
-    subtitle: `${metric.label} by layer (${metric.unit})${series.some(({ heads }) => heads) ? '; dots: heads, line: their mean' : ''}; ${hasBands ? 'band: 95 % interval over items' : 'no band: too few items'}; ${dataWords(names)}`,
+    subtitle: `${metric.label} by layer (${metric.unit})${series.some(({ heads }) => heads) ? '; dots: heads, line: their mean' : ''}; ${hasBands ? 'band: 95 % interval over items' : 'no band: too few items'}${domain[0] > 0 ? `; the axis begins at ${shortNumber(domain[0])}` : ''}; ${dataWords(names)}`,
     size: { ...size, height },
     marks,
     cells,

@@ -1,4 +1,5 @@
 import { scaleLinear } from 'd3-scale';
+import { lineDomain } from '../common/axis.ts';
 import { conditionDash, conditionPaint, dataWords, type ComparisonSpec, type Condition } from '../common/comparison.ts'; // prettier-ignore
 import { px, type ChartCell, type ChartGeometry, type ChartSize, type Mark } from '../common/geometry.ts';
 import { extentOf, meanOf, shortNumber, signedNumber } from '../common/numbers.ts';
@@ -36,11 +37,10 @@ export function layoutLayerPanels(
     const bottom = y0 + panelHeight - Math.round(fontSize * 2.4);
     const found = extentOf(panel.series.flatMap(({ values }) => values)) ?? [0, 1];
     const reference = panel.reference?.value;
-    const y = scaleLinear(panel.domain ?? [Math.min(0, found[0]), Math.max(found[1], reference ?? 0) || 1], [
-      bottom,
-      top,
-    ]);
-    if (!panel.domain) y.nice(4);
+    const domain = lineDomain(found, { reference, limits: panel.domain });
+    const y = scaleLinear(domain, [bottom, top]);
+    if (domain[0] === 0) y.nice(4);
+    const isInView = reference !== undefined && reference >= y.domain()[0]! && reference <= y.domain()[1]!;
     const step = (right - left) / Math.max(1, layers.length);
     const x = (at: number): number => left + (at + 0.5) * step;
     marks.push({
@@ -57,7 +57,7 @@ export function layoutLayerPanels(
     layers.forEach((layer, at) => {
       if (at % every === 0) marks.push({ type: 'text', x: px(x(at)), y: px(bottom + fontSize * 1.3), text: String(layer), anchor: 'middle', fill: 'inkFaint' }); // prettier-ignore
     });
-    if (reference !== undefined && panel.reference) {
+    if (isInView && panel.reference) {
       marks.push({ type: 'line', x1: left, y1: px(y(reference)), x2: right, y2: px(y(reference)), stroke: 'ghost', strokeWidth: 1, dash: '2 3' }); // prettier-ignore
       marks.push({ type: 'text', x: right, y: px(y(reference) - fontSize * 0.35), text: panel.reference.label, anchor: 'end', fill: 'inkFaint' }); // prettier-ignore
     }
@@ -108,7 +108,9 @@ export function layoutLayerPanels(
     size: { ...size, height: Math.ceil(panels.length / perLine) * panelHeight },
     marks,
     cells,
-    notes: ['Summaries of all query tokens: one value a layer, no interval; x: layer.'],
+    notes: [
+      'Summaries of all query tokens: one value a layer, no interval; x: layer. Axes do not all begin at 0.',
+    ],
     table: {
       columns: ['panel', 'subject', 'layer', 'value'],
       rows: panels.flatMap(({ title, series }) => series.flatMap(({ name, values }) => values.map((value, at) => [title, name, layers[at] ?? at, value]))), // prettier-ignore

@@ -1,5 +1,5 @@
 import { scaleLinear } from 'd3-scale';
-import { bottomAxis } from '../common/axis.ts';
+import { bottomAxis, lineDomain } from '../common/axis.ts';
 import { claimWords, conditionPaint, dataWords, type Change, type ComparisonSpec, type MetricSpec } from '../common/comparison.ts'; // prettier-ignore
 import { estimateTextWidth, px, type ChartCell, type ChartGeometry, type ChartSize, type ChartTarget, type Mark } from '../common/geometry.ts'; // prettier-ignore
 import { counted, extentOf, shortNumber, signedNumber } from '../common/numbers.ts';
@@ -46,8 +46,10 @@ export function layoutMovers(
   const found = extentOf(
     chosen.flatMap(({ cell }) => [baseline[cell] ?? null, comparison[cell] ?? null]),
   ) ?? [0, 1];
-  const x = scaleLinear(metric.domain ?? [Math.min(0, found[0]), found[1] || 1], [left, right]);
-  if (!metric.domain) x.nice(5);
+  // Dots, not bars: the axis need not begin at 0.
+  const domain = lineDomain(found, { limits: metric.domain });
+  const x = scaleLinear(domain, [left, right]);
+  if (domain[0] === 0) x.nice(5);
   const marks: Mark[] = chosen.length === 0 ? [] : bottomAxis({ scale: x, x0: left, x1: right, y: bottom, fontSize, label: `${metric.label}, ${metric.unit}`, tickCount: 5, gridTop: top, tickText: (tick) => tick.toLocaleString('en-US') }); // prettier-ignore
   if (chosen.length > 0) marks.push({ type: 'text', x: px(right + fontSize * 0.8), y: px(top - fontSize * 0.7), text: change.hasIntervals ? 'change, 95 % interval' : 'change', fill: 'inkSoft' }); // prettier-ignore
   const cells: ChartCell[] = [];

@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { open, rename, rm, writeFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { createInterface } from 'node:readline';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
@@ -29,6 +30,7 @@ import {
 import { queryPositions } from '../../mechanism/items.ts';
 import type { Adapter } from '../../model/adapter.ts';
 import { ModelSession } from '../../model/session.ts';
+import { stepOfFolder } from '../../train/runStore.ts';
 import { lastValue, parseArguments, type ParsedArguments } from '../compileArguments.ts';
 import { isSmall, openAdapterFolder, openModelFolder, type ModelFolder } from '../modelFolder.ts';
 import { openNodeEngine } from '../nodeEngine.ts';
@@ -47,7 +49,7 @@ const help = `acc mechanism --model DIR [--adapter DIR …] [--control DIR] --da
 how attention distance and expert routing differ between a base model and adapters, on identical tokens
 
   --model DIR            Hugging Face checkpoint (Qwen3 or Qwen3-MoE): the base
-  --adapter DIR …        PEFT LoRA adapters, each measured on the same items
+  --adapter DIR …        PEFT LoRA adapters, each measured on the same items; checkpoint-N folders of acc train too
   --control DIR          adapter of the control arm (agent SFT at matched tokens)
   --data FILE            examples.jsonl, as acc compile writes it; - for standard input
   --out FILE             the JSON document (docs/mechanism-json.md)
@@ -225,7 +227,12 @@ async function openSubjects(parsed: ParsedArguments, folder: ModelFolder): Promi
     let name = adapter.name;
     for (let n = 2; taken.has(name); n++) name = `${adapter.name} ${n}`;
     taken.add(name);
-    plans.push({ name: { name, kind, adapterSha256: adapter.sha256 }, adapter });
+    // A checkpoint that acc train kept: its maps are frames of a strip.
+    const step = stepOfFolder(basename(path));
+    plans.push({
+      name: { name, kind, adapterSha256: adapter.sha256, ...(step === null ? {} : { step }) },
+      adapter,
+    });
   }
   return plans;
 }

@@ -27,6 +27,25 @@ function mapsOf(frame: MechanismFrame): HeadMaps {
   return { layers: frame.layers, heads: frame.heads, baseline, comparison, change };
 }
 
+/** The maps of one layer alone: cells of the others have no value. Null: of all layers. */
+function mapsOfLayer(frame: MechanismFrame, layer: number | null): HeadMaps {
+  const maps = mapsOf(frame);
+  if (layer === null) return maps;
+  const only = (values: readonly (number | null)[]): (number | null)[] =>
+    values.map((value, cell) => (Math.floor(cell / frame.heads) === layer ? value : null));
+  const { baseline, comparison, change } = maps;
+  return {
+    ...maps,
+    baseline: only(baseline),
+    comparison: comparison && only(comparison),
+    change: change && {
+      ...change,
+      values: only(change.values),
+      clear: change.clear.map((isClear, cell) => isClear && Math.floor(cell / frame.heads) === layer),
+    },
+  };
+}
+
 /** D1: the metric over layers, a dot a head. */
 export function LayerLineChart({ frame }: FrameProps) {
   const metric = useMetric(frame);
@@ -77,9 +96,10 @@ export function TriptychChart({ frame }: FrameProps) {
 /** D3: each head before against after. */
 export function ScatterChart({ frame }: FrameProps) {
   const metric = useMetric(frame);
+  const layer = useApp((state) => state.mechanism.layerFilter);
   const draw = useCallback(
-    (size: ChartSize) => layoutHeadScatter({ comparison: comparisonSpec(frame), metric, order: 'index' }, mapsOf(frame), size), // prettier-ignore
-    [frame, metric],
+    (size: ChartSize) => layoutHeadScatter({ comparison: comparisonSpec(frame), metric, order: 'index' }, mapsOfLayer(frame, layer), size), // prettier-ignore
+    [frame, metric, layer],
   );
   return <MechanismChart draw={draw} footer={frame.footer} widest={620} />;
 }
@@ -87,9 +107,10 @@ export function ScatterChart({ frame }: FrameProps) {
 /** D4: the heads that changed most. */
 export function HeadMoversChart({ frame }: FrameProps) {
   const metric = useMetric(frame);
+  const layer = useApp((state) => state.mechanism.layerFilter);
   const draw = useCallback(
     (size: ChartSize) => {
-      const { baseline, comparison, change } = frame.metric;
+      const { baseline, comparison, change } = mapsOfLayer(frame, layer);
       if (!comparison || !change) return null;
       const { heads } = frame;
       return layoutMovers(
@@ -107,7 +128,7 @@ export function HeadMoversChart({ frame }: FrameProps) {
         size,
       );
     },
-    [frame, metric],
+    [frame, metric, layer],
   );
   return <MechanismChart draw={draw} footer={frame.footer} widest={800} />;
 }

@@ -8,6 +8,7 @@ import { Field } from '../../widgets/Field.tsx';
 import { Segmented } from '../../widgets/Segmented.tsx';
 import { Select } from '../../widgets/Select.tsx';
 import { Callout, EmptyState, Skeleton } from '../../widgets/States.tsx';
+import { Slider } from '../../widgets/Slider.tsx';
 import { Tabs } from '../../widgets/Tabs.tsx';
 import { Checkpoints } from './Checkpoints.tsx';
 import { ControlCharts } from './ControlCharts.tsx';
@@ -37,7 +38,10 @@ function MetricSwitch({ frame, tab }: { frame: MechanismFrame; tab: TabId }) {
   const order = useApp((state) => state.mechanism.order);
   const setOrder = useApp((state) => state.mechanism.setOrder);
   const pattern = metricsOfTab[tab];
+  const layerFilter = useApp((state) => state.mechanism.layerFilter);
+  const setLayerFilter = useApp((state) => state.mechanism.setLayerFilter);
   const { key, formula, unit, source } = frame.metric;
+  const threshold = frame.thresholds.findIndex((each) => key === `longRangeMass:${each}`);
   return (
     <div className="mech-controls">
       {pattern ? (
@@ -45,10 +49,41 @@ function MetricSwitch({ frame, tab }: { frame: MechanismFrame; tab: TabId }) {
           <Select
             label="Metric"
             value={key}
-            options={frame.metrics
+            options={[...frame.metrics, ...(frame.metrics.includes(key) ? [] : [key])]
               .filter((name) => pattern.test(name))
               .map((name) => ({ value: name, label: metricLabel(name) }))}
             onChange={setMetric}
+          />
+        </Field>
+      ) : null}
+      {pattern && threshold >= 0 ? (
+        <Field label="Beyond" inline>
+          <Slider
+            label="Distance beyond which mass is long-range"
+            value={threshold}
+            min={0}
+            max={frame.thresholds.length - 1}
+            format={(index) => `${(frame.thresholds[index] ?? 0).toLocaleString('en-US')} tokens`}
+            onChange={(next) => {
+              const index = typeof next === 'number' ? next : (next[0] ?? 0);
+              setMetric(`longRangeMass:${frame.thresholds[index] ?? 0}`);
+            }}
+          />
+        </Field>
+      ) : null}
+      {tab === 'distance' || tab === 'entropy' ? (
+        <Field label="Layers" inline>
+          <Select
+            label="Layers in scatter and movers"
+            value={layerFilter ?? -1}
+            options={[
+              { value: -1, label: 'All' },
+              ...Array.from({ length: frame.layers }, (_, layer) => ({
+                value: layer,
+                label: `Layer ${layer}`,
+              })),
+            ]}
+            onChange={(layer) => setLayerFilter(layer < 0 ? null : layer)}
           />
         </Field>
       ) : null}
