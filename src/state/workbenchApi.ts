@@ -421,7 +421,7 @@ export function createWorkbench(store: AppStore, data: DataApi): Workbench {
       const cards = state().mechanism.adapters;
       const subjectOf = (asked: string, kind: 'adapter' | 'control') => {
         const card = cards.find((each) => each.sha256 === asked || each.name === asked);
-        if (card) return { name: card.name, kind, adapterSha256: card.sha256 };
+        if (card) return { name: card.name, kind, adapterSha256: card.sha256, ...(card.step === null ? {} : { step: card.step }) }; // prettier-ignore
         const message = `The adapter ${asked} is not open`;
         throw new WorkbenchCallError({
           ok: false,

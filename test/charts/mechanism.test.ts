@@ -1,9 +1,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { clusterOrder, coActivationLift, layoutCoActivation } from '../../src/charts/coActivation/layout.ts';
+import { lineDomain } from '../../src/charts/common/axis.ts';
 import { layoutComposition } from '../../src/charts/composition/layout.ts';
 import type { ComparisonSpec, MetricSpec } from '../../src/charts/common/comparison.ts';
-import type { ChartGeometry, GridMark } from '../../src/charts/common/geometry.ts';
+import type { ChartGeometry, ChartSize, GridMark } from '../../src/charts/common/geometry.ts';
 import { darkPaint, lightPaint } from '../../src/charts/common/palette.ts';
 import glyphs from '../../src/charts/common/glyphs.json' with { type: 'json' };
 import { asGlyphs, svgDocument } from '../../src/charts/common/paintSvg.ts';
@@ -27,6 +28,8 @@ import { makeFilmstrip, makeFrame, makePairs, makeTrack, type ChosenSubjects } f
 import { generatedDocument } from '../helpers/mechanism.ts';
 
 const size = { width: 760, height: 300, fontSize: 12 };
+/** A column of a paper: 85 mm, letters of 7 points. */
+const columnSize = { width: 321, height: 200, fontSize: 9.3 };
 
 function chosenOf(document: MechanismDocument): ChosenSubjects {
   const summary: DocumentSummary = {
@@ -48,7 +51,7 @@ function chosenOf(document: MechanismDocument): ChosenSubjects {
 const request = { documentId: 'generated', baseline: 'base', comparison: 'ACC', control: 'agent-SFT' };
 
 /** All charts of a document, as the view makes them. */
-function chartsOf(document: MechanismDocument): Record<string, ChartGeometry> {
+function chartsOf(document: MechanismDocument, size: ChartSize): Record<string, ChartGeometry> {
   const chosen = chosenOf(document);
   const frame = makeFrame(chosen, { ...request, metric: 'relativeDistance' });
   const comparison: ComparisonSpec = { model: 'generated-moe', baseline: 'base', comparison: 'ACC', control: 'agent-SFT', items: document.items.length, queryTokens: 60 * document.items.length, queries: 'answer', sinkTokens: 4 }; // prettier-ignore
@@ -101,7 +104,8 @@ const document = generatedDocument({
   items: 12,
   steps: [10, 20],
 });
-const charts = chartsOf(document);
+const charts = chartsOf(document, size);
+const inColumn = chartsOf(document, columnSize);
 
 describe('charts of a mechanism document', () => {
   it.each(Object.entries(charts))('%s: picture, words and table', (_name, geometry) => {
@@ -119,7 +123,7 @@ describe('charts of a mechanism document', () => {
     }).toMatchSnapshot();
   });
 
-  it.each(Object.entries(charts))(
+  it.each([...Object.entries(charts), ...Object.entries(inColumn)])(
     '%s: nothing lies outside the picture, no label is cut by its edge',
     (_name, { marks, cells, size: { width, height, fontSize } }) => {
       // prettier-ignore
@@ -137,6 +141,26 @@ describe('charts of a mechanism document', () => {
       }
     },
   );
+
+  it('begins axes of lines at 0 only where values come near it, and tells any doubling of the long-range threshold', () => {
+    expect(lineDomain([0.2, 0.6])).toEqual([0, 0.6]);
+    expect(lineDomain([90, 96])).toEqual([89, 97]);
+    // The reference is in view where it is near, and the ends of what can be measured are not passed.
+    expect(lineDomain([0.9, 0.95], { reference: 1, limits: [0, 1] })).toEqual([0.88, 1]);
+    expect(lineDomain([0.9, 0.95], { reference: 0.1 })[0]).toBeGreaterThan(0.8);
+    const chosen = chosenOf(document);
+    const beyond = makeFrame(chosen, { ...request, metric: 'longRangeMass:7' });
+    expect(beyond.thresholds).toContain(7);
+    const { distanceHistogram } = chosen.baseline.attention[5]!;
+    const cell = chosen.baseline.attention[5]!.layer * 4 + chosen.baseline.attention[5]!.head;
+    // Bins 0, 1, 2–3 and 4–7 lie within.
+    const within = distanceHistogram.slice(0, 4).reduce((sum, share) => sum + share, 0);
+    expect(beyond.metric.key).toBe('longRangeMass:7');
+    expect(beyond.metric.baseline[cell]! + within).toBeCloseTo(1, 4);
+    expect(makeFrame(chosen, { ...request, metric: 'longRangeMass:6' }).metric.key).not.toBe(
+      'longRangeMass:6',
+    );
+  });
 
   it('claims what was put in, against base and control, and nothing else', () => {
     expect(charts['layerLine']?.title).toMatch(
@@ -189,6 +213,7 @@ describe('charts of a mechanism document', () => {
       shots
         ? chartsOf(
             generatedDocument({ layers: 12, heads: 8, experts: 16, perToken: 2, items: 12, steps: [10, 20] }),
+            size,
           )
         : charts,
     )) {

@@ -27,7 +27,7 @@ export function lineDomain(
   const from = isNear ? Math.min(low, reference) : low;
   const to = isNear ? Math.max(high, reference) : high;
   if (from >= 0 && from <= 0.5 * to) return [0, to || 1];
-  const [start, end] = scaleLinear([from - 0.1 * spread, to + 0.1 * spread], [0, 1])
+  const [start, end] = scaleLinear([from - 0.05 * spread, to + 0.05 * spread], [0, 1])
     .nice(5)
     .domain();
   return [Math.max(limits[0], start!), Math.min(limits[1], end!)];

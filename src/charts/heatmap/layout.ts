@@ -210,7 +210,7 @@ export function layoutHeatmaps(
         type: 'text',
         x,
         y: px(y + gridHeight + fontSize * (columns.every((label) => label === '') ? 1.3 : 2.4)),
-        text: spec.columnTitle,
+        text: fitLabel(spec.columnTitle, size.width - x, fontSize),
         fill: 'inkSoft',
       });
     }
