@@ -29,7 +29,7 @@ import { generatedDocument } from '../helpers/mechanism.ts';
 
 const size = { width: 760, height: 300, fontSize: 12 };
 /** A column of a paper: 85 mm, letters of 7 points. */
-const columnSize = { width: 321, height: 200, fontSize: 9.3 };
+const columnSize = { width: 289, height: 200, fontSize: 9.3 };
 
 function chosenOf(document: MechanismDocument): ChosenSubjects {
   const summary: DocumentSummary = {
@@ -144,7 +144,7 @@ describe('charts of a mechanism document', () => {
 
   it('begins axes of lines at 0 only where values come near it, and tells any doubling of the long-range threshold', () => {
     expect(lineDomain([0.2, 0.6])).toEqual([0, 0.6]);
-    expect(lineDomain([90, 96])).toEqual([89, 97]);
+    expect(lineDomain([90, 96])).toEqual([88, 98]);
     // The reference is in view where it is near, and the ends of what can be measured are not passed.
     expect(lineDomain([0.9, 0.95], { reference: 1, limits: [0, 1] })).toEqual([0.88, 1]);
     expect(lineDomain([0.9, 0.95], { reference: 0.1 })[0]).toBeGreaterThan(0.8);

@@ -8,7 +8,7 @@ import {
   type PointerEvent,
   type ReactNode,
 } from 'react';
-import type { ChartCell, ChartGeometry, ChartTarget } from './geometry.ts';
+import type { ChartCell, ChartGeometry, ChartSize, ChartTarget } from './geometry.ts';
 import { ChartHostContext } from './chartHost.ts';
 import { ChartPicture } from './ChartPicture.tsx';
 import { nextCell } from './navigate.ts';
@@ -17,6 +17,8 @@ import { saveChart, type ChartFileType } from './saveChart.ts';
 import './chart.css';
 
 const fileTypes: readonly ChartFileType[] = ['svg', 'png', 'csv', 'json'];
+/** 85 mm less the margins of the file, in CSS pixels, and letters of 7 points. */
+const columnSize: ChartSize = { width: 289, height: 200, fontSize: 9.3 };
 /** Pixels the pointer must travel before a press counts as a brush. */
 const brushThresholdPx = 4;
 
@@ -37,6 +39,8 @@ export interface ChartProps {
   readonly level?: 2 | 3;
   /** Form equivalents of the brush and other settings, under the picture. */
   readonly controls?: ReactNode;
+  /** Lays the chart out anew for a column of a paper. */
+  readonly inColumn?: (size: ChartSize) => ChartGeometry | null;
 }
 
 function isPartOf(target: ChartTarget | undefined, selected: ChartTarget): boolean {
@@ -59,6 +63,7 @@ export function Chart({
   onBrush,
   level = 3,
   controls,
+  inColumn,
 }: ChartProps) {
   const [asTable, setAsTable] = useState(false);
   const [cursorId, setCursorId] = useState<string | null>(null);
@@ -291,6 +296,19 @@ export function Chart({
           {host ? (
             <button type="button" onClick={() => host.onPin({ geometry, footer })}>
               Pin<span className="visually-hidden"> to the board: {geometry.title}</span>
+            </button>
+          ) : null}
+          {inColumn ? (
+            <button
+              type="button"
+              title="For a column of a paper: 85 mm wide, letters of 7 points"
+              onClick={() => {
+                const narrow = inColumn(columnSize);
+                if (narrow)
+                  void saveChart({ ...narrow, name: `${narrow.name}-column` }, 'svg', footer, 'light');
+              }}
+            >
+              SVG 85 mm<span className="visually-hidden"> wide</span>
             </button>
           ) : null}
           {fileTypes.map((type) => (

@@ -11,7 +11,7 @@ export interface TickScale {
 
 /**
  * Ends of a value axis for lines and dots: from 0 where the values come near it, else close around them, so that
- * what differs can be seen. A reference is in view where it lies no further off than the values spread; `limits` are
+ * what differs can be seen. A reference is in view where it lies no further off than twice their spread; `limits` are
  * the ends of what can be measured. Bars always begin at 0 and do not use this.
  */
 export function lineDomain(
@@ -23,7 +23,7 @@ export function lineDomain(
 ): [number, number] {
   const { reference, limits = [-Infinity, Infinity] } = options;
   const spread = high - low || Math.abs(high) * 0.2 || 1;
-  const isNear = reference !== undefined && reference >= low - spread && reference <= high + spread;
+  const isNear = reference !== undefined && reference >= low - 2 * spread && reference <= high + 2 * spread;
   const from = isNear ? Math.min(low, reference) : low;
   const to = isNear ? Math.max(high, reference) : high;
   if (from >= 0 && from <= 0.5 * to) return [0, to || 1];

@@ -199,6 +199,11 @@ export function svgDocument(
   let x = margin;
   for (const entry of geometry.legend) {
     const swatch = size.fontSize * 0.8;
+    const entryWidth = swatch + 22 + entry.label.length * size.fontSize * 0.56;
+    if (x > margin && x + entryWidth - 16 > width - margin) {
+      x = margin;
+      y += size.fontSize * 1.6;
+    }
     const fill =
       entry.fill === 'hatch'
         ? `url(#${hatchId})`
@@ -226,7 +231,7 @@ export function svgDocument(
     if (entry.sign === 'muted') {
       parts.push(written({ tag: 'line', attributes: { x1: x, y1: y, x2: x + swatch, y2: y - swatch, stroke: paint.inkFaint } })); // prettier-ignore
     }
-    x += swatch + 22 + entry.label.length * size.fontSize * 0.56;
+    x += entryWidth;
   }
   if (geometry.legend.length > 0) y += size.fontSize * 1.6;
   for (const note of geometry.notes ?? []) {

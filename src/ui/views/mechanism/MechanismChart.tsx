@@ -39,6 +39,7 @@ export function MechanismChart({
             footer={footer}
             selected={selected}
             onSelect={select}
+            inColumn={draw}
             {...(onBrush ? { onBrush, brushed: brushed ?? null } : {})}
           />
         ) : size ? null : (
