@@ -37,9 +37,11 @@ export class ItemBootstrap {
   readonly resamples: number;
   /** [items, resamples]: how often an item was drawn. */
   private readonly times: Uint16Array;
-  /** By resample: weight of all drawn items, for the many cells that lack none. */
-  private readonly totals: Float64Array;
-  private readonly sums: Float64Array;
+  /** [items, resamples]: the item's share of the resample's weight, for the many cells that lack none. */
+  private readonly shares: Float64Array;
+  private readonly means: Float64Array;
+  /** Room for the ends of the means. */
+  private readonly tail: Float64Array;
 
   /** @param weights by item: query tokens, so that the mean is the pooled one. */
   constructor(
@@ -53,30 +55,80 @@ export class ItemBootstrap {
     for (let r = 0; r < this.resamples; r++) {
       for (let i = 0; i < items; i++) this.times[rng.below(items) * this.resamples + r]! += 1;
     }
-    this.totals = new Float64Array(this.resamples);
-    this.addDrawn(this.totals, Float64Array.from(weights));
-    this.sums = new Float64Array(this.resamples);
+    this.shares = this.sharesOf(Float64Array.from(weights)).shares;
+    this.means = new Float64Array(this.resamples);
+    this.tail = new Float64Array(this.resamples);
   }
 
   get items(): number {
     return this.weights.length;
   }
 
-  /** Adds to each resample the values of its items. */
-  private addDrawn(sums: Float64Array, values: Float64Array): void {
-    for (let i = 0; i < values.length; i++) {
-      const value = values[i]!;
-      if (value === 0) continue;
-      const times = this.times.subarray(i * this.resamples, (i + 1) * this.resamples);
-      for (let r = 0; r < sums.length; r++) sums[r]! += value * times[r]!;
+  /** Shares by item, of the resamples in which any of these items were drawn. */
+  private sharesOf(weight: Float64Array): { shares: Float64Array; kept: number } {
+    const shares = new Float64Array(weight.length * this.resamples);
+    let kept = 0;
+    for (let r = 0; r < this.resamples; r++) {
+      let total = 0;
+      for (let i = 0; i < weight.length; i++) total += weight[i]! * this.times[i * this.resamples + r]!;
+      // A resample may hold only items that the cell lacks.
+      if (total === 0) continue;
+      for (let i = 0; i < weight.length; i++) {
+        shares[i * this.resamples + kept] = (weight[i]! * this.times[i * this.resamples + r]!) / total;
+      }
+      kept++;
     }
+    return { shares, kept };
+  }
+
+  /** Means of the resamples into `means`, four items at a time: memory is what thousands of cells wait for. */
+  private resample(shares: Float64Array, values: Float64Array, kept: number): Float64Array {
+    const means = this.means.subarray(0, kept);
+    means.fill(0);
+    const row = (i: number): Float64Array => shares.subarray(i * this.resamples, i * this.resamples + kept);
+    let i = 0;
+    for (; i + 4 <= values.length; i += 4) {
+      const [a, b, c, d] = [row(i), row(i + 1), row(i + 2), row(i + 3)];
+      const [va, vb, vc, vd] = [values[i]!, values[i + 1]!, values[i + 2]!, values[i + 3]!];
+      for (let r = 0; r < kept; r++) means[r]! += va * a[r]! + vb * b[r]! + vc * c[r]! + vd * d[r]!;
+    }
+    for (; i < values.length; i++) {
+      const [a, va] = [row(i), values[i]!];
+      for (let r = 0; r < kept; r++) means[r]! += va * a[r]!;
+    }
+    return means;
+  }
+
+  /** The 2.5 % and 97.5 % quantiles of the means. */
+  private interval(drawn: Float64Array, mean: number): [number, number] {
+    let squares = 0;
+    for (let r = 0; r < drawn.length; r++) squares += (drawn[r]! - mean) ** 2;
+    const near = 1.5 * Math.sqrt(squares / drawn.length);
+    return [
+      this.quantile(drawn, 0.025, -Infinity, mean - near),
+      this.quantile(drawn, 0.975, mean + near, Infinity),
+    ];
+  }
+
+  /** A quantile that is looked for among the means in [from, to] alone, where the ranks asked for lie there. */
+  private quantile(drawn: Float64Array, share: number, from: number, to: number): number {
+    let inside = 0;
+    let below = 0;
+    for (let r = 0; r < drawn.length; r++) {
+      const value = drawn[r]!;
+      if (value < from) below++;
+      else if (value <= to) this.tail[inside++] = value;
+    }
+    const at = share * (drawn.length - 1);
+    const isThere = Math.floor(at) >= below && Math.floor(at) + 1 < below + inside;
+    return isThere ? quantile(this.tail.subarray(0, inside), at - below) : quantile(drawn, at);
   }
 
   /** Difference of two subjects on one cell; items where either value is null are left out. */
   difference(before: readonly (number | null)[], after: readonly (number | null)[]): ItemDifference {
     const items = this.weights.length;
     const weight = new Float64Array(items);
-    const product = new Float64Array(items);
+    const values = new Float64Array(items);
     const differences: number[] = [];
     let total = 0;
     let sum = 0;
@@ -85,27 +137,17 @@ export class ItemBootstrap {
       if (a === null || b === null) continue;
       differences.push(b - a);
       weight[i] = this.weights[i]!;
-      product[i] = weight[i]! * (b - a);
+      values[i] = b - a;
       total += weight[i]!;
-      sum += product[i]!;
+      sum += weight[i]! * (b - a);
     }
     const used = differences.length;
     const mean = total > 0 ? sum / total : NaN;
     if (used < fewestItems || total <= 0) return { items: used, mean, interval: null, p: null };
-    let totals = this.totals;
-    if (used < items) {
-      totals = new Float64Array(this.resamples);
-      this.addDrawn(totals, weight);
-    }
-    this.sums.fill(0);
-    this.addDrawn(this.sums, product);
-    let kept = 0;
-    for (let r = 0; r < this.resamples; r++) {
-      // A resample may hold only items that the cell lacks.
-      if (totals[r] !== 0) this.sums[kept++] = this.sums[r]! / totals[r]!;
-    }
-    const drawn = this.sums.subarray(0, kept);
-    const interval = [quantile(drawn, 0.025), quantile(drawn, 0.975)] as const;
+    const { shares, kept } =
+      used < items ? this.sharesOf(weight) : { shares: this.shares, kept: this.resamples };
+    const drawn = this.resample(shares, values, kept);
+    const interval = this.interval(drawn, mean);
     return { items: used, mean, interval, p: pairedP(differences) };
   }
 }
@@ -139,9 +181,8 @@ function select(values: Float64Array, rank: number): number {
   return values[rank]!;
 }
 
-/** Between neighbours in order, without sorting the rest: thousands of cells are asked. Reorders `values`. */
-function quantile(values: Float64Array, share: number): number {
-  const at = share * (values.length - 1);
+/** The value at a rank, between neighbours in order, without sorting the rest. Reorders `values`. */
+function quantile(values: Float64Array, at: number): number {
   const rank = Math.floor(at);
   const low = select(values, rank);
   if (rank + 1 >= values.length) return low;
