@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { axeViolations } from '../ui/harness/startHarness.ts';
 import { browserSkipReason, startBuiltPage, type BuiltPage } from './browser.ts';
@@ -119,6 +119,31 @@ describe.skipIf(browserSkipReason)('measuring in the page on a software adapter'
     expect(shown).toEqual(
       expected.map((row) => row.map((value) => (value as number).toLocaleString('en-US'))),
     );
+    // The text follows a picked head, then another one, then an expert: the marks are those of what is picked.
+    const marks = () => page.evaluate(() => ['mech-1', 'mech-2', 'mech-3', 'mech-4', 'mech-5', 'mech-6', 'mech-gold'].map((name) => [...(CSS.highlights.get(name) ?? [])].map((range) => (range as StaticRange).startContainer.textContent!.slice((range as StaticRange).startOffset, (range as StaticRange).endOffset)))); // prettier-ignore
+    const pick = async (chart: Locator, title: RegExp) => {
+      await chart.focus();
+      for (const key of ['ArrowDown', 'ArrowRight', 'Enter']) await chart.press(key);
+      const text = page.getByRole('region', { name: title });
+      await text.getByRole('table').getByRole('row').nth(1).waitFor();
+      await text.locator('[data-stale]').waitFor({ state: 'detached' });
+      return text;
+    };
+    const head = await pick(page.locator('.mech-chart [role="group"][tabindex="0"]').nth(1), /^Where head L\d·H\d looks$/); // prettier-ignore
+    await head.getByText('The north gate was shut in 1940.').waitFor();
+    const ofHead = await marks();
+    expect(ofHead.slice(0, 6).flat().length).toBeGreaterThan(0);
+    expect(ofHead[6]).toEqual(['The north gate was shut in 1940. ']);
+    await page.getByRole('tab', { name: 'Experts' }).click();
+    const expert = await pick(page.locator('.mech-chart [role="group"][tabindex="0"]').first(), /^Tokens of expert L\d·E\d$/); // prettier-ignore
+    const name = await expert.getByRole('heading').textContent();
+    const [layer, index] = /L(\d)·E(\d)/.exec(name!)!.slice(1).map(Number);
+    const routed = base.routing.find((row) => row.layer === layer && row.expert === index)!;
+    const timesChosen = await expert.getByRole('table').locator('td:nth-child(2)').allTextContents();
+    // Its query tokens alone would be fewer; over all tokens of the item it is chosen at least as often.
+    const queries = measured.items[0]!.queryTokens;
+    expect(timesChosen.reduce((sum, cell) => sum + Number(cell), 0)).toBeGreaterThanOrEqual(Math.round((routed.perItem.frequency![0] ?? 0) * queries)); // prettier-ignore
+    expect(await marks()).not.toEqual(ofHead);
     expect(await axeViolations(page)).toEqual([]);
     expect(problems).toEqual([]);
     await context.close();

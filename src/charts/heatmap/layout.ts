@@ -215,7 +215,8 @@ export function layoutHeatmaps(
       });
     }
     if (panel.margin) {
-      if (spec.marginTitle) {
+      // Where it would run into the title of the panel, the notes say what the bars are.
+      if (spec.marginTitle && estimateTextWidth(panel.title, fontSize * 1.08) < gridWidth + fontSize * 0.4) {
         marks.push({
           type: 'text',
           x: px(x + gridWidth + fontSize * 0.5),
@@ -258,7 +259,7 @@ export function layoutHeatmaps(
 
   const barTop =
     (spec.stacked ? panels.length * (blockHeight + gap / 2) : blockHeight) + Math.round(fontSize * 1.9);
-  spec.bars.forEach(({ first, last, bar }, index) => {
+  const placed = spec.bars.map(({ first, last, bar }, index) => {
     const start = spec.stacked ? left : (places[first]?.x ?? left);
     const end = spec.stacked ? left + gridWidth : (places[last]?.x ?? left) + gridWidth;
     // Stacked panels have their bars beside each other.
@@ -268,11 +269,23 @@ export function layoutHeatmaps(
       fontSize * 11,
       estimateTextWidth(bar.low + (bar.middle ?? '') + bar.high, fontSize) + fontSize * 3,
     );
-    const width = Math.min(
-      Math.max(Math.min(end - start, fontSize * 24), wanted),
-      spec.stacked ? share - fontSize : size.width - x - 4,
-    );
-    marks.push(...barMarks(bar, x, barTop, Math.round(width), size));
+    const room = spec.stacked ? share - fontSize : size.width - x - 4;
+    const width = Math.min(Math.max(Math.min(end - start, fontSize * 24), wanted), room);
+    return { bar, x, width, wanted, textWidth: Math.max(width, estimateTextWidth(bar.title, fontSize)) };
   });
-  return { marks, cells, size: { ...size, height: Math.round(barTop + fontSize * 2.4) } };
+  // In a narrow picture bars go below each other, so that their words keep apart.
+  const fits = placed.every(
+    ({ x, width, wanted, textWidth }, index) =>
+      width >= wanted && x + textWidth + fontSize * 0.5 <= (placed[index + 1]?.x ?? size.width + fontSize),
+  );
+  const barPitch = Math.round(fontSize * 4);
+  placed.forEach(({ bar, x, width, wanted }, index) => {
+    if (fits) marks.push(...barMarks(bar, x, barTop, Math.round(width), size));
+    else {
+      const whole = Math.min(size.width - left - 4, Math.max(wanted, fontSize * 24));
+      marks.push(...barMarks(bar, left, barTop + index * barPitch, Math.round(whole), size));
+    }
+  });
+  const barsHeight = fits ? 0 : (placed.length - 1) * barPitch;
+  return { marks, cells, size: { ...size, height: Math.round(barTop + barsHeight + fontSize * 2.4) } };
 }

@@ -64,7 +64,7 @@ export function layoutTaskStrips(spec: TaskStripsSpec, data: TaskStrips, size: C
       rows: tasks,
       columns: order.map(String),
       rowTitle: spec.by,
-      columnTitle: 'expert, in one order for all rows: by the row that uses it most',
+      columnTitle: 'expert, in one order for all rows',
       stacked: true,
       allRowLabels: true,
       largestCell: { width: 4, height: 2.2 },
@@ -85,7 +85,7 @@ export function layoutTaskStrips(spec: TaskStripsSpec, data: TaskStrips, size: C
     title,
     subtitle: `Routing frequency over the fair load k/E = ${perToken}/${experts} by ${spec.by}; ${dataWords(names)}`,
     ...laidOut,
-    notes: ['Difference between rows: mean Jensen–Shannon divergence of p = f/k over all pairs (0 to ln 2 = 0.693 nats); one value, no interval.'], // prettier-ignore
+    notes: ['Experts stand in the order of the rows that use them most.', 'Difference between rows: mean Jensen–Shannon divergence of p = f/k over all pairs (0 to ln 2 = 0.693 nats); one value, no interval.'], // prettier-ignore
     table: {
       columns: [spec.by, 'expert', names.baseline, ...(comparison ? [names.comparison ?? ''] : [])],
       rows: baseline.map((value, at) => [tasks[Math.floor(at / experts)] ?? '', at % experts, value, ...(comparison ? [comparison[at] ?? null] : [])]), // prettier-ignore
