@@ -119,7 +119,8 @@ describe.skipIf(browserSkipReason)('measuring in the page on a software adapter'
     expect(shown).toEqual(
       expected.map((row) => row.map((value) => (value as number).toLocaleString('en-US'))),
     );
-    // The text follows a picked head, then another one, then an expert: the marks are those of what is picked.
+    await page.getByRole('button', { name: 'Show as chart' }).click();
+    // The text follows a picked head, then a picked expert: the marks are those of what is picked.
     const marks = () => page.evaluate(() => ['mech-1', 'mech-2', 'mech-3', 'mech-4', 'mech-5', 'mech-6', 'mech-gold'].map((name) => [...(CSS.highlights.get(name) ?? [])].map((range) => (range as StaticRange).startContainer.textContent!.slice((range as StaticRange).startOffset, (range as StaticRange).endOffset)))); // prettier-ignore
     const pick = async (chart: Locator, title: RegExp) => {
       await chart.focus();
@@ -133,7 +134,7 @@ describe.skipIf(browserSkipReason)('measuring in the page on a software adapter'
     await head.getByText('The north gate was shut in 1940.').waitFor();
     const ofHead = await marks();
     expect(ofHead.slice(0, 6).flat().length).toBeGreaterThan(0);
-    expect(ofHead[6]).toEqual(['The north gate was shut in 1940. ']);
+    expect(ofHead[6]!.join('|')).toMatch(/^The north gate was shut in 1940\.[^|]{0,6}$/);
     await page.getByRole('tab', { name: 'Experts' }).click();
     const expert = await pick(page.locator('.mech-chart [role="group"][tabindex="0"]').first(), /^Tokens of expert L\d·E\d$/); // prettier-ignore
     const name = await expert.getByRole('heading').textContent();
