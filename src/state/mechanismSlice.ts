@@ -504,7 +504,8 @@ export const createMechanismSlice =
       setOrder: (order) => set({ order }),
       setLayerFilter: (layerFilter) => set({ layerFilter }),
       select: (selected) => {
-        set({ selected });
+        // The text shown is of what was picked before, from now until the next look.
+        set({ selected, isLooking: true });
         void loadTrack();
       },
       setItem: (itemIndex) => {
@@ -513,7 +514,7 @@ export const createMechanismSlice =
         void loadTrack();
       },
       openText: (isTextOpen) => set({ isTextOpen }),
-      setTextSide: (textSide) => set({ textSide }),
+      setTextSide: (textSide) => set({ textSide, isLooking: true }),
       lookAtText,
       loadPairs: async (subject, layer) => {
         const { documentId } = get();
