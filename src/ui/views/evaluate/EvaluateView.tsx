@@ -22,7 +22,7 @@ function Outcome() {
     return runs.length > 0 ? (
       <p className="muted">Choose a run to see its scores.</p>
     ) : (
-      <EmptyState icon="info" title="No evaluation yet">
+      <EmptyState icon="info" title="No evaluation yet" level={1}>
         Generate a benchmark or open one, choose who answers, and start. Responses are kept as they come: a
         stopped run goes on where it was.
       </EmptyState>

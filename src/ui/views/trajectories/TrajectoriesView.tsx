@@ -17,6 +17,7 @@ function NothingImported() {
     <div className="traj-empty">
       <EmptyState
         icon="table"
+        level={1}
         title="No trajectories yet"
         actions={
           <>
