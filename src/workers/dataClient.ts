@@ -22,6 +22,9 @@ export interface DataClient extends DataApi {
   close(): void;
 }
 
+/** Calls that leave one project and open another. */
+const opening = new Set<PropertyKey>(['openProject', 'createProject']);
+
 /**
  * Starts the data worker. The proxy is held by the returned object as long as that is held: a collected proxy
  * would close the port under a pending call.
@@ -40,9 +43,9 @@ export function startDataClient(): DataClient {
       });
     });
   });
-  // What is asked before a project is open (a quick click on Start) waits for it.
+  // What is asked before a project is open (a quick click on Start), or while another is being opened, waits for it.
   let opened = (): void => undefined;
-  const started = new Promise<void>((resolve) => {
+  let whenOpen: Promise<unknown> = new Promise<void>((resolve) => {
     opened = resolve;
   });
   const client: Pick<DataClient, 'start' | 'importSources' | 'cancel' | 'close'> = {
@@ -52,7 +55,7 @@ export function startDataClient(): DataClient {
       return result;
     },
     importSources: async (sources) => {
-      await started;
+      await whenOpen;
       const ports: MessagePort[] = [];
       const ready: ImportSource[] = [];
       for (const source of sources) {
@@ -75,10 +78,11 @@ export function startDataClient(): DataClient {
     get: (own, name, receiver) =>
       name in own
         ? (Reflect.get(own, name, receiver) as unknown)
-        : async (...args: unknown[]) => {
-            await started;
+        : (...args: unknown[]) => {
             const methods = remote as unknown as Record<PropertyKey, (...args: unknown[]) => unknown>;
-            return methods[name]?.(...args);
+            const answer = whenOpen.then(() => methods[name]?.(...args));
+            if (opening.has(name)) whenOpen = answer.catch(() => undefined);
+            return answer;
           },
   });
 }
