@@ -1,37 +1,58 @@
 /**
  * `npm test`: type check, lint, format, unit tests, GPU tests on both software adapters, build, end-to-end
- * tests. Prints the reason of each skip and ends with one line, `N passed, N failed, N skipped`.
+ * tests; two at a time where they do not disturb each other. Prints the reason of each skip and ends with one line,
+ * `N passed, N failed, N skipped`.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { ensureSystemPackages } from './systemPackages.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const scratch = mkdtempSync(join(tmpdir(), 'acc-test-'));
 const total = { passed: 0, failed: 0, skipped: 0 };
+const failures = [];
+/** Dawn says this of every device. */
+const noise = /^Warning: maxDynamic/;
 
-function run(command, args, env = {}) {
-  return (
-    spawnSync(command, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } }).status === 0
-  );
-}
-
-function step(name, work) {
+/** Runs a command, each of its lines printed behind the name; true when it succeeds. */
+function run(name, command, args, env = {}) {
   const started = Date.now();
-  console.log(`\n== ${name}`);
-  const done = work();
-  total[done ? 'passed' : 'failed']++;
-  console.log(`${done ? 'passed' : 'FAILED'}: ${name} (${((Date.now() - started) / 1000).toFixed(0)} s)`);
-  return done;
+  const child = spawn(command, args, {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  });
+  for (const input of [child.stdout, child.stderr]) {
+    createInterface({ input }).on('line', (line) => line.trim() && !noise.test(line) && console.log(`${name} | ${line}`));
+  }
+  return new Promise((resolve) => {
+    child.on('error', (error) => {
+      console.log(`${name} | ${error.message}`);
+      resolve(false);
+    });
+    child.on('close', (code) => {
+      console.log(`${name} | ended after ${((Date.now() - started) / 1000).toFixed(0)} s`);
+      resolve(code === 0);
+    });
+  });
 }
 
-function vitest(name, project, env = {}) {
-  console.log(`\n== ${name}`);
+async function check(name, command, args) {
+  const isPassed = await run(name, command, args);
+  total[isPassed ? 'passed' : 'failed']++;
+  if (!isPassed) failures.push(name);
+  console.log(`${name} | ${isPassed ? 'passed' : 'FAILED'}`);
+  return isPassed;
+}
+
+async function vitest(name, project, env = {}) {
   const countsFile = join(scratch, `${name.replaceAll(/\W/g, '-')}.json`);
-  const finished = run(
+  const finished = await run(
+    name,
     process.execPath,
     [
       'node_modules/vitest/vitest.mjs',
@@ -46,40 +67,35 @@ function vitest(name, project, env = {}) {
   );
   if (!existsSync(countsFile)) {
     total.failed++;
-    console.log(`FAILED: ${name} ended without a result`);
+    failures.push(`${name} | ended without a result`);
     return;
   }
-  const counts = JSON.parse(readFileSync(countsFile, 'utf8'));
+  const { failures: failed, ...counts } = JSON.parse(readFileSync(countsFile, 'utf8'));
   for (const key of Object.keys(total)) total[key] += counts[key];
+  for (const test of failed) failures.push(`${name} | ${test}`);
   if (!finished && counts.failed === 0) {
     total.failed++;
-    console.log(`FAILED: ${name} did not end cleanly`);
+    failures.push(`${name} | did not end cleanly`);
   }
 }
 
-const missing = ensureSystemPackages();
-step('type check', () => run('npm', ['run', '-s', 'typecheck']));
-step('lint', () => run('npm', ['run', '-s', 'lint']));
-step('format', () =>
-  run(process.execPath, [
-    'node_modules/prettier/bin/prettier.cjs',
-    '--check',
-    '--log-level',
-    'warn',
-    'src',
-    'test',
-    'scripts',
-  ]),
-);
-vitest('unit tests', 'unit');
-vitest('GPU tests on lavapipe', 'gpu', { ACC_TEST_ADAPTER: 'lavapipe' });
-vitest('GPU tests on SwiftShader', 'gpu', { ACC_TEST_ADAPTER: 'swiftshader' });
-if (
-  step('build', () => run(process.execPath, ['node_modules/vite/bin/vite.js', 'build', '--logLevel', 'warn']))
-) {
-  vitest('end-to-end tests', 'e2e');
+async function staticChecks() {
+  const prettier = ['node_modules/prettier/bin/prettier.cjs', '--check', '--log-level', 'warn'];
+  await check('type check', 'npm', ['run', '-s', 'typecheck']);
+  await check('lint', 'npm', ['run', '-s', 'lint']);
+  await check('format', process.execPath, [...prettier, 'src', 'test', 'scripts']);
+  return check('build', process.execPath, ['node_modules/vite/bin/vite.js', 'build', '--logLevel', 'warn']);
 }
+
+const missing = ensureSystemPackages();
+const [isBuilt] = await Promise.all([staticChecks(), vitest('unit', 'unit')]);
+await Promise.all([
+  vitest('GPU, lavapipe', 'gpu', { ACC_TEST_ADAPTER: 'lavapipe' }),
+  vitest('GPU, SwiftShader', 'gpu', { ACC_TEST_ADAPTER: 'swiftshader' }),
+]);
+if (isBuilt) await vitest('end-to-end', 'e2e');
 rmSync(scratch, { recursive: true, force: true });
+for (const failure of failures) console.log(`failed: ${failure}`);
 for (const line of missing) console.log(`not tested: ${line}`);
 console.log(
   `\n${total.passed} passed, ${total.failed} failed${total.skipped ? `, ${total.skipped} skipped` : ''}`,

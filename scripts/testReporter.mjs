@@ -5,6 +5,7 @@ const countsFile = process.env.ACC_TEST_COUNTS;
 
 export default class TestReporter {
   counts = { passed: 0, failed: 0, skipped: 0 };
+  failures = [];
 
   onTestCaseResult(test) {
     const result = test.result();
@@ -16,6 +17,7 @@ export default class TestReporter {
       );
     } else {
       this.counts.failed++;
+      this.failures.push(`${test.module.relativeModuleId} > ${test.fullName}`);
       const errors = (result.errors ?? []).map((error) => error.stack ?? error.message).join('\n');
       console.log(`FAILED: ${test.module.relativeModuleId} > ${test.fullName}\n${errors}\n`);
     }
@@ -26,6 +28,7 @@ export default class TestReporter {
     console.log(`${module.state() === 'failed' ? 'FAILED ' : ''}${module.relativeModuleId} (${seconds} s)`);
     for (const error of module.errors()) {
       this.counts.failed++;
+      this.failures.push(module.relativeModuleId);
       console.log(`FAILED: ${module.relativeModuleId}\n${error.stack ?? error.message}\n`);
     }
   }
@@ -33,8 +36,9 @@ export default class TestReporter {
   onTestRunEnd(_modules, unhandledErrors) {
     for (const error of unhandledErrors) {
       this.counts.failed++;
+      this.failures.push('outside a test');
       console.log(`FAILED outside a test: ${error.stack ?? error.message}`);
     }
-    if (countsFile) writeFileSync(countsFile, JSON.stringify(this.counts));
+    if (countsFile) writeFileSync(countsFile, JSON.stringify({ ...this.counts, failures: this.failures }));
   }
 }
