@@ -27,7 +27,10 @@ function run(name, command, args, env = {}) {
     env: { ...process.env, ...env },
   });
   for (const input of [child.stdout, child.stderr]) {
-    createInterface({ input }).on('line', (line) => line.trim() && !noise.test(line) && console.log(`${name} | ${line}`));
+    createInterface({ input }).on(
+      'line',
+      (line) => line.trim() && !noise.test(line) && console.log(`${name} | ${line}`),
+    );
   }
   return new Promise((resolve) => {
     child.on('error', (error) => {
