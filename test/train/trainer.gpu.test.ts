@@ -271,6 +271,30 @@ describe.skipIf(!hasGpu)(hasGpu ? 'trainer' : `trainer (${gpuSkipReason})`, { ti
     trainer.destroy();
   });
 
+  it('its gradients with dropout are the slope of its loss under the same masks', async () => {
+    const engine = (await testEngine())!;
+    const trainer = await fixtureTrainer(engine, 'tiny-moe', { lora: { dropout: 0.3, trainRouter: true } });
+    const row = randomRow('slope', 40);
+    const gradients = await gradientsOf(trainer, [[row]]);
+    const start = { ...(await trainer.state()), step: 0 };
+    const length = Math.sqrt(
+      [...gradients.values()].flatMap((g) => [...g]).reduce((sum, v) => sum + v * v, 0),
+    );
+    const lossAt = async (distance: number): Promise<number> => {
+      const tensors = [...start.tensors].map(([path, pair]) => {
+        const moved = (values: Float32Array, part: string) =>
+          values.map((value, i) => value + (distance * gradients.get(`${path} ${part}`)![i]!) / length);
+        return [path, { ...pair, loraA: moved(pair.loraA, 'A'), loraB: moved(pair.loraB, 'B') }] as const;
+      });
+      trainer.restore({ step: 0, tensors: new Map(tensors) });
+      return (await trainer.step([[row]], 0)).loss;
+    };
+    // Further out tokens change their experts.
+    const slope = ((await lossAt(5e-4)) - (await lossAt(-5e-4))) / 1e-3;
+    expect(Math.abs(slope / length - 1)).toBeLessThan(0.01);
+    trainer.destroy();
+  });
+
   it('takes what it planned, linear in the length', async () => {
     const engine = (await testEngine())!;
     const checkpoint = await fixtureCheckpoint('tiny-moe');
