@@ -9,6 +9,7 @@ export const views = [
   'evaluate',
   'mechanism',
   'compare',
+  'walk',
 ] as const;
 export type View = (typeof views)[number];
 

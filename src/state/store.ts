@@ -8,6 +8,7 @@ import { createExamplesSlice, type ExamplesSlice } from './examplesSlice.ts';
 import { createJobsSlice, type JobsSlice } from './jobsSlice.ts';
 import { startMapClient, type MapClient } from '../workers/mapClient.ts';
 import { createMapSlice, type MapSlice } from './mapSlice.ts';
+import { createLectureSlice, type LectureSlice } from './lectureSlice.ts';
 import { startMechanismClient, type MechanismClient } from '../workers/mechanismClient.ts';
 import { createMechanismSlice, type MechanismSlice } from './mechanismSlice.ts';
 import { createModelSlice, type ModelSlice } from './modelSlice.ts';
@@ -32,6 +33,7 @@ export interface AppState {
   readonly mechanism: MechanismSlice;
   readonly train: TrainSlice;
   readonly map: MapSlice;
+  readonly lecture: LectureSlice;
   /** Opens the last project; called once when the page starts. */
   readonly connect: () => Promise<void>;
   /** Takes over a (re)opened project in every slice. */
@@ -63,7 +65,8 @@ export function createAppStore(
       | 'evaluate'
       | 'mechanism'
       | 'train'
-      | 'map';
+      | 'map'
+      | 'lecture';
 
     const setter =
       <K extends SliceKey>(key: K) =>
@@ -89,6 +92,7 @@ export function createAppStore(
       mechanism: build('mechanism', createMechanismSlice(mechanism, engine)),
       train: build('train', createTrainSlice(engine)),
       map: build('map', createMapSlice(map, engine, evaluation)),
+      lecture: build('lecture', createLectureSlice),
 
       connect: async () => {
         const opened = await data.start((events) => get().receiveEvents(events), document.baseURI);

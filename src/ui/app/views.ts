@@ -15,7 +15,8 @@ export type ViewGroup = (typeof viewGroups)[number]['id'];
 /** A screen of the workbench. A later view plugs in by one entry in `viewRegistry`. */
 export interface ViewDefinition {
   readonly id: View;
-  readonly group: ViewGroup;
+  /** Null: reached from another view, not from the navigation. */
+  readonly group: ViewGroup | null;
   readonly label: string;
   /** One sentence for the palette and the document title. */
   readonly hint: string;
@@ -133,5 +134,15 @@ export const viewRegistry: readonly ViewDefinition[] = [
       key: 'v',
     },
     () => import('../views/compare/CompareView.tsx'),
+  ),
+  view(
+    {
+      id: 'walk',
+      group: null,
+      label: 'Guided walk',
+      hint: 'The whole flow on the bundled model, step by step, for a lecture or a first look',
+      key: 'w',
+    },
+    () => import('../views/walk/WalkView.tsx'),
   ),
 ];

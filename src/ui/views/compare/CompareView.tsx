@@ -9,6 +9,7 @@ import { useApp } from '../../../state/useApp.ts';
 import { Button, IconButton } from '../../widgets/Button.tsx';
 import { Callout, EmptyState, Skeleton } from '../../widgets/States.tsx';
 import { saveFile } from '../mechanism/DocumentPanel.tsx';
+import { Replication } from './Replication.tsx';
 import { configDiff, runOfDocument, runOfEvaluation, runOfTraining, type ComparedRun } from './runs.ts';
 import './compare.css';
 
@@ -174,6 +175,20 @@ function fitToParent(element: HTMLDivElement | null): (() => void) | undefined {
   return () => observer.disconnect();
 }
 
+/** The replication that was recorded with this version of the page; nothing where none was. */
+function Recorded() {
+  const outcome = useApp((state) => state.lecture.outcomes.findings);
+  const load = useApp((state) => state.lecture.loadFindings);
+  useEffect(() => void load(), [load]);
+  if (outcome.status !== 'ready' || !outcome.value) return null;
+  return (
+    <section className="compare-box" aria-labelledby="compare-replication">
+      <h2 id="compare-replication">Replication on the bundled model</h2>
+      <Replication result={outcome.value} />
+    </section>
+  );
+}
+
 /** All that was run, side by side: configurations, kept charts, notes, and a report to hand out. */
 export default function CompareView() {
   const isReady = useApp((state) => state.mechanism.isReady);
@@ -223,6 +238,7 @@ export default function CompareView() {
           board.
         </EmptyState>
       ) : null}
+      {isReady ? <Recorded /> : null}
       {isReady && !isEmpty ? (
         <>
           <header className="compare-head">

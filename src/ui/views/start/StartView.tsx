@@ -137,6 +137,7 @@ export default function StartView() {
   const makeWorld = useApp((state) => state.project.makeWorld);
   const formats = useApp((state) => state.project.formats);
   const poolSize = useApp((state) => state.project.poolSize);
+  const go = useApp((state) => state.route.go);
   return (
     <div className="start">
       <header className="start-head">
@@ -154,6 +155,15 @@ export default function StartView() {
           </span>
           <CapabilityChip />
         </p>
+        <div className="start-buttons">
+          <Button variant="primary" size="lg" icon="play" onClick={() => go('walk')}>
+            See the whole flow run
+          </Button>
+          <span className="start-hint muted">
+            Nine steps on the bundled model, computed here and now: trajectories, compiled contexts, training,
+            what changed inside.
+          </span>
+        </div>
       </header>
 
       <div className="start-doors">
@@ -169,7 +179,7 @@ export default function StartView() {
             <KindMark kind="search" /> <KindMark kind="swe" /> <KindMark kind="sql" />
           </p>
           <div className="start-buttons">
-            <Button variant="primary" size="lg" icon="open" onClick={() => void openSamples()}>
+            <Button size="lg" icon="open" onClick={() => void openSamples()}>
               Open the samples
             </Button>
             <Tooltip text="Scripted agents search an encyclopedia, mend repositories and query databases that are made up for them; a quarter of the runs goes wrong.">

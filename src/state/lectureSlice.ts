@@ -1,0 +1,385 @@
+import type { Example } from '../compile/types.ts';
+import { messageOf } from '../core/errors.ts';
+import type { Comparison } from '../evaluate/comparison.ts';
+import type { ReplicationResult } from '../evaluate/replication.ts';
+import type { AttentionRow, MechanismDocument } from '../mechanism/document.ts';
+import type { CompiledSet } from '../workers/dataApi.ts';
+import type { GenerationReport } from '../workers/engineApi.ts';
+import type { StoredRun } from '../workers/trainingApi.ts';
+import type { Loadable, SliceCreator } from './slice.ts';
+import type { AppState } from './store.ts';
+
+/** The guided walk, from trajectories to what training changed; each step needs those before it. */
+export const lectureStepIds = [
+  'trajectories',
+  'compile',
+  'example',
+  'ask',
+  'train',
+  'tuned',
+  'evaluate',
+  'mechanism',
+  'findings',
+] as const;
+export type LectureStepId = (typeof lectureStepIds)[number];
+
+/** How much each step does; the address may ask for less. */
+export interface LectureSizes {
+  readonly trajectories: number;
+  readonly steps: number;
+  readonly items: number;
+  readonly measured: number;
+  /** Seconds that a finished step stays while the walk plays by itself. */
+  readonly dwell: number;
+}
+export const lectureSizes: LectureSizes = { trajectories: 60, steps: 12, items: 16, measured: 2, dwell: 6 };
+
+/** One step taken by a tool, in words. */
+export interface LectureTurn {
+  readonly role: string;
+  readonly text: string;
+}
+
+export interface HeadChange {
+  readonly layer: number;
+  readonly head: number;
+  readonly before: number;
+  readonly after: number;
+}
+export interface ExpertChange {
+  readonly layer: number;
+  readonly expert: number;
+  readonly before: number;
+  readonly after: number;
+}
+
+/** What each step found, as it was computed. */
+export interface LectureFindings {
+  readonly trajectories: {
+    readonly count: number;
+    readonly kinds: readonly (readonly [kind: string, count: number])[];
+    readonly right: number;
+    readonly question: string;
+    readonly turns: readonly LectureTurn[];
+  };
+  readonly compile: { readonly set: CompiledSet };
+  readonly example: { readonly setId: string; readonly example: Example };
+  readonly ask: GenerationReport;
+  readonly train: { readonly run: StoredRun; readonly losses: readonly number[] };
+  readonly tuned: GenerationReport;
+  readonly evaluate: { readonly comparison: Comparison; readonly before: number; readonly after: number };
+  readonly mechanism: {
+    readonly documentId: string;
+    readonly items: number;
+    readonly heads: readonly HeadChange[];
+    readonly experts: readonly ExpertChange[];
+  };
+  /** Recorded beforehand: null where none lies beside the page. */
+  readonly findings: ReplicationResult | null;
+}
+
+export type LectureOutcomes = { readonly [K in LectureStepId]: Loadable<LectureFindings[K]> };
+
+export interface LectureSlice {
+  /** Position in `lectureStepIds`. */
+  readonly step: number;
+  readonly isPlaying: boolean;
+  readonly isProjecting: boolean;
+  readonly showsNotes: boolean;
+  readonly sizes: LectureSizes;
+  readonly outcomes: LectureOutcomes;
+  readonly tookMs: Readonly<Partial<Record<LectureStepId, number>>>;
+
+  /** Starts at the first step and plays to the end by itself, unless it has begun already. */
+  readonly begin: (sizes: Partial<LectureSizes>) => void;
+  /** Goes to a step and computes what it needs. The reader's own going ends the playing. */
+  readonly goTo: (step: number) => void;
+  readonly setPlaying: (on: boolean) => void;
+  readonly setProjecting: (on: boolean) => void;
+  readonly setNotes: (on: boolean) => void;
+  /** Forgets what was computed and begins again. */
+  readonly restart: () => void;
+  /** Reads the recorded replication. */
+  readonly loadFindings: () => Promise<void>;
+}
+
+const untouched = (): LectureOutcomes =>
+  Object.fromEntries(lectureStepIds.map((id) => [id, { status: 'idle' }])) as unknown as LectureOutcomes;
+
+const modelAddress = 'models/world-moe-3m';
+/** Examples longer than this are left out of the few steps of a lecture. */
+const longestTrained = 640;
+const longestReply = 80;
+
+export const createLectureSlice: SliceCreator<LectureSlice> = ({ set, get, app }) => {
+  /** Computations run one after the other; a second call waits for the first. */
+  let queue: Promise<void> = Promise.resolve();
+  /** Raised by `restart`: what an earlier walk still computes is dropped. */
+  let walk = 0;
+
+  const value = <K extends LectureStepId>(id: K): LectureFindings[K] => {
+    const outcome = get().outcomes[id];
+    if (outcome.status !== 'ready') throw new Error(`The step “${id}” has no result`);
+    return outcome.value;
+  };
+
+  const makers: { readonly [K in LectureStepId]: () => Promise<LectureFindings[K]> } = {
+    trajectories: async () => {
+      const { workbench } = window;
+      await workbench.ready;
+      await app().project.makeWorld(get().sizes.trajectories);
+      await until(({ jobs }) => !jobs.list.some(({ phase }) => phase === 'running'));
+      const { total, rows } = await workbench.listTrajectories({ limit: 1000 });
+      if (total === 0) throw new Error('No trajectory was made');
+      const kinds = new Map<string, number>();
+      for (const { kind } of rows) kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
+      const shown = rows.find((row) => row.kind === 'search' && row.success === true) ?? rows[0]!;
+      const { task, steps } = await workbench.openTrajectory(shown.id);
+      return {
+        count: total,
+        kinds: [...kinds],
+        right: rows.filter((row) => row.success === true).length,
+        question: task?.text ?? '',
+        turns: steps.flatMap((step): LectureTurn[] => {
+          if (step.text.trim() === '' || (step.type === 'message' && step.role !== 'assistant')) return [];
+          const role = step.type === 'message' ? 'answer' : step.type;
+          return [{ role, text: step.type === 'toolCall' ? `${step.name} ${step.text}` : step.text }];
+        }),
+      };
+    },
+    compile: async () => {
+      const { workbench } = window;
+      const known = app().project.files.find(({ path }) => path.endsWith('tokenizer.json'));
+      const file = known ?? (await workbench.importFiles([`${modelAddress}/tokenizer.json`]))[0];
+      if (!file) throw new Error('The tokenizer of the bundled model cannot be read');
+      return { set: await workbench.compile({ name: 'Guided walk', tokenizer: `file:${file.id}` }) };
+    },
+    example: async () => {
+      const { workbench } = window;
+      const setId = value('compile').set.id;
+      const { rows } = await workbench.listExamples(setId, { limit: 1000 });
+      const fitting = rows
+        .filter(({ distractorCount, goldCount }) => distractorCount > 0 && goldCount > 1)
+        .sort((a, b) => a.promptTokens - b.promptTokens);
+      const chosen = fitting.find(({ kind }) => kind === 'search') ?? fitting[0] ?? rows[0];
+      if (!chosen) throw new Error('No example was compiled');
+      const example = await workbench.readExample(setId, chosen.id);
+      // It is asked before and after the training, which must not see it.
+      await workbench.excludeExamples(setId, [chosen.id]);
+      return { setId, example };
+    },
+    ask: async () => {
+      await window.workbench.loadModel(modelAddress, {}, null);
+      return reply();
+    },
+    train: async () => {
+      const { steps } = get().sizes;
+      const run = await window.workbench.train(value('compile').set.id, {
+        steps,
+        epochs: null,
+        learningRate: 1e-3,
+        gradAccumSteps: 2,
+        maxLength: longestTrained,
+        overLength: 'drop',
+        evalShare: 0,
+      });
+      return { run, losses: (app().train.run?.metrics ?? []).map(({ loss }) => loss) };
+    },
+    tuned: async () => {
+      if (!(await app().train.loadWith(value('train').run.id))) {
+        throw new Error(app().train.failure?.message ?? 'The adapter cannot be loaded');
+      }
+      return reply();
+    },
+    evaluate: async () => {
+      const { evaluate, train } = app();
+      if (!evaluate.isReady) await evaluate.connect();
+      await evaluate.generate({
+        benchmark: 'mrcr',
+        count: get().sizes.items,
+        tokens: 400,
+        seed: 1,
+        needles: 2,
+        problems: ['parents'],
+        depth: 1,
+        outDegree: 1,
+        frame: 'short',
+      });
+      // The worker names new rows in an event of their own.
+      await until(({ evaluate: { data, form } }) => data.some(({ id }) => id === form.dataId));
+      evaluate.setForm({ subject: 'engine', seeds: 1, limit: null, maxNewTokens: longestReply, mode: null });
+      // The adapter is loaded already.
+      const after = await evaluated();
+      await window.workbench.loadModel(undefined, {}, null);
+      const before = await evaluated();
+      await evaluate.show(after.id);
+      await evaluate.compareWith(before.id);
+      await train.loadWith(value('train').run.id);
+      const { comparison } = app().evaluate;
+      if (comparison.status !== 'ready' || !comparison.value) throw new Error('Nothing can be compared');
+      return { comparison: comparison.value, before: before.mean, after: after.mean };
+    },
+    mechanism: async () => {
+      const { adapter } = app().model;
+      if (!adapter) throw new Error('The adapter is not loaded');
+      const { setId, example } = value('example');
+      const { rows } = await window.workbench.listExamples(setId, { limit: 1000 });
+      const others = rows.filter(
+        ({ id, promptTokens }) => id !== example.id && promptTokens < longestTrained,
+      );
+      const ids = [example.id, ...others.map(({ id }) => id)].slice(0, get().sizes.measured);
+      const document = await window.workbench.measure({ setId, ids, adapters: [adapter.sha256] });
+      const shown = app().mechanism.documents.at(0)?.id ?? '';
+      return { documentId: shown, ...changesOf(document) };
+    },
+    findings: recorded,
+  };
+
+  async function until(condition: (state: AppState) => boolean): Promise<void> {
+    while (!condition(app())) await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+
+  async function reply(): Promise<GenerationReport> {
+    const { example } = value('example');
+    const question = example.messages[0]!;
+    return window.workbench.generate(
+      { kind: 'messages', messages: [{ role: question.role, content: question.content }] },
+      { maxNewTokens: longestReply },
+    );
+  }
+
+  async function evaluated(): Promise<{ readonly id: string; readonly mean: number }> {
+    const id = await app().evaluate.start();
+    if (id === null) throw new Error(app().evaluate.failure?.message ?? 'The evaluation did not start');
+    const runOf = ({ evaluate }: AppState) => evaluate.runs.find((each) => each.id === id);
+    await until((state) => (runOf(state)?.phase ?? 'running') !== 'running');
+    const run = runOf(app());
+    if (run?.phase !== 'done') throw new Error(run?.message ?? 'The evaluation stopped');
+    return { id, mean: run.mean ?? 0 };
+  }
+
+  const compute = async (id: LectureStepId, begun: number): Promise<void> => {
+    const put = (outcome: Loadable<unknown>): void => {
+      if (begun === walk) set(({ outcomes }) => ({ outcomes: { ...outcomes, [id]: outcome } }));
+    };
+    const started = performance.now();
+    put({ status: 'loading' });
+    try {
+      put({ status: 'ready', value: await makers[id]() });
+      if (begun === walk) {
+        set(({ tookMs }) => ({ tookMs: { ...tookMs, [id]: performance.now() - started } }));
+      }
+    } catch (error) {
+      put({ status: 'failed', code: 'lecture', message: messageOf(error), advice: null });
+    }
+  };
+
+  /** Computes the step with all before it, then goes on when the walk plays. */
+  const reach = (step: number): void => {
+    const begun = walk;
+    queue = queue.then(async () => {
+      for (const id of lectureStepIds.slice(0, step + 1)) {
+        if (begun !== walk) return;
+        if (get().outcomes[id].status === 'ready') continue;
+        await compute(id, begun);
+        if (get().outcomes[id].status === 'failed') {
+          if (begun === walk) set({ isPlaying: false });
+          return;
+        }
+      }
+      scheduleNext(step);
+    });
+  };
+
+  const scheduleNext = (step: number): void => {
+    if (!get().isPlaying || get().step !== step) return;
+    if (step === lectureStepIds.length - 1) {
+      set({ isPlaying: false });
+      return;
+    }
+    setTimeout(() => {
+      if (!get().isPlaying || get().step !== step) return;
+      set({ step: step + 1 });
+      reach(step + 1);
+    }, 1000 * get().sizes.dwell);
+  };
+
+  return {
+    step: 0,
+    isPlaying: false,
+    isProjecting: false,
+    showsNotes: false,
+    sizes: lectureSizes,
+    outcomes: untouched(),
+    tookMs: {},
+    begin: (sizes) => {
+      if (get().outcomes.trajectories.status !== 'idle') return;
+      set({ step: 0, isPlaying: true, sizes: { ...lectureSizes, ...sizes } });
+      reach(0);
+    },
+    goTo: (step) => {
+      const at = Math.max(0, Math.min(lectureStepIds.length - 1, step));
+      set({ step: at, isPlaying: false });
+      reach(at);
+    },
+    setPlaying: (isPlaying) => {
+      set({ isPlaying });
+      if (isPlaying) reach(get().step);
+    },
+    setProjecting: (isProjecting) => set({ isProjecting }),
+    setNotes: (showsNotes) => set({ showsNotes }),
+    restart: () => {
+      walk++;
+      set({ step: 0, outcomes: untouched(), tookMs: {}, isPlaying: true });
+      reach(0);
+    },
+    loadFindings: async () => {
+      if (get().outcomes.findings.status === 'idle') await compute('findings', walk);
+    },
+  };
+};
+
+/** The result of `acc replicate` that lies beside the page. */
+async function recorded(): Promise<ReplicationResult | null> {
+  const response = await fetch(new URL('replication.json', document.baseURI));
+  if (response.status === 404) return null;
+  if (!response.ok) throw new Error(`replication.json: ${response.status}`);
+  const value = (await response.json()) as ReplicationResult;
+  return value.format === 'acc-replication/1' ? value : null;
+}
+
+const shownChanges = 5;
+
+/** Heads whose attention distance and experts whose load moved most, adapter against base. */
+function changesOf(document: MechanismDocument): {
+  readonly items: number;
+  readonly heads: readonly HeadChange[];
+  readonly experts: readonly ExpertChange[];
+} {
+  const [base, tuned] = document.subjects;
+  const distanceOf = (row: AttentionRow | undefined): number =>
+    row?.sinkExcludedDistance ?? row?.meanDistance ?? 0;
+  const most = <T extends { readonly before: number; readonly after: number }>(changes: T[]): T[] =>
+    changes
+      .sort((a, b) => Math.abs(b.after - b.before) - Math.abs(a.after - a.before))
+      .slice(0, shownChanges);
+  return {
+    items: document.items.length,
+    heads: most(
+      (base?.attention ?? []).map((row, at) => ({
+        layer: row.layer,
+        head: row.head,
+        before: distanceOf(row),
+        after: distanceOf(tuned?.attention[at]),
+      })),
+    ),
+    experts: most(
+      (base?.routing ?? []).map((row, at) => ({
+        layer: row.layer,
+        expert: row.expert,
+        before: row.frequency,
+        after: tuned?.routing[at]?.frequency ?? 0,
+      })),
+    ),
+  };
+}

@@ -1,0 +1,169 @@
+import { useMemo } from 'react';
+import { Chart } from '../../../charts/common/Chart.tsx';
+import { useChartSize } from '../../../charts/common/useChartSize.ts';
+import { layoutScoreByLength, type LengthSeries } from '../../../charts/scoreByLength/layout.ts';
+import type { ReplicationBenchmark, ReplicationResult } from '../../../evaluate/replication.ts';
+import './compare.css';
+
+const benchmarks: readonly { id: ReplicationBenchmark; label: string; score: string }[] = [
+  { id: 'mrcr', label: 'MRCR-style', score: 'mean match ratio' },
+  { id: 'graphwalks', label: 'GraphWalks-style', score: 'mean F1' },
+  { id: 'short-tasks', label: 'Short tasks', score: 'exact replies' },
+];
+/** The line chart tells four lines apart; the table has all. */
+const drawn = ['base', 'acc', 'sft-processed', 'sft-supervised'];
+
+const percent = (value: number): string => (100 * value).toFixed(1);
+const signed = (value: number): string => `${value < 0 ? '−' : '+'}${percent(Math.abs(value))}`;
+const range = ([low, high]: readonly [number, number], show: (value: number) => string): string =>
+  `${show(low)} … ${show(high)}`;
+
+export function replicationOrigin({ command, model, device, seeds, isComplete }: ReplicationResult): string {
+  return `recorded: ${command} · ${model.name} ${model.sha256.slice(0, 8)} · ${seeds.length} seeds · ${device}${isComplete ? '' : ' · not complete'}`;
+}
+
+export function seriesOf(result: ReplicationResult, benchmark: ReplicationBenchmark): LengthSeries[] {
+  const lengths = [...new Set(result.sets.flatMap(({ tokens }) => (tokens === null ? [] : [tokens])))].sort(
+    (a, b) => a - b,
+  );
+  return result.arms
+    .filter(({ id }) => drawn.includes(id))
+    .map(({ id, label }) => ({
+      name: label,
+      scores: result.cells.flatMap((cell) => {
+        if (cell.arm !== id || cell.benchmark !== benchmark || cell.tokens === null) return [];
+        const before = lengths[lengths.indexOf(cell.tokens) - 1];
+        return [
+          {
+            label: `${before === undefined ? 0 : before + 1}–${cell.tokens}`,
+            n: cell.items * result.seeds.length,
+            mean: cell.mean,
+            interval: cell.interval,
+          },
+        ];
+      }),
+    }))
+    .filter(({ scores }) => scores.length > 0);
+}
+
+function LengthChart({ result, at }: { result: ReplicationResult; at: (typeof benchmarks)[number] }) {
+  const { ref, size } = useChartSize(17);
+  const geometry = useMemo(() => {
+    const series = seriesOf(result, at.id);
+    if (!size || series.length === 0) return null;
+    const spec = {
+      benchmark: at.label,
+      scoreLabel: at.score,
+      tokenizer: result.model.name,
+      intervals: 'items' as const,
+    };
+    return layoutScoreByLength(spec, series, size);
+  }, [result, at, size]);
+  return (
+    <div ref={ref}>{geometry ? <Chart geometry={geometry} footer={replicationOrigin(result)} /> : null}</div>
+  );
+}
+
+/** Means of the arms by benchmark, then what the differences are. */
+export function ReplicationTables({ result }: { result: ReplicationResult }) {
+  const shown = benchmarks.filter(({ id }) => result.cells.some(({ benchmark }) => benchmark === id));
+  const together = result.differences.filter(({ tokens }) => tokens === null);
+  const labelOf = (id: string): string => result.arms.find((arm) => arm.id === id)?.label ?? id;
+  return (
+    // Scrolls by keyboard.
+    // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
+    <div className="compare-scroll" role="region" aria-label="Replication" tabIndex={0}>
+      <table className="compare-table num" data-testid="replication-means">
+        <caption>Means in percent over all lengths, with 95 % intervals over seeds and items</caption>
+        <thead>
+          <tr>
+            <th scope="col">arm</th>
+            {shown.map(({ id, label, score }) => (
+              <th scope="col" key={id}>
+                {label}, {score}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {result.arms.map(({ id, label }) => (
+            <tr key={id}>
+              <th scope="row">{label}</th>
+              {shown.map((benchmark) => {
+                const cell = result.cells.find(
+                  (each) => each.arm === id && each.benchmark === benchmark.id && each.tokens === null,
+                );
+                return (
+                  <td key={benchmark.id}>
+                    {cell ? `${percent(cell.mean)} (${range(cell.interval, percent)})` : '–'}
+                  </td>
+                );
+              })}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      <table className="compare-table num" data-testid="replication-differences">
+        <caption>
+          Differences in points on the same items, with 95 % intervals of the paired bootstrap
+        </caption>
+        <thead>
+          <tr>
+            <th scope="col">difference</th>
+            {shown.map(({ id, label }) => (
+              <th scope="col" key={id}>
+                {label}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {[...new Set(together.map(({ before, after }) => `${after} ${before}`))].map((pair) => {
+            const [after = '', before = ''] = pair.split(' ');
+            return (
+              <tr key={pair}>
+                <th scope="row">
+                  {labelOf(after)} − {labelOf(before)}
+                </th>
+                {shown.map((benchmark) => {
+                  const found = together.find(
+                    (each) =>
+                      each.after === after && each.before === before && each.benchmark === benchmark.id,
+                  );
+                  return (
+                    <td key={benchmark.id}>
+                      {found ? `${signed(found.mean)} (${range(found.interval, signed)})` : '–'}
+                    </td>
+                  );
+                })}
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+/** The recorded replication: what it is, charts by length, tables. */
+export function Replication({ result }: { result: ReplicationResult }) {
+  const items = result.sets.map(
+    ({ benchmark, tokens, items: count }) => `${count} ${benchmark}${tokens === null ? '' : ` at ${tokens}`}`,
+  );
+  return (
+    <>
+      <p className="muted">
+        Recorded with <code className="mono">{result.command}</code> on {result.device}, {result.seeds.length}{' '}
+        seeds{result.isComplete ? '' : ', not complete'}; items: {items.join(', ')}.
+      </p>
+      <div className="compare-board">
+        {benchmarks
+          .filter(({ id }) => id !== 'short-tasks')
+          .map((at) => (
+            <LengthChart key={at.id} result={result} at={at} />
+          ))}
+      </div>
+      <ReplicationTables result={result} />
+    </>
+  );
+}

@@ -1,0 +1,177 @@
+import { useEffect, useRef } from 'react';
+import { lectureStepIds, type LectureSizes } from '../../../state/lectureSlice.ts';
+import { formatRoute } from '../../../state/route.ts';
+import { useApp } from '../../../state/useApp.ts';
+import { useCommands } from '../../app/commands.ts';
+import { Button } from '../../widgets/Button.tsx';
+import { Callout, ProgressBar } from '../../widgets/States.tsx';
+import { saveFile } from '../mechanism/DocumentPanel.tsx';
+import { handout } from './handout.ts';
+import { LossCurve, StepPanel } from './panels.tsx';
+import { stepWords } from './steps.ts';
+import './walk.css';
+
+const sizeNames = ['trajectories', 'steps', 'items', 'measured', 'dwell'] as const;
+
+/** What the address asks to shorten, e.g. `#/walk?steps=2&items=4`. */
+function sizesOf(params: Readonly<Record<string, string>>): Partial<LectureSizes> {
+  return Object.fromEntries(
+    sizeNames.flatMap((name) => {
+      const given = Number(params[name] ?? NaN);
+      return given >= 0 ? [[name, given]] : [];
+    }),
+  );
+}
+
+/** What the engine and the workers do at this moment, in words. */
+function Progress() {
+  const training = useApp((state) => state.train.work);
+  const metrics = useApp((state) => state.train.run?.metrics);
+  const work = useApp((state) => state.model.work);
+  const job = useApp((state) => state.jobs.list.find(({ phase }) => phase === 'running'));
+  const evaluation = useApp((state) => state.evaluate.runs.find(({ phase }) => phase === 'running'));
+  if (training?.kind === 'training') {
+    const { done, total, phase } = training;
+    return (
+      <>
+        <ProgressBar
+          value={total > 0 ? done / total : null}
+          label="Training"
+          text={`${phase}, step ${done} of ${total}`}
+        />
+        <LossCurve losses={(metrics ?? []).map(({ loss }) => loss)} />
+      </>
+    );
+  }
+  if (evaluation) {
+    const { done, questions, subject } = evaluation;
+    const text = `${subject}: ${done} of ${questions} answered`;
+    return <ProgressBar value={questions > 0 ? done / questions : null} label="Evaluating" text={text} />;
+  }
+  if (work && work.kind !== 'opening') {
+    const { done, total } = work;
+    const text = work.kind === 'loading' ? `loading: ${work.stage}` : work.kind;
+    return <ProgressBar value={total > 0 ? done / total : null} label="The model" text={text} />;
+  }
+  return <ProgressBar value={null} label={job ? `Running: ${job.kind}` : 'Computing'} text={job?.kind ?? 'computing'} />; // prettier-ignore
+}
+
+/** The whole flow on the bundled model, one step on the screen at a time, every number computed in this page. */
+export default function WalkView() {
+  const lecture = useApp((state) => state.lecture);
+  const params = useApp((state) => state.route.current.params);
+  const scale = useApp((state) => state.ui.projectorScale);
+  const setScale = useApp((state) => state.ui.setProjectorScale);
+  const root = useRef<HTMLElement>(null);
+  const { step, isPlaying, isProjecting, showsNotes, outcomes, tookMs } = lecture;
+  const { begin, goTo, setPlaying, setProjecting, setNotes, restart } = lecture;
+  const sizes = sizesOf(params);
+  const started = useRef(sizes);
+  useEffect(() => begin(started.current), [begin]);
+  const last = lectureStepIds.length - 1;
+  const id = lectureStepIds[step]!;
+  const words = stepWords[id];
+  const outcome = outcomes[id];
+  const project = (on: boolean): void => {
+    setProjecting(on);
+    if (on && scale === 1) setScale(1.5);
+    if (!on) setScale(1);
+    // Some browsers refuse; the larger type and the bare page stay.
+    if (on) root.current?.requestFullscreen?.().catch(() => undefined);
+    else if (document.fullscreenElement) void document.exitFullscreen();
+  };
+  const group = 'Guided walk';
+  useCommands([
+    { id: 'walk.next', title: 'Next step', group, keys: 'pagedown', enabled: step < last, run: () => goTo(step + 1) },
+    { id: 'walk.right', title: 'Next step', group, keys: 'arrowright', listed: false, enabled: step < last, run: () => goTo(step + 1) },
+    { id: 'walk.back', title: 'Step back', group, keys: 'pageup', enabled: step > 0, run: () => goTo(step - 1) },
+    { id: 'walk.left', title: 'Step back', group, keys: 'arrowleft', listed: false, enabled: step > 0, run: () => goTo(step - 1) },
+    { id: 'walk.play', title: isPlaying ? 'Stop going on by itself' : 'Go on by itself', group, keys: 'p', run: () => setPlaying(!isPlaying) },
+    { id: 'walk.notes', title: 'Speaker notes', group, keys: 'n', run: () => setNotes(!showsNotes) },
+    { id: 'walk.project', title: 'Projector mode', group, keys: 'b', run: () => project(!isProjecting) },
+  ]); // prettier-ignore
+  return (
+    <section
+      ref={root}
+      className="walk"
+      data-projecting={isProjecting || undefined}
+      data-step={id}
+      data-status={outcome.status}
+    >
+      {' '}
+      {/* prettier-ignore */}
+      <ol className="walk-track" aria-label="Steps">
+        {lectureStepIds.map((each, at) => (
+          <li key={each}>
+            <button
+              type="button"
+              aria-current={at === step ? 'step' : undefined}
+              data-status={outcomes[each].status}
+              onClick={() => goTo(at)}
+            >
+              <span className="num">{at + 1}</span> {stepWords[each].title}
+            </button>
+          </li>
+        ))}
+      </ol>
+      <article className="walk-stage" aria-live="polite">
+        <header>
+          <p className="walk-count num muted">
+            Step {step + 1} of {last + 1}
+            {tookMs[id] === undefined ? '' : `, computed in ${(tookMs[id] / 1000).toFixed(1)} s`}
+            {id === 'findings' ? ', recorded' : ''}
+          </p>
+          <h1>{words.title}</h1>
+          <p className="walk-lead">{words.lead}</p>
+        </header>
+        {outcome.status === 'loading' || outcome.status === 'idle' ? <Progress /> : null}
+        {outcome.status === 'failed' ? (
+          <Callout
+            tone="bad"
+            title="This step could not be computed"
+            actions={<Button onClick={() => goTo(step)}>Try again</Button>}
+          >
+            {outcome.message}
+          </Callout>
+        ) : null}
+        <StepPanel id={id} />
+      </article>
+      {showsNotes ? (
+        <aside className="walk-notes" aria-label="Speaker notes">
+          <h2>Speaker notes</h2>
+          <ul>
+            {words.notes.map((note) => (
+              <li key={note}>{note}</li>
+            ))}
+          </ul>
+        </aside>
+      ) : null}
+      <footer className="walk-tools">
+        <Button icon="chevronLeft" disabled={step === 0} onClick={() => goTo(step - 1)}>
+          Back
+        </Button>
+        <Button variant="primary" icon="chevronRight" disabled={step === last} onClick={() => goTo(step + 1)}>
+          Next
+        </Button>
+        <Button icon={isPlaying ? 'pause' : 'play'} onClick={() => setPlaying(!isPlaying)}>
+          {isPlaying ? 'Stop going on by itself' : 'Go on by itself'}
+        </Button>
+        <Button aria-pressed={showsNotes} onClick={() => setNotes(!showsNotes)}>
+          Notes
+        </Button>
+        <Button aria-pressed={isProjecting} onClick={() => project(!isProjecting)}>
+          Projector
+        </Button>
+        <Button icon="download" onClick={() => saveFile(handout(lecture))}>
+          Handout
+        </Button>
+        <Button icon="refresh" onClick={restart}>
+          Again
+        </Button>
+        <a className="walk-view" href={formatRoute({ view: words.view, path: [], params: {} })}>
+          Open this in its view
+        </a>
+      </footer>
+    </section>
+  );
+}

@@ -1,0 +1,129 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { createLectureSlice, lectureStepIds, type LectureSlice } from '../../src/state/lectureSlice.ts';
+import type { AppState } from '../../src/state/store.ts';
+import type { DataApi } from '../../src/workers/dataApi.ts';
+
+/** A walk over an engine that notes what it is asked; `broken` lists calls that fail once. */
+function walk(broken: string[] = []) {
+  const calls: string[] = [];
+  const call =
+    <T>(name: string, value: T) =>
+    async (): Promise<T> => {
+      calls.push(name);
+      const at = broken.indexOf(name);
+      if (at >= 0) {
+        broken.splice(at, 1);
+        throw new Error(`${name} broke`);
+      }
+      return value;
+    };
+  const row = { id: 'e1', kind: 'search', promptTokens: 90, goldCount: 2, distractorCount: 1, success: true };
+  const example = { id: 'e1', messages: [{ role: 'user', content: 'which?' }], evidence: [] };
+  const head = { layer: 0, head: 0, meanDistance: 3, sinkExcludedDistance: 4 };
+  const subject = (distance: number, frequency: number) => ({
+    attention: [
+      { ...head, sinkExcludedDistance: distance },
+      { ...head, head: 1 },
+    ],
+    routing: [{ layer: 0, expert: 5, frequency }],
+  });
+  vi.stubGlobal('document', { baseURI: 'http://page.test/' });
+  vi.stubGlobal('fetch', async () => new Response('', { status: 404 }));
+  vi.stubGlobal('window', {
+    workbench: {
+      ready: Promise.resolve(),
+      listTrajectories: call('list', { total: 1, rows: [row] }),
+      openTrajectory: call('open', { task: { text: 'which?' }, steps: [] }),
+      importFiles: call('import', [{ id: 7 }]),
+      compile: call('compile', { id: 's1', exampleCount: 1 }),
+      listExamples: call('examples', { total: 1, rows: [row] }),
+      readExample: call('read', example),
+      excludeExamples: call('exclude', undefined),
+      loadModel: call('load', {}),
+      generate: call('generate', { text: 'it' }),
+      train: call('train', { id: 'r1' }),
+      measure: call('measure', { items: [1], subjects: [subject(4, 0.2), subject(9, 0.1)] }),
+    },
+  });
+  const run = { id: 'v1', phase: 'done', mean: 0.5 };
+  const app = {
+    project: { files: [], makeWorld: call('world', undefined) },
+    jobs: { list: [] },
+    model: { adapter: { sha256: 'a' } },
+    train: { run: { metrics: [{ loss: 2 }] }, loadWith: call('attach', true), failure: null },
+    mechanism: { documents: [{ id: 'd1' }] },
+    evaluate: {
+      runs: [run],
+      isReady: true,
+      data: [{ id: 'b1' }],
+      form: { dataId: 'b1' },
+      generate: call('rows', undefined),
+      setForm: () => undefined,
+      start: call('ask', 'v1'),
+      show: call('show', undefined),
+      compareWith: call('compare', undefined),
+      comparison: { status: 'ready', value: { overall: { mean: 0 } } },
+    },
+  };
+  let slice!: LectureSlice;
+  slice = createLectureSlice({
+    set: (update) => {
+      slice = { ...slice, ...(typeof update === 'function' ? update(slice) : update) };
+    },
+    get: () => slice,
+    app: () => app as unknown as AppState,
+    data: {} as DataApi,
+  });
+  const reached = (id: (typeof lectureStepIds)[number], status: string): Promise<void> =>
+    vi.waitFor(() => expect(slice.outcomes[id].status).toBe(status));
+  return { calls, reached, slice: () => slice };
+}
+
+afterEach(() => vi.unstubAllGlobals());
+
+describe('the guided walk', () => {
+  it('plays every step in order to the end, and holds the asked example out of the training', async () => {
+    const { calls, reached, slice } = walk();
+    slice().begin({ dwell: 0 });
+    await reached('findings', 'ready');
+    expect(slice().step).toBe(lectureStepIds.length - 1);
+    expect(slice().isPlaying).toBe(false);
+    expect(calls.indexOf('exclude')).toBeLessThan(calls.indexOf('train'));
+    // The base answers before there is an adapter, the adapter after.
+    expect(calls.filter((name) => ['generate', 'train', 'attach', 'measure'].includes(name))).toEqual([
+      'generate',
+      'train',
+      'attach',
+      'generate',
+      'attach',
+      'measure',
+    ]);
+    const { mechanism } = slice().outcomes;
+    const found = mechanism.status === 'ready' ? mechanism.value : null;
+    expect(found?.heads.map(({ head, before, after }) => [head, before, after])).toEqual([
+      [0, 4, 9],
+      [1, 4, 4],
+    ]);
+  });
+
+  it('computes what a later step needs, stops at a failure, and goes on when asked again', async () => {
+    const { calls, reached, slice } = walk(['train']);
+    slice().goTo(5);
+    await reached('train', 'failed');
+    expect(slice().outcomes.tuned.status).toBe('idle');
+    slice().goTo(5);
+    await reached('tuned', 'ready');
+    expect(calls.filter((name) => name === 'compile')).toHaveLength(1);
+    expect(slice().step).toBe(5);
+  });
+
+  it('drops what an earlier walk computes when it begins again', async () => {
+    const { calls, reached, slice } = walk();
+    slice().goTo(2);
+    slice().restart();
+    slice().setPlaying(false);
+    await reached('trajectories', 'ready');
+    expect(slice().outcomes.compile.status).toBe('idle');
+    expect(calls.filter((name) => name === 'world').length).toBeGreaterThan(0);
+  });
+});
