@@ -1,5 +1,6 @@
 import type { Example } from '../compile/types.ts';
 import { messageOf } from '../core/errors.ts';
+import type { JsonValue } from '../core/json.ts';
 import type { Comparison } from '../evaluate/comparison.ts';
 import type { ReplicationResult } from '../evaluate/replication.ts';
 import type { AttentionRow, MechanismDocument } from '../mechanism/document.ts';
@@ -106,12 +107,15 @@ export interface LectureSlice {
 const untouched = (): LectureOutcomes =>
   Object.fromEntries(lectureStepIds.map((id) => [id, { status: 'idle' }])) as unknown as LectureOutcomes;
 
-const modelAddress = 'models/world-moe-3m';
+const modelAddress = 'models/world-moe-3m/';
+const loadOptions = { contextLength: 2048 };
 /** Examples longer than this are left out of the few steps of a lecture. */
 const longestTrained = 640;
 const longestReply = 80;
+/** The same world in every lecture, so that speaker notes hold. */
+const worldSeed = 1;
 
-export const createLectureSlice: SliceCreator<LectureSlice> = ({ set, get, app }) => {
+export const createLectureSlice: SliceCreator<LectureSlice> = ({ set, get, app, data }) => {
   /** Computations run one after the other; a second call waits for the first. */
   let queue: Promise<void> = Promise.resolve();
   /** Raised by `restart`: what an earlier walk still computes is dropped. */
@@ -127,7 +131,14 @@ export const createLectureSlice: SliceCreator<LectureSlice> = ({ set, get, app }
     trajectories: async () => {
       const { workbench } = window;
       await workbench.ready;
-      await app().project.makeWorld(get().sizes.trajectories);
+      // Not as the first view does it: the walk stays on the screen.
+      const opened = await data.createProject('Guided walk');
+      if (!opened.ok) throw new Error(opened.message);
+      app().receiveOpened(opened.value);
+      const count = get().sizes.trajectories;
+      const begun = await data.importSources([{ type: 'world', count, seed: worldSeed }]);
+      if (!begun.ok) throw new Error(begun.message);
+      await until(({ jobs }) => jobs.list.some(({ id }) => id === begun.value.jobId));
       await until(({ jobs }) => !jobs.list.some(({ phase }) => phase === 'running'));
       const { total, rows } = await workbench.listTrajectories({ limit: 1000 });
       if (total === 0) throw new Error('No trajectory was made');
@@ -149,8 +160,8 @@ export const createLectureSlice: SliceCreator<LectureSlice> = ({ set, get, app }
     },
     compile: async () => {
       const { workbench } = window;
-      const known = app().project.files.find(({ path }) => path.endsWith('tokenizer.json'));
-      const file = known ?? (await workbench.importFiles([`${modelAddress}/tokenizer.json`]))[0];
+      const known = app().project.files.find(({ role }) => role === 'tokenizer');
+      const file = known ?? (await workbench.importFiles([`${modelAddress}tokenizer.json`]))[0];
       if (!file) throw new Error('The tokenizer of the bundled model cannot be read');
       return { set: await workbench.compile({ name: 'Guided walk', tokenizer: `file:${file.id}` }) };
     },
@@ -169,7 +180,7 @@ export const createLectureSlice: SliceCreator<LectureSlice> = ({ set, get, app }
       return { setId, example };
     },
     ask: async () => {
-      await window.workbench.loadModel(modelAddress, {}, null);
+      await window.workbench.loadModel(modelAddress, loadOptions, null);
       return reply();
     },
     train: async () => {
@@ -206,11 +217,11 @@ export const createLectureSlice: SliceCreator<LectureSlice> = ({ set, get, app }
         frame: 'short',
       });
       // The worker names new rows in an event of their own.
-      await until(({ evaluate: { data, form } }) => data.some(({ id }) => id === form.dataId));
+      await until(({ evaluate: { data: rows, form } }) => rows.some(({ id }) => id === form.dataId));
       evaluate.setForm({ subject: 'engine', seeds: 1, limit: null, maxNewTokens: longestReply, mode: null });
       // The adapter is loaded already.
       const after = await evaluated();
-      await window.workbench.loadModel(undefined, {}, null);
+      await window.workbench.loadModel(undefined, loadOptions, null);
       const before = await evaluated();
       await evaluate.show(after.id);
       await evaluate.compareWith(before.id);
@@ -227,8 +238,10 @@ export const createLectureSlice: SliceCreator<LectureSlice> = ({ set, get, app }
       const others = rows.filter(
         ({ id, promptTokens }) => id !== example.id && promptTokens < longestTrained,
       );
-      const ids = [example.id, ...others.map(({ id }) => id)].slice(0, get().sizes.measured);
-      const document = await window.workbench.measure({ setId, ids, adapters: [adapter.sha256] });
+      const more = others.slice(0, get().sizes.measured - 1);
+      const read = more.map(({ id }) => window.workbench.readExample(setId, id));
+      const measured = [example, ...(await Promise.all(read))] as unknown as readonly JsonValue[];
+      const document = await window.workbench.measure({ rows: measured, adapters: [adapter.sha256] });
       const shown = app().mechanism.documents.at(0)?.id ?? '';
       return { documentId: shown, ...changesOf(document) };
     },

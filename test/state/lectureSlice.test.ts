@@ -47,8 +47,9 @@ function walk(broken: string[] = []) {
   });
   const run = { id: 'v1', phase: 'done', mean: 0.5 };
   const app = {
-    project: { files: [], makeWorld: call('world', undefined) },
-    jobs: { list: [] },
+    project: { files: [] },
+    receiveOpened: () => undefined,
+    jobs: { list: [{ id: 'j1', phase: 'done' }] },
     model: { adapter: { sha256: 'a' } },
     train: { run: { metrics: [{ loss: 2 }] }, loadWith: call('attach', true), failure: null },
     mechanism: { documents: [{ id: 'd1' }] },
@@ -72,7 +73,10 @@ function walk(broken: string[] = []) {
     },
     get: () => slice,
     app: () => app as unknown as AppState,
-    data: {} as DataApi,
+    data: {
+      createProject: call('project', { ok: true, value: {} }),
+      importSources: call('world', { ok: true, value: { jobId: 'j1' } }),
+    } as unknown as DataApi,
   });
   const reached = (id: (typeof lectureStepIds)[number], status: string): Promise<void> =>
     vi.waitFor(() => expect(slice.outcomes[id].status).toBe(status));

@@ -46,7 +46,15 @@ export function seriesOf(result: ReplicationResult, benchmark: ReplicationBenchm
     .filter(({ scores }) => scores.length > 0);
 }
 
-function LengthChart({ result, at }: { result: ReplicationResult; at: (typeof benchmarks)[number] }) {
+function LengthChart({
+  result,
+  at,
+  level,
+}: {
+  result: ReplicationResult;
+  at: (typeof benchmarks)[number];
+  level: 2 | 3;
+}) {
   const { ref, size } = useChartSize(17);
   const geometry = useMemo(() => {
     const series = seriesOf(result, at.id);
@@ -60,7 +68,9 @@ function LengthChart({ result, at }: { result: ReplicationResult; at: (typeof be
     return layoutScoreByLength(spec, series, size);
   }, [result, at, size]);
   return (
-    <div ref={ref}>{geometry ? <Chart geometry={geometry} footer={replicationOrigin(result)} /> : null}</div>
+    <div ref={ref}>
+      {geometry ? <Chart geometry={geometry} footer={replicationOrigin(result)} level={level} /> : null}
+    </div>
   );
 }
 
@@ -146,7 +156,7 @@ export function ReplicationTables({ result }: { result: ReplicationResult }) {
 }
 
 /** The recorded replication: what it is, charts by length, tables. */
-export function Replication({ result }: { result: ReplicationResult }) {
+export function Replication({ result, level = 3 }: { result: ReplicationResult; level?: 2 | 3 }) {
   const items = result.sets.map(
     ({ benchmark, tokens, items: count }) => `${count} ${benchmark}${tokens === null ? '' : ` at ${tokens}`}`,
   );
@@ -160,7 +170,7 @@ export function Replication({ result }: { result: ReplicationResult }) {
         {benchmarks
           .filter(({ id }) => id !== 'short-tasks')
           .map((at) => (
-            <LengthChart key={at.id} result={result} at={at} />
+            <LengthChart key={at.id} result={result} at={at} level={level} />
           ))}
       </div>
       <ReplicationTables result={result} />

@@ -114,8 +114,10 @@ export default function WalkView() {
           </li>
         ))}
       </ol>
-      <article className="walk-stage" aria-live="polite">
-        <header>
+      {/* Scrolls by keyboard. */}
+      {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
+      <div className="walk-stage" role="region" aria-label="Step" tabIndex={0}>
+        <header aria-live="polite">
           <p className="walk-count num muted">
             Step {step + 1} of {last + 1}
             {tookMs[id] === undefined ? '' : `, computed in ${(tookMs[id] / 1000).toFixed(1)} s`}
@@ -135,7 +137,7 @@ export default function WalkView() {
           </Callout>
         ) : null}
         <StepPanel id={id} />
-      </article>
+      </div>
       {showsNotes ? (
         <aside className="walk-notes" aria-label="Speaker notes">
           <h2>Speaker notes</h2>

@@ -33,7 +33,7 @@ function Trajectories({ count, kinds, right, question, turns }: LectureFindings[
           ['with a right answer', formatCount(right)],
         ]}
       </Facts>
-      <h3>One of them: {question}</h3>
+      <h2>One of them: {question}</h2>
       <ol className="walk-turns">
         {turns.slice(0, 12).map((turn, index) => (
           <li key={index} data-role={turn.role}>
@@ -63,7 +63,7 @@ function ExamplePieces({ example }: LectureFindings['example']) {
   const text = example.messages[0]?.content ?? '';
   return (
     <>
-      <h3>{example.question}</h3>
+      <h2>{example.question}</h2>
       <ol className="walk-turns">
         {example.evidence.map((piece) => (
           <li key={piece.id} data-role={piece.role}>
@@ -97,7 +97,7 @@ function Replies({
   const last = replies.at(-1)?.[1];
   return (
     <>
-      <h3>{example?.example.question}</h3>
+      <h2>{example?.example.question}</h2>
       <dl className="walk-replies">
         {replies.map(([name, report]) => (
           <div key={name}>
@@ -132,7 +132,7 @@ export function LossCurve({ losses }: { losses: readonly number[] }) {
     if (!size || losses.length === 0) return null;
     return lossGeometry(losses, size);
   }, [losses, size]);
-  return <div ref={ref}>{geometry ? <Chart geometry={geometry} footer="this run" /> : null}</div>;
+  return <div ref={ref}>{geometry ? <Chart geometry={geometry} footer="this run" level={2} /> : null}</div>;
 }
 
 export function lossGeometry(losses: readonly number[], size: ChartSize): ChartGeometry {
@@ -248,7 +248,7 @@ function Findings() {
         makes one.
       </p>
     );
-  return <Replication result={outcome.value} />;
+  return <Replication result={outcome.value} level={2} />;
 }
 
 /** What a step found. */
