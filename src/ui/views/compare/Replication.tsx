@@ -3,6 +3,7 @@ import { Chart } from '../../../charts/common/Chart.tsx';
 import { useChartSize } from '../../../charts/common/useChartSize.ts';
 import { layoutScoreByLength, type LengthSeries } from '../../../charts/scoreByLength/layout.ts';
 import type { ReplicationBenchmark, ReplicationResult } from '../../../evaluate/replication.ts';
+import { plural } from '../../widgets/format.ts';
 import './compare.css';
 
 const benchmarks: readonly { id: ReplicationBenchmark; label: string; score: string }[] = [
@@ -19,7 +20,7 @@ const range = ([low, high]: readonly [number, number], show: (value: number) => 
   `${show(low)} … ${show(high)}`;
 
 export function replicationOrigin({ command, model, device, seeds, isComplete }: ReplicationResult): string {
-  return `recorded: ${command} · ${model.name} ${model.sha256.slice(0, 8)} · ${seeds.length} seeds · ${device}${isComplete ? '' : ' · not complete'}`;
+  return `recorded: ${command} · ${model.name} ${model.sha256.slice(0, 8)} · ${plural(seeds.length, 'seed')} · ${device}${isComplete ? '' : ' · not complete'}`;
 }
 
 export function seriesOf(result: ReplicationResult, benchmark: ReplicationBenchmark): LengthSeries[] {
@@ -163,8 +164,9 @@ export function Replication({ result, level = 3 }: { result: ReplicationResult; 
   return (
     <>
       <p className="muted">
-        Recorded with <code className="mono">{result.command}</code> on {result.device}, {result.seeds.length}{' '}
-        seeds{result.isComplete ? '' : ', not complete'}; items: {items.join(', ')}.
+        Recorded with <code className="mono">{result.command}</code> on {result.device},{' '}
+        {plural(result.seeds.length, 'seed')}
+        {result.isComplete ? '' : ', not complete'}; items: {items.join(', ')}.
       </p>
       <div className="compare-board">
         {benchmarks
