@@ -92,6 +92,7 @@ describe('the guided walk', () => {
     await reached('findings', 'ready');
     expect(slice().step).toBe(lectureStepIds.length - 1);
     expect(slice().isPlaying).toBe(false);
+    expect(calls).toContain('exclude');
     expect(calls.indexOf('exclude')).toBeLessThan(calls.indexOf('train'));
     // The base answers before there is an adapter, the adapter after.
     expect(calls.filter((name) => ['generate', 'train', 'attach', 'measure'].includes(name))).toEqual([
