@@ -352,13 +352,12 @@ export const createLectureSlice: SliceCreator<LectureSlice> = ({ set, get, app, 
   };
 };
 
-/** The result of `acc replicate` that lies beside the page. */
+/** The result of `acc replicate` that lies beside the page: `null` in the file until one is recorded. */
 async function recorded(): Promise<ReplicationResult | null> {
   const response = await fetch(new URL('replication.json', document.baseURI));
-  if (response.status === 404) return null;
   if (!response.ok) throw new Error(`replication.json: ${response.status}`);
-  const value = (await response.json()) as ReplicationResult;
-  return value.format === 'acc-replication/1' ? value : null;
+  const value = (await response.json()) as ReplicationResult | null;
+  return value?.format === 'acc-replication/1' ? value : null;
 }
 
 const shownChanges = 5;

@@ -28,7 +28,7 @@ function walk(broken: string[] = []) {
     routing: [{ layer: 0, expert: 5, frequency }],
   });
   vi.stubGlobal('document', { baseURI: 'http://page.test/' });
-  vi.stubGlobal('fetch', async () => new Response('', { status: 404 }));
+  vi.stubGlobal('fetch', async () => new Response('null'));
   vi.stubGlobal('window', {
     workbench: {
       ready: Promise.resolve(),
