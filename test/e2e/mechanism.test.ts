@@ -121,7 +121,7 @@ describe.skipIf(browserSkipReason)('measuring in the page on a software adapter'
     );
     await page.getByRole('button', { name: 'Show as chart' }).click();
     // The text follows a picked head, then a picked expert: the marks are those of what is picked.
-    const marks = () => page.evaluate(() => ['mech-1', 'mech-2', 'mech-3', 'mech-4', 'mech-5', 'mech-6', 'mech-gold'].map((name) => [...(CSS.highlights.get(name) ?? [])].map((range) => (range as StaticRange).startContainer.textContent!.slice((range as StaticRange).startOffset, (range as StaticRange).endOffset)))); // prettier-ignore
+    const marks = () => page.evaluate(() => ['mech-1', 'mech-2', 'mech-3', 'mech-4', 'mech-5', 'mech-6', 'mech-gold'].map((name) => [...(CSS.highlights.get(name) ?? [])].map((range) => (range).startContainer.textContent!.slice((range).startOffset, (range).endOffset)))); // prettier-ignore
     const pick = async (chart: Locator, title: RegExp) => {
       await chart.focus();
       for (const key of ['ArrowDown', 'ArrowRight', 'Enter']) await chart.press(key);
