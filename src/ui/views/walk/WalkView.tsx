@@ -98,8 +98,6 @@ export default function WalkView() {
       data-step={id}
       data-status={outcome.status}
     >
-      {' '}
-      {/* prettier-ignore */}
       <ol className="walk-track" aria-label="Steps">
         {lectureStepIds.map((each, at) => (
           <li key={each}>
@@ -107,9 +105,10 @@ export default function WalkView() {
               type="button"
               aria-current={at === step ? 'step' : undefined}
               data-status={outcomes[each].status}
+              title={stepWords[each].title}
               onClick={() => goTo(at)}
             >
-              <span className="num">{at + 1}</span> {stepWords[each].title}
+              <span className="num">{at + 1}</span> <span className="walk-name">{stepWords[each].title}</span>
             </button>
           </li>
         ))}
@@ -121,7 +120,9 @@ export default function WalkView() {
           <p className="walk-count num muted">
             Step {step + 1} of {last + 1}
             {tookMs[id] === undefined ? '' : `, computed in ${(tookMs[id] / 1000).toFixed(1)} s`}
-            {id === 'findings' ? ', recorded' : ''}
+            {outcomes.findings.status === 'ready' && outcomes.findings.value && id === 'findings'
+              ? ', recorded'
+              : ''}
           </p>
           <h1>{words.title}</h1>
           <p className="walk-lead">{words.lead}</p>

@@ -54,7 +54,7 @@ export const stepWords: Readonly<Record<LectureStepId, StepWords>> = {
     title: 'Train an adapter on the compiled contexts',
     lead: 'LoRA on attention and on every expert, forward and backward on the same kernels; the loss is that of each step before its update.',
     notes: [
-      'A few steps for a lecture; the replication at the end used more.',
+      'A few steps for a lecture; a real run takes more.',
       'The adapter can be saved in PEFT layout and used elsewhere.',
     ],
     view: 'train',
@@ -87,9 +87,9 @@ export const stepWords: Readonly<Record<LectureStepId, StepWords>> = {
   },
   findings: {
     title: 'What holds over seeds',
-    lead: 'Recorded, not computed now: base, ACC and its controls with matched tokens, over several seeds.',
+    lead: 'One run proves nothing. Base, ACC and its controls with matched tokens, over several seeds, say more; that takes longer than a lecture, so it is recorded.',
     notes: [
-      'This table comes from one command, acc replicate, and is committed with adapter hashes and seeds.',
+      'One command, acc replicate, trains and asks all of them; its result names seeds and the hashes of the adapters.',
       'Read the intervals before the means.',
     ],
     view: 'compare',
