@@ -77,6 +77,7 @@ export function Chart({
   const pinned = cells.find((cell) => cell.id === pinnedId) ?? null;
   // What is pointed at is told; else what was pinned, since nobody hovers from a lectern.
   const told = cursor ?? pinned;
+  const toldAt = told ? Math.max(0, Math.min(1, (told.x + told.width / 2) / size.width)) : 0;
   const linked = useMemo(
     () => (selected ? cells.filter(({ target }) => isPartOf(target, selected)) : []),
     [cells, selected],
@@ -240,9 +241,10 @@ export function Chart({
               className="chart-tip"
               data-pinned={told === pinned || undefined}
               style={{
-                // Kept inside the picture at both ends.
-                insetInlineStart: `${Math.max(90, Math.min(told.x + told.width / 2, size.width - 90))}px`,
+                // At the left edge it starts there, at the right edge it ends there, so it never leaves the picture.
+                insetInlineStart: `${toldAt * size.width}px`,
                 insetBlockStart: `${told.y}px`,
+                translate: `${toldAt * -100}% calc(-100% - 0.4rem)`,
               }}
             >
               {told.label}
