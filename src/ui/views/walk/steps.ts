@@ -87,7 +87,7 @@ export const stepWords: Readonly<Record<LectureStepId, StepWords>> = {
   },
   findings: {
     title: 'What holds over seeds',
-    lead: 'One run proves nothing. Base, ACC and its controls with matched tokens, over several seeds, say more; that takes longer than a lecture, so it is recorded.',
+    lead: 'One run proves nothing. Base, ACC and its controls with matched tokens, over several seeds, say more, but take longer than a lecture.',
     notes: [
       'One command, acc replicate, trains and asks all of them; its result names seeds and the hashes of the adapters.',
       'Read the intervals before the means.',
