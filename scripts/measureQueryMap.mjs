@@ -71,6 +71,7 @@ try {
     maps.push({ wallMs: Date.now() - startMs, ...rest, sha256 });
     process.stderr.write(`${JSON.stringify(maps.at(-1))}\n`);
   }
+  await page.evaluate(() => (window.location.hash = '#/qa'));
   await page.getByText('Map of the queries', { exact: true }).click();
   await page.getByTestId('query-map').locator('canvas').waitFor();
   const zoomMs = await page.evaluate(async () => {
