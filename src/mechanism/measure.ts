@@ -77,6 +77,34 @@ export interface MeasureHandlers {
   readonly onKernels?: (done: number, total: number) => void;
 }
 
+/** What measuring one item reports: tokens of that item. */
+export interface ItemHandlers extends Pick<MeasureHandlers, 'signal'> {
+  readonly onProgress: (doneTokens: number) => void;
+}
+
+/** Measures items one after another, whatever measures one, and reports tokens of all. */
+export async function measureEach(
+  items: readonly MeasuredItem[],
+  handlers: MeasureHandlers,
+  measureOne: (item: MeasuredItem, handlers: ItemHandlers) => Promise<ItemMeasurement>,
+): Promise<ItemMeasurement[]> {
+  const total = items.reduce((sum, { ids }) => sum + ids.length, 0);
+  const done: ItemMeasurement[] = [];
+  let doneTokens = 0;
+  for (const item of items) {
+    throwIfCancelled(handlers.signal, 'measuring');
+    const before = doneTokens;
+    const measurement = await measureOne(item, {
+      ...handlers,
+      onProgress: (tokens) => handlers.onProgress?.(before + tokens, total),
+    });
+    doneTokens += item.ids.length;
+    done.push(measurement);
+    handlers.onItem?.(measurement, done.length, items.length);
+  }
+  return done;
+}
+
 /** Query tokens of an item whose choices are kept for comparing subjects: at most this many, evenly spread. */
 const mostSampled = 1024;
 
@@ -135,20 +163,9 @@ export async function measureMechanism(
     createMechanismBuffers(engine.buffers, config, chunkTokens, sizes, options),
   );
   try {
-    const total = items.reduce((sum, { ids }) => sum + ids.length, 0);
-    const done: ItemMeasurement[] = [];
-    let doneTokens = 0;
-    for (const item of items) {
-      throwIfCancelled(handlers.signal, 'measuring');
-      const before = doneTokens;
-      const measurement = await measureItem(session, buffers, item, options, {
-        ...handlers,
-        onProgress: (tokens) => handlers.onProgress?.(before + tokens, total),
-      });
-      doneTokens += item.ids.length;
-      done.push(measurement);
-      handlers.onItem?.(measurement, done.length, items.length);
-    }
+    const done = await measureEach(items, handlers, (item, itemHandlers) =>
+      measureItem(session, buffers, item, options, itemHandlers),
+    );
     const layers = buffers.routing?.layers ?? [];
     const held = layers.flatMap((layer) => (layer ? [layer.pairs] : []));
     const read = held.length > 0 ? await recorder.read(...held) : [];
@@ -218,7 +235,7 @@ async function measureItem(
   buffers: MechanismBuffers,
   item: MeasuredItem,
   options: MechanismOptions,
-  handlers: Pick<MeasureHandlers, 'signal'> & { readonly onProgress: (doneTokens: number) => void },
+  handlers: ItemHandlers,
 ): Promise<ItemMeasurement> {
   const { recorder, checkpoint, plan } = session;
   const { config } = checkpoint;

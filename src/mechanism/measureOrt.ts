@@ -1,5 +1,4 @@
 import { assert } from '../core/assert.ts';
-import { throwIfCancelled } from '../core/errors.ts';
 import { headNumbers } from '../gpu/kernels/attentionStatistics.ts';
 import { queryBit, queryClass, routingClasses } from '../gpu/kernels/routingStatistics.ts';
 import type { ModelConfig } from '../model/config.ts';
@@ -7,7 +6,9 @@ import type { OrtModel } from '../model/ort/host.ts';
 import { copySteps, queryPositions, tokensIn, type MeasuredItem } from './items.ts';
 import {
   classesOf,
+  measureEach,
   sampleOf,
+  type ItemHandlers,
   type ItemMeasurement,
   type MeasureHandlers,
   type SubjectMeasurement,
@@ -149,7 +150,7 @@ async function measureItem(
   item: MeasuredItem,
   options: MechanismOptions,
   pairs: readonly (Uint32Array | null)[],
-  handlers: Pick<MeasureHandlers, 'signal'> & { readonly onProgress: (doneTokens: number) => void },
+  handlers: ItemHandlers,
 ): Promise<ItemMeasurement> {
   const { config } = model.checkpoint;
   const { numAttentionHeads: heads } = config;
@@ -248,20 +249,9 @@ export async function measureOrtMechanism(
   assert(items.length > 0, 'there is nothing to measure');
   const square = 2 * (config.moe?.numExperts ?? 0) ** 2;
   const pairs = config.layers.map(({ mlp }) => (mlp === 'moe' ? new Uint32Array(square) : null));
-  const total = items.reduce((sum, { ids }) => sum + ids.length, 0);
-  const done: ItemMeasurement[] = [];
-  let doneTokens = 0;
-  for (const item of items) {
-    throwIfCancelled(handlers.signal, 'measuring');
-    const before = doneTokens;
-    const measurement = await measureItem(model, item, options, pairs, {
-      ...handlers,
-      onProgress: (tokens) => handlers.onProgress?.(before + tokens, total),
-    });
-    doneTokens += item.ids.length;
-    done.push(measurement);
-    handlers.onItem?.(measurement, done.length, items.length);
-  }
+  const done = await measureEach(items, handlers, (item, itemHandlers) =>
+    measureItem(model, item, options, pairs, itemHandlers),
+  );
   model.reset();
   return { config, options, items: done, pairs };
 }

@@ -2,18 +2,9 @@ import { chartCsv, chartJson } from './exportData.ts';
 import type { ChartGeometry } from './geometry.ts';
 import { darkPaint, lightPaint } from './palette.ts';
 import { asGlyphs, svgDocument } from './paintSvg.ts';
+import { saveBlob } from './saveBlob.ts';
 
 export type ChartFileType = 'svg' | 'png' | 'csv' | 'json';
-
-/** Hands a file to the browser's downloads. */
-export function saveBlob(blob: Blob, name: string): void {
-  const url = URL.createObjectURL(blob);
-  const link = document.createElement('a');
-  link.href = url;
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(url), 30_000);
-}
 
 /** Pixels per CSS pixel in PNG files: enough for print at column width. */
 const pngScale = 3;

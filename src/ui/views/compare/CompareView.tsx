@@ -8,7 +8,7 @@ import type { BoardPin } from '../../../workers/mechanismApi.ts';
 import { useApp } from '../../../state/useApp.ts';
 import { Button, IconButton } from '../../widgets/Button.tsx';
 import { Callout, EmptyState, Skeleton } from '../../widgets/States.tsx';
-import { saveFile } from '../mechanism/DocumentPanel.tsx';
+import { saveFile } from '../../../charts/common/saveBlob.ts';
 import { Replication } from './Replication.tsx';
 import { configDiff, runOfDocument, runOfEvaluation, runOfTraining, type ComparedRun } from './runs.ts';
 import './compare.css';

@@ -1,4 +1,5 @@
 import { useRef } from 'react';
+import { saveFile } from '../../../charts/common/saveBlob.ts';
 import { useApp } from '../../../state/useApp.ts';
 import type { DocumentSummary } from '../../../workers/mechanismApi.ts';
 import { Button, IconButton } from '../../widgets/Button.tsx';
@@ -6,16 +7,6 @@ import { formatBytes, plural } from '../../widgets/format.ts';
 import { Badge } from '../../widgets/Marks.tsx';
 import { Callout } from '../../widgets/States.tsx';
 import { MeasurePanel } from './MeasurePanel.tsx';
-
-/** Saves a file that is at hand. */
-export function saveFile(file: File): void {
-  const url = URL.createObjectURL(file);
-  const link = document.createElement('a');
-  link.href = url;
-  link.download = file.name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(url), 30_000);
-}
 
 function DocumentRow({ document, shown }: { document: DocumentSummary; shown: boolean }) {
   const show = useApp((state) => state.mechanism.show);

@@ -8,7 +8,7 @@ import { Field } from '../../widgets/Field.tsx';
 import { formatCount, plural } from '../../widgets/format.ts';
 import { NumberField } from '../../widgets/NumberField.tsx';
 import { Callout, ProgressBar } from '../../widgets/States.tsx';
-import { download } from '../train/saveRun.ts';
+import { saveFile } from '../../../charts/common/saveBlob.ts';
 
 const rate = (value: number): string => `${value.toFixed(value < 10 ? 1 : 0)} tokens/s`;
 
@@ -70,7 +70,7 @@ function Report({ check }: { check: RuntimeCheck }) {
       <Button
         icon="download"
         onClick={() =>
-          download(
+          saveFile(
             new File([JSON.stringify(check, null, 2)], `${check.model}-runtime-check.json`, {
               type: 'application/json',
             }),

@@ -1,7 +1,8 @@
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { kindNames, type ChartKind } from '../../../charts/common/kinds.ts';
 import { darkPaint, lightPaint } from '../../../charts/common/palette.ts';
-import { pngBlob, saveBlob } from '../../../charts/common/saveChart.ts';
+import { saveBlob } from '../../../charts/common/saveBlob.ts';
+import { pngBlob } from '../../../charts/common/saveChart.ts';
 import { usePageTheme } from '../../../charts/common/usePageTheme.ts';
 import { layoutQueryMap } from '../../../charts/queryMap/layout.ts';
 import { queryMapSvg } from '../../../charts/queryMap/paint.ts';

@@ -1,3 +1,5 @@
+import { saveFile } from '../../../charts/common/saveBlob.ts';
+
 interface SavePickers {
   showSaveFilePicker?(options: { readonly suggestedName: string }): Promise<FileSystemFileHandle>;
   showDirectoryPicker?(options: { readonly mode: 'readwrite' }): Promise<FileSystemDirectoryHandle>;
@@ -6,22 +8,11 @@ const pickers = window as unknown as SavePickers;
 
 const isDismissed = (error: unknown): boolean => error instanceof DOMException && error.name === 'AbortError';
 
-/** Hands the reader a file. */
-export function download(file: File): void {
-  const address = URL.createObjectURL(file);
-  const link = document.createElement('a');
-  link.href = address;
-  link.download = file.name;
-  link.click();
-  // The browser has taken the address by then.
-  setTimeout(() => URL.revokeObjectURL(address), 60_000);
-}
-
 /** Writes files into a new folder that the reader chooses a place for; where that is not possible, as downloads. */
 export async function saveFiles(files: readonly File[], folderName: string): Promise<void> {
   if (files.length === 0) return;
   if (!pickers.showDirectoryPicker) {
-    files.forEach(download);
+    files.forEach(saveFile);
     return;
   }
   try {
@@ -32,7 +23,7 @@ export async function saveFiles(files: readonly File[], folderName: string): Pro
       await file.stream().pipeTo(await handle.createWritable());
     }
   } catch (error) {
-    if (!isDismissed(error)) files.forEach(download);
+    if (!isDismissed(error)) files.forEach(saveFile);
   }
 }
 
@@ -46,7 +37,7 @@ export async function saveMergedAs(
     const root = await navigator.storage.getDirectory();
     const handle = await root.getFileHandle('merged.safetensors', { create: true });
     await write(handle);
-    download(new File([await handle.getFile()], 'model.safetensors'));
+    saveFile(new File([await handle.getFile()], 'model.safetensors'));
     return;
   }
   try {

@@ -5,7 +5,7 @@ import { useApp } from '../../../state/useApp.ts';
 import { useCommands } from '../../app/commands.ts';
 import { Button } from '../../widgets/Button.tsx';
 import { Callout, ProgressBar } from '../../widgets/States.tsx';
-import { saveFile } from '../mechanism/DocumentPanel.tsx';
+import { saveFile } from '../../../charts/common/saveBlob.ts';
 import { handout } from './handout.ts';
 import { LossCurve, StepPanel } from './panels.tsx';
 import { stepWords } from './steps.ts';
