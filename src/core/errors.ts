@@ -19,11 +19,18 @@ function describe(message: string, detail: FailureDetail): string {
 export class WorkbenchError extends Error {
   readonly code: string;
   readonly detail: FailureDetail;
+  readonly #headline: string;
   constructor(code: string, message: string, detail: FailureDetail = {}) {
     super(describe(message, detail));
     this.name = new.target.name;
     this.code = code;
     this.detail = detail;
+    this.#headline = message;
+  }
+
+  /** What happened, where, what was expected; not what to do, for places that show that apart. */
+  get summary(): string {
+    return describe(this.#headline, { ...this.detail, advice: '' });
   }
 }
 

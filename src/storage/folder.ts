@@ -8,6 +8,11 @@ export interface AppendFile {
   close(): void;
 }
 
+export interface FolderEntry {
+  readonly name: string;
+  readonly isFolder: boolean;
+}
+
 /**
  * A folder that may not exist yet: it is made by the first write into it. Names are plain file names chosen by
  * us (never the user's paths). Reading what is not there gives null.
@@ -24,6 +29,32 @@ export interface Folder {
   folder(name: string): Folder;
   /** Names of files and folders in it; empty when it does not exist. */
   list(): Promise<readonly string[]>;
+  /** The same, with what each is. */
+  entries(): Promise<readonly FolderEntry[]>;
   /** Removes a file or a whole folder; nothing happens when it is not there. */
   remove(name: string): Promise<void>;
+}
+
+/** A file somewhere below a folder. */
+export interface FoundFile {
+  /** Names from the folder down; the last is the file's. */
+  readonly path: readonly string[];
+  readonly file: File;
+}
+
+/** All files below a folder, in order of their names; what disappears meanwhile is left out. */
+export async function* filesBelow(folder: Folder, prefix: readonly string[] = []): AsyncGenerator<FoundFile> {
+  for (const { name, isFolder } of await folder.entries()) {
+    const path = [...prefix, name];
+    if (isFolder) yield* filesBelow(folder.folder(name), path);
+    else {
+      const file = await folder.readFile(name);
+      if (file) yield { path, file };
+    }
+  }
+}
+
+/** The folder at the end of a path of names. */
+export function folderAt(root: Folder, path: readonly string[]): Folder {
+  return path.reduce((folder, name) => folder.folder(name), root);
 }

@@ -21,9 +21,11 @@ async function withStore<T>(
   const database = await openDatabase();
   try {
     return await new Promise<T>((resolve, reject) => {
-      const request = run(database.transaction(storeName, mode).objectStore(storeName));
-      request.onsuccess = () => resolve(request.result);
-      request.onerror = () => reject(request.error ?? new Error('IndexedDB request failed'));
+      const transaction = database.transaction(storeName, mode);
+      const request = run(transaction.objectStore(storeName));
+      // On a full disk the request succeeds and the transaction does not.
+      transaction.oncomplete = () => resolve(request.result);
+      transaction.onabort = () => reject(transaction.error ?? new Error('IndexedDB request failed'));
     });
   } finally {
     database.close();
@@ -62,6 +64,17 @@ export async function readHandle(projectId: string, fileId: number): Promise<Fil
 export async function forgetHandle(projectId: string, fileId: number): Promise<void> {
   try {
     await withStore('readwrite', (store) => store.delete(keyOf(projectId, fileId)));
+  } catch {
+    // Without IndexedDB nothing was kept.
+  }
+}
+
+/** Forgets all handles of a project. */
+export async function forgetHandles(projectId: string): Promise<void> {
+  try {
+    // `0` is the character after `/`.
+    const ofProject = IDBKeyRange.bound(`${projectId}/`, `${projectId}0`, false, true);
+    await withStore('readwrite', (store) => store.delete(ofProject));
   } catch {
     // Without IndexedDB nothing was kept.
   }

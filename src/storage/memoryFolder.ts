@@ -1,4 +1,4 @@
-import type { AppendFile, Folder } from './folder.ts';
+import type { AppendFile, Folder, FolderEntry } from './folder.ts';
 
 /** A folder in memory: for browsers without the origin's private file system, and for tests. */
 export class MemoryFolder implements Folder {
@@ -61,6 +61,10 @@ export class MemoryFolder implements Folder {
   async list(): Promise<readonly string[]> {
     const folders = [...this.#folders].filter(([, folder]) => !folder.#isEmpty());
     return [...this.#files.keys(), ...folders.map(([name]) => name)].sort();
+  }
+
+  async entries(): Promise<readonly FolderEntry[]> {
+    return (await this.list()).map((name) => ({ name, isFolder: !this.#files.has(name) }));
   }
 
   async remove(name: string): Promise<void> {

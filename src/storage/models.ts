@@ -13,7 +13,7 @@ import { OpfsFolder } from './opfsFolder.ts';
  */
 const modelsVersion = 1;
 
-export interface StoredModelFile {
+interface StoredModelFile {
   readonly name: string;
   readonly sizeBytes: number;
 }

@@ -1,5 +1,6 @@
 import { EnvironmentError } from '../core/errors.ts';
-import type { AppendFile, Folder } from './folder.ts';
+import type { AppendFile, Folder, FolderEntry } from './folder.ts';
+import { MemoryFolder } from './memoryFolder.ts';
 
 /** The synchronous file access of dedicated workers, which the page's type library does not list. */
 interface SyncAccess {
@@ -16,14 +17,23 @@ function isMissing(error: unknown): boolean {
   return error instanceof DOMException && error.name === 'NotFoundError';
 }
 
+/** What a file gives that was changed after it was opened. */
+function isStale(error: unknown): boolean {
+  return error instanceof DOMException && error.name === 'NotReadableError';
+}
+
+/** More changes than this during one read are no accident. */
+const mostReads = 5;
+
+function storageFull(name: string): EnvironmentError {
+  return new EnvironmentError('storage-full', 'The browser gives this page no more disk space', {
+    where: name,
+    advice: 'remove what is no longer needed under “Projects and storage”, or free disk space',
+  });
+}
+
 function explained(error: unknown, name: string): unknown {
-  if (error instanceof DOMException && error.name === 'QuotaExceededError') {
-    return new EnvironmentError('storage-full', 'The browser gives this page no more disk space', {
-      where: name,
-      advice: 'delete compiled sets or projects that are no longer needed, or free disk space',
-    });
-  }
-  return error;
+  return error instanceof DOMException && error.name === 'QuotaExceededError' ? storageFull(name) : error;
 }
 
 /** A folder in the origin's private file system. Only in workers: appending needs synchronous access. */
@@ -45,7 +55,15 @@ export class OpfsFolder implements Folder {
   }
 
   async readText(name: string): Promise<string | null> {
-    return (await (await this.readFile(name))?.text()) ?? null;
+    for (let attempt = 1; ; attempt++) {
+      const file = await this.readFile(name);
+      try {
+        return (await file?.text()) ?? null;
+      } catch (error) {
+        // Written anew between the two steps: what was opened is stale, the new text is whole.
+        if (!isStale(error) || attempt === mostReads) throw error;
+      }
+    }
   }
 
   writeText(name: string, text: string): Promise<void> {
@@ -68,21 +86,30 @@ export class OpfsFolder implements Folder {
   }
 
   async openAppend(name: string, sizeBytes: number): Promise<AppendFile> {
-    const folder = await this.#open(true);
-    const handle = (await folder.getFileHandle(name, { create: true })) as WithSyncAccess;
-    const access = await handle.createSyncAccessHandle();
-    access.truncate(sizeBytes);
+    let access: SyncAccess;
+    try {
+      const folder = await this.#open(true);
+      const handle = (await folder.getFileHandle(name, { create: true })) as WithSyncAccess;
+      access = await handle.createSyncAccessHandle();
+      access.truncate(sizeBytes);
+    } catch (error) {
+      throw explained(error, name);
+    }
     let size = sizeBytes;
     return {
       get sizeBytes() {
         return size;
       },
       append(bytes) {
+        let written: number;
         try {
-          size += access.write(bytes, { at: size });
+          written = access.write(bytes, { at: size });
         } catch (error) {
           throw explained(error, name);
         }
+        // A full disk may take a part of it without an error.
+        if (written < bytes.length) throw storageFull(name);
+        size += written;
       },
       read: async (start, end) => {
         const bytes = new Uint8Array(Math.max(0, Math.min(end, size) - start));
@@ -99,12 +126,17 @@ export class OpfsFolder implements Folder {
   }
 
   async list(): Promise<readonly string[]> {
+    return (await this.entries()).map(({ name }) => name);
+  }
+
+  async entries(): Promise<readonly FolderEntry[]> {
     try {
       const folder = await this.#open(false);
-      const names: string[] = [];
-      const entries = folder as unknown as { keys(): AsyncIterable<string> };
-      for await (const name of entries.keys()) names.push(name);
-      return names.sort();
+      const found: FolderEntry[] = [];
+      const handles = folder as unknown as { values(): AsyncIterable<FileSystemHandle> };
+      for await (const { name, kind } of handles.values())
+        found.push({ name, isFolder: kind === 'directory' });
+      return found.sort((a, b) => (a.name < b.name ? -1 : 1));
     } catch (error) {
       if (isMissing(error)) return [];
       throw error;
@@ -121,6 +153,20 @@ export class OpfsFolder implements Folder {
   }
 }
 
+/** Writes and removes a file. */
+async function probe(folder: Folder): Promise<void> {
+  try {
+    const file = await folder.openAppend('probe', 0);
+    file.append(new Uint8Array([1]));
+    file.close();
+    await folder.remove('probe');
+  } catch (error) {
+    // Another worker or tab holds, or has just removed, the same file for the same purpose: so it can be written.
+    const isTaken = error instanceof DOMException && error.name === 'NoModificationAllowedError';
+    if (!isTaken && !isMissing(error)) throw error;
+  }
+}
+
 /** The root of the origin's private file system, or the reason why it cannot be used. */
 export async function openOpfs(): Promise<
   { readonly folder: Folder; readonly reason: null } | { readonly folder: null; readonly reason: string }
@@ -132,13 +178,17 @@ export async function openOpfs(): Promise<
     const root = await navigator.storage.getDirectory();
     const folder = new OpfsFolder(async () => root);
     // Private windows of some browsers hand out a folder that refuses every write: try one.
-    const probe = await folder.openAppend('probe', 0);
-    probe.append(new Uint8Array([1]));
-    probe.close();
-    await folder.remove('probe');
+    await probe(folder);
     return { folder, reason: null };
   } catch (error) {
     const name = error instanceof Error ? error.name : String(error);
     return { folder: null, reason: `the browser refuses writing to its private file system (${name})` };
   }
+}
+
+let memory: MemoryFolder | null = null;
+
+/** The origin's private file system; memory, one for this worker, where it cannot be used. */
+export async function openStorage(): Promise<Folder> {
+  return (await openOpfs()).folder ?? (memory ??= new MemoryFolder());
 }

@@ -1,16 +1,29 @@
 import { isObject, type JsonValue } from '../core/json.ts';
 
 /**
- * What is kept of a project, version 1. A change that older readers cannot ignore raises the version and adds a
- * step to `migrate`. Layout on disk:
+ * What is kept of a project, version 2. A change that older readers cannot ignore raises the version and adds a
+ * step to `migrations`. Layout on disk:
  *
  *   acc-workbench/projects/<id>/project.json      this record
  *                              /index.bin         the index of trajectories
  *                              /issues.json       issues by file
  *                              /files/<file id>   copies of small inputs
  *                              /sets/<set id>/    examples.jsonl, report.json, recipe.json, README.md, set.json, …
+ *                              /training/<run>/   record, metrics, checkpoints and adapter of a training run
+ *                              /evaluations/      benchmark files (`data`) and runs with their responses (`runs`)
+ *                              /mechanism/        measured or opened documents, and the board of pinned charts
  */
-export const projectVersion = 1;
+export const projectVersion = 2;
+
+type StoredRecord = { readonly [key: string]: JsonValue };
+
+/**
+ * What each version of the record needs to become the next, by the version it has. Up to version 1, trainings,
+ * evaluations and measurements lay beside the projects: `adoptSharedWork` moves them in; the record stays as it is.
+ */
+const migrations: Readonly<Record<number, (record: StoredRecord) => StoredRecord>> = {
+  1: (record) => ({ ...record, version: 2 }),
+};
 
 export interface StoredFile {
   readonly id: number;
@@ -95,7 +108,18 @@ export function readProject(json: string): StoredProject | null {
   } catch {
     return null;
   }
-  if (!isObject(value) || value['version'] !== projectVersion || typeof value['id'] !== 'string') return null;
+  if (!isObject(value)) return null;
+  let record: StoredRecord = value;
+  for (;;) {
+    const migrate = typeof record['version'] === 'number' ? migrations[record['version']] : undefined;
+    if (!migrate) break;
+    record = migrate(record);
+  }
+  return record['version'] === projectVersion ? readRecord(record) : null;
+}
+
+function readRecord(value: StoredRecord): StoredProject | null {
+  if (typeof value['id'] !== 'string') return null;
   const overrides = value['kindOverrides'];
   return {
     version: projectVersion,

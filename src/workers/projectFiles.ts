@@ -19,7 +19,17 @@ export async function openMember(session: ProjectSession, fileId: number, path: 
   const blob = await file?.bytes?.blobOf(path);
   if (!blob) {
     throw new InputError('file-missing', `The file ${path} is not at hand any more`, {
-      advice: 'It was too large to be copied into the browser. Import it again to open its records.',
+      advice: 'It was not copied into the browser. Choose it again in the list of files to open its records.',
+    });
+  }
+  try {
+    // Browsers read no file that is not as it was when it was handed over.
+    await blob.slice(0, 1).arrayBuffer();
+  } catch {
+    const message = 'It was changed or removed on disk. What was read from it is kept; choose the file as it was to open its records.'; // prettier-ignore
+    session.updateFile(fileId, { keptBy: 'missing', message }, { bytes: null });
+    throw new InputError('file-missing', `The file ${path} was changed or removed since it was opened`, {
+      advice: 'Choose it as it was in the list of files to open its records.',
     });
   }
   return blob;

@@ -16,6 +16,7 @@ import {
   type Member,
   type PackTable,
 } from './fileBytes.ts';
+import { readDetails, type StoredDetails, type VerdictPlace } from './storedDetails.ts';
 import { TrajectoryIndex } from './trajectoryIndex.ts';
 import { TrajectoryQueries } from './trajectoryQueries.ts';
 
@@ -32,7 +33,11 @@ export interface ProjectFile {
   bytes: FileBytes | null;
   /** Where members lie in the packed copy; kept with the project. */
   table: PackTable | null;
+  /** Members of a folder that is not kept as a copy, to find them again. */
+  members: readonly Member[] | null;
   lastModified: number;
+  /** Hash of a part of it, by which it is known when it is chosen again; null for folders. */
+  sample: string | null;
   databases: readonly FoundDatabase[];
   issues: FileIssues;
   /** sha256 of members, hex, as far as they were asked for. */
@@ -43,27 +48,10 @@ export interface ProjectFile {
   verdictFiles: readonly VerdictPlace[];
 }
 
-/** A file that says how runs ended. */
-export interface VerdictPlace {
-  readonly fileId: number;
-  readonly path: string;
-}
-
 const maxIssuesPerFile = 5000;
 const saveDelayMs = 400;
 /** While files are read the index is written more rarely: it is large and changes all the time. */
 const saveDelayWhileReadingMs = 10_000;
-
-interface StoredDetails {
-  readonly info: ImportedFile;
-  readonly databases: readonly FoundDatabase[];
-  readonly table: PackTable | null;
-  /** Members of a folder kept by handle. */
-  readonly members: readonly Member[] | null;
-  readonly hashes: readonly (readonly [string, string])[];
-  /** Absent in projects of earlier versions. */
-  readonly verdictFiles?: readonly VerdictPlace[];
-}
 
 /** Permission of a handle that was kept; the page's type library does not list it. */
 interface WithPermission {
@@ -132,8 +120,8 @@ export class ProjectSession {
   async restore(): Promise<void> {
     const issues = await this.#readIssues();
     for (const stored of this.#stored.files) {
-      const details = stored.details as unknown as StoredDetails;
-      const { bytes, keptBy, needsPermission } = await this.#reopen(stored, details);
+      const details = readDetails(stored);
+      const { bytes, keptBy, needsPermission, message } = await this.#reopen(stored, details);
       // What was under way when the page went away has ended.
       const wasReading = details.info.phase === 'reading' || details.info.phase === 'waiting';
       const info: ImportedFile = {
@@ -142,20 +130,22 @@ export class ProjectSession {
         needsPermission,
         phase: wasReading ? 'cancelled' : details.info.phase,
         message: wasReading
-          ? 'The page was closed while this file was read; import it again.'
-          : details.info.message,
+          ? 'Reading this file was cut off when the page ended; import it again.'
+          : (message ?? details.info.message),
       };
       for (const format of info.formats) this.#formatLabels.set(format.id, format.label);
       this.files.set(stored.id, {
         info,
         bytes,
         table: details.table,
+        members: details.members,
         lastModified: stored.lastModified,
+        sample: details.sample,
         databases: details.databases,
         issues: issues.get(stored.id) ?? { kept: [], notKept: 0 },
         hashes: new Map(details.hashes),
         verdicts: null,
-        verdictFiles: details.verdictFiles ?? [],
+        verdictFiles: details.verdictFiles,
       });
     }
     const file = await this.folder.readFile('index.bin');
@@ -167,30 +157,26 @@ export class ProjectSession {
     const json = await this.folder.readText('issues.json');
     if (json === null) return new Map();
     try {
-      return new Map(JSON.parse(json) as [number, FileIssues][]);
+      const stored = JSON.parse(json) as [number, FileIssues][];
+      return new Map(stored.filter(([, issues]) => Array.isArray(issues.kept)));
     } catch {
       return new Map();
     }
   }
 
-  async #reopen(
-    stored: StoredFile,
-    details: StoredDetails,
-  ): Promise<{ bytes: FileBytes | null; keptBy: ImportedFile['keptBy']; needsPermission: boolean }> {
-    const missing = { bytes: null, keptBy: 'missing', needsPermission: false } as const;
+  async #reopen(stored: StoredFile, details: StoredDetails): Promise<Reopened> {
     if (stored.keptBy === 'copy') {
       const blob = await this.folder.folder('files').readFile(String(stored.id));
       if (!blob) return missing;
       const bytes = details.table ? packedFiles(blob, details.table) : singleFile(stored.path, blob);
-      return { bytes, keptBy: 'copy', needsPermission: false };
+      return { bytes, keptBy: 'copy', needsPermission: false, message: null };
     }
     if (stored.keptBy === 'handle') {
       const handle = await readHandle(this.id, stored.id);
       if (!handle) return missing;
       const permission = await (handle as WithPermission).queryPermission?.({ mode: 'read' });
-      if (permission !== 'granted') return { bytes: null, keptBy: 'handle', needsPermission: true };
-      const bytes = await bytesOfHandle(handle, stored.path, details.members);
-      return bytes ? { bytes, keptBy: 'handle', needsPermission: false } : missing;
+      if (permission === 'granted') return reopenHandle(handle, stored, details.members);
+      return { bytes: null, keptBy: 'handle', needsPermission: true, message: null };
     }
     return missing;
   }
@@ -200,10 +186,11 @@ export class ProjectSession {
     for (const [id, file] of this.files) {
       if (!file.info.needsPermission) continue;
       const handle = await readHandle(this.id, id);
-      const stored = this.#stored.files.find((other) => other.id === id);
-      const members = (stored?.details as unknown as StoredDetails | undefined)?.members ?? null;
-      const bytes = handle ? await bytesOfHandle(handle, file.info.path, members) : null;
-      if (bytes) this.updateFile(id, { needsPermission: false }, { bytes });
+      if (!handle) continue;
+      const { info, lastModified, members } = file;
+      const { bytes, keptBy, message } = await reopenHandle(handle, { ...info, lastModified }, members);
+      const changes = { needsPermission: false, keptBy, ...(message ? { message } : {}) };
+      this.updateFile(id, changes, bytes ? { bytes } : {});
     }
   }
 
@@ -221,6 +208,11 @@ export class ProjectSession {
       sizeBytes,
       isSample: this.#stored.isSample,
     };
+  }
+
+  rename(name: string): void {
+    this.#name = name;
+    this.changed();
   }
 
   listFiles(): readonly ImportedFile[] {
@@ -249,7 +241,9 @@ export class ProjectSession {
       },
       bytes,
       table: null,
+      members: null,
       lastModified,
+      sample: null,
       databases: [],
       issues: { kept: [], notKept: 0 },
       hashes: new Map(),
@@ -264,7 +258,7 @@ export class ProjectSession {
   updateFile(
     id: number,
     changes: Partial<ImportedFile>,
-    held: Partial<Pick<ProjectFile, 'bytes' | 'table' | 'databases'>> = {},
+    held: Partial<Pick<ProjectFile, 'bytes' | 'table' | 'databases' | 'sample' | 'lastModified'>> = {},
   ): void {
     const file = this.files.get(id);
     if (!file) return;
@@ -350,12 +344,14 @@ export class ProjectSession {
   async #save(): Promise<void> {
     try {
       if (this.#indexDirty) {
-        this.#indexDirty = false;
+        const { revision } = this;
         await this.folder.writeFile('index.bin', this.index.save());
         const issues = [...this.files].map(([id, file]) => [id, file.issues] as const);
         await this.folder.writeText('issues.json', JSON.stringify(issues));
+        // After a failure, and after changes meanwhile, it is written again.
+        if (this.revision === revision) this.#indexDirty = false;
       }
-      await this.#store.write(this.#toStored());
+      await this.#store.write(this.record());
     } catch (error) {
       this.#hub.emit({
         type: 'notice',
@@ -366,7 +362,8 @@ export class ProjectSession {
     }
   }
 
-  #toStored(): StoredProject {
+  /** What is kept of the project as it is now. */
+  record(): StoredProject {
     const { sizeBytes, trajectoryCount } = this.summary();
     return {
       ...this.#stored,
@@ -381,7 +378,7 @@ export class ProjectSession {
         sizeBytes: file.info.sizeBytes,
         lastModified: file.lastModified,
         keptBy: file.info.keptBy === 'missing' ? 'tab' : file.info.keptBy,
-        details: detailsOf(file) as unknown as JsonValue,
+        details: detailsOf(file),
       })),
       kindOverrides: Object.fromEntries(this.kindOverrides),
       excludedTrajectories: [...this.excluded],
@@ -391,22 +388,49 @@ export class ProjectSession {
   }
 }
 
-function detailsOf({ info, databases, table, bytes, hashes, verdictFiles }: ProjectFile): StoredDetails {
-  const members = info.isFolder && info.keptBy === 'handle' ? (bytes?.members ?? null) : null;
-  return { info, databases, table, members, hashes: [...hashes], verdictFiles };
+/** The details of a file as they are stored. */
+export function detailsOf(file: ProjectFile): JsonValue {
+  const { info, databases, table, bytes, hashes, verdictFiles, sample } = file;
+  const members = info.isFolder && info.keptBy !== 'copy' ? (bytes?.members ?? file.members) : null;
+  const details: StoredDetails = {
+    info,
+    databases,
+    table,
+    members,
+    hashes: [...hashes],
+    verdictFiles,
+    sample,
+  };
+  return details as unknown as JsonValue;
 }
 
-async function bytesOfHandle(
+interface Reopened {
+  readonly bytes: FileBytes | null;
+  readonly keptBy: ImportedFile['keptBy'];
+  readonly needsPermission: boolean;
+  /** What is wrong, in words. */
+  readonly message: string | null;
+}
+const missing: Reopened = { bytes: null, keptBy: 'missing', needsPermission: false, message: null };
+
+/** The bytes behind a handle, unless they are not those that were imported: places in them would be wrong. */
+async function reopenHandle(
   handle: FileSystemHandle,
-  path: string,
-  members: StoredDetails['members'],
-): Promise<FileBytes | null> {
+  stored: Pick<StoredFile, 'path' | 'sizeBytes' | 'lastModified'>,
+  members: readonly Member[] | null,
+): Promise<Reopened> {
+  const { path } = stored;
   try {
     if (handle.kind === 'directory') {
-      return folderOfHandle(handle as FileSystemDirectoryHandle, members ?? []);
+      const bytes = folderOfHandle(handle as FileSystemDirectoryHandle, members ?? []);
+      return { bytes, keptBy: 'handle', needsPermission: false, message: null };
     }
-    return singleFile(path, await (handle as FileSystemFileHandle).getFile());
+    const file = await (handle as FileSystemFileHandle).getFile();
+    if (file.size === stored.sizeBytes && file.lastModified === stored.lastModified)
+      return { bytes: singleFile(path, file), keptBy: 'handle', needsPermission: false, message: null };
+    const message = `The file on disk was changed after its import (${stored.sizeBytes} bytes then, ${file.size} now). What was read from it is kept; to open its records, choose the file as it was.`;
+    return { ...missing, message };
   } catch {
-    return null;
+    return { ...missing, message: 'The file is not where it was when it was imported. What was read from it is kept; choose the file again to open its records.' }; // prettier-ignore
   }
 }

@@ -19,7 +19,7 @@ describe('projects', () => {
   it('of a later version, or damaged, are not read (and so never overwritten)', () => {
     const project = newProject('a', 'A', 0, false);
     expect(readProject(JSON.stringify(project))).toEqual(project);
-    expect(readProject(JSON.stringify({ ...project, version: 2 }))).toBeNull();
+    expect(readProject(JSON.stringify({ ...project, version: 3 }))).toBeNull();
     expect(readProject('{"version":1')).toBeNull();
     expect(readProject('null')).toBeNull();
   });
@@ -44,5 +44,24 @@ describe('a folder in memory', () => {
     again.close();
     expect(await folder.readText('log')).toBe('hello there');
     expect([await folder.list(), await folder.readText('none')]).toEqual([['log'], null]);
+  });
+});
+
+describe('the next start of the page', () => {
+  it('opens the project that was open last, whatever the clock says', async () => {
+    const store = new ProjectStore(new MemoryFolder());
+    await store.create('a', 'Worked on after the clock was put back', 1000, false);
+    await store.create('b', 'Before', 9000, false);
+    await store.noteOpened('a');
+    expect((await store.listToOpen()).map(({ id }) => id)).toEqual(['a', 'b']);
+  });
+
+  it('removes what is left of a project that was being unpacked, and no other', async () => {
+    const root = new MemoryFolder();
+    const store = new ProjectStore(root);
+    await store.create('whole', 'Whole', 0, false);
+    await store.folderOf('half').folder('files').writeText('1', 'unpacked before the tab was closed');
+    await store.removeUnfinished();
+    expect(await root.folder('acc-workbench').folder('projects').list()).toEqual(['whole']);
   });
 });
