@@ -47,7 +47,7 @@ export interface CompileSlice {
   readonly loadRejections: (setId: string) => Promise<void>;
 }
 
-export const initialCompileState: Pick<
+const initialCompileState: Pick<
   CompileSlice,
   | 'options'
   | 'tokenizerId'

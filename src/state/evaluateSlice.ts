@@ -8,9 +8,9 @@ import type { AppState } from './store.ts';
 import type { Loadable, SliceCreator } from './slice.ts';
 
 /** Who answers, as the form has it. */
-export type SubjectKind = 'engine' | 'endpoint' | 'responses';
+type SubjectKind = 'engine' | 'endpoint' | 'responses';
 
-export interface EvaluateForm {
+interface EvaluateForm {
   readonly dataId: string | null;
   readonly subject: SubjectKind;
   readonly url: string;
@@ -48,6 +48,8 @@ export interface EvaluateSlice {
   readonly item: { readonly index: number; readonly seed: number } | null;
   readonly itemViews: readonly Loadable<ItemView>[];
 
+  /** Another project is open: its files and runs take the place of those shown. */
+  readonly receiveProject: (id: string) => void;
   readonly connect: () => Promise<void>;
   readonly setForm: (changes: Partial<EvaluateForm>) => void;
   readonly setKey: (key: string) => void;
@@ -68,7 +70,7 @@ export interface EvaluateSlice {
   readonly dismissFailure: () => void;
 }
 
-export const initialEvaluateForm: EvaluateForm = {
+const initialEvaluateForm: EvaluateForm = {
   dataId: null,
   subject: 'engine',
   url: 'http://localhost:8000/v1',
@@ -83,6 +85,20 @@ export const initialEvaluateForm: EvaluateForm = {
   topP: 1,
   varyPresentation: false,
 };
+
+/** What belongs to a project, before anything of it is known. */
+const nothingShown = {
+  data: [],
+  runs: [],
+  failure: null,
+  results: {},
+  items: {},
+  shownId: null,
+  againstId: null,
+  comparison: { status: 'idle' },
+  item: null,
+  itemViews: [],
+} as const;
 
 /** The loaded model as it answers questions of a run. */
 function engineCall(app: () => AppState): EngineCall {
@@ -162,23 +178,18 @@ export const createEvaluateSlice =
 
     return {
       isReady: false,
-      data: [],
-      runs: [],
       form: initialEvaluateForm,
       key: '',
       responses: null,
       busy: null,
-      failure: null,
-      results: {},
-      items: {},
-      shownId: null,
-      againstId: null,
-      comparison: { status: 'idle' },
-      item: null,
-      itemViews: [],
+      ...nothingShown,
 
+      receiveProject: (id) => {
+        set(({ form }) => ({ ...nothingShown, form: { ...form, dataId: null } }));
+        void client.openProject(id);
+      },
       connect: async () => {
-        await client.listen(({ runs, data }) => {
+        const receive: Parameters<EvaluateClient['listen']>[0] = ({ runs, data }) => {
           const before = get();
           const wasRunning = new Set(
             before.runs.filter(({ phase }) => phase === 'running').map(({ id }) => id),
@@ -190,6 +201,15 @@ export const createEvaluateSlice =
               void loadResult(id).then(compareShown);
             }
           }
+        };
+        await client.listen(receive, ({ message, advice }) => {
+          // A question that the model was at has nobody left to answer to.
+          const asks = get().runs.some(({ phase, request }) => phase === 'running' && request.subject.type === 'engine'); // prettier-ignore
+          if (asks) app().model.cancel();
+          set(({ runs }) => ({
+            runs: runs.map((run) => (run.phase === 'running' ? { ...run, phase: 'stopped', message } : run)),
+          }));
+          app().ui.notify('error', message, advice);
         });
       },
       setForm: (changes) => set(({ form }) => ({ form: { ...form, ...changes } })),

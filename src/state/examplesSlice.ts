@@ -56,7 +56,7 @@ export interface ExamplesSlice {
   readonly exportSet: (request: ExportRequest) => Promise<Result<ExportResult>>;
 }
 
-export const initialExamplesState: Pick<
+const initialExamplesState: Pick<
   ExamplesSlice,
   | 'setId'
   | 'revision'

@@ -6,6 +6,8 @@ export interface JobsSlice {
   readonly list: readonly Job[];
   /** Takes over what the worker reports. */
   readonly receive: (jobs: readonly Job[]) => void;
+  /** What was running has ended by a failure that is not its own. */
+  readonly failRunning: (message: string) => void;
   readonly cancel: (id: string) => void;
   /** Takes an ended job out of the tray. */
   readonly dismiss: (id: string) => void;
@@ -13,7 +15,7 @@ export interface JobsSlice {
 
 const maxJobs = 20;
 
-export const initialJobsState: Pick<JobsSlice, 'list'> = { list: [] };
+const initialJobsState: Pick<JobsSlice, 'list'> = { list: [] };
 
 export const createJobsSlice: SliceCreator<JobsSlice> = ({ set, data }) => ({
   ...initialJobsState,
@@ -24,6 +26,13 @@ export const createJobsSlice: SliceCreator<JobsSlice> = ({ set, data }) => ({
       const fresh = [...byId.values()].filter((job) => !list.some((held) => held.id === job.id)).reverse();
       return { list: [...fresh, ...known].slice(0, maxJobs) };
     }),
+  failRunning: (message) =>
+    set(({ list }) => ({
+      list: list.map(
+        (job) =>
+        job.phase === 'running' || job.phase === 'paused' ? { ...job, phase: 'failed', message, remainingMs: null } : job, // prettier-ignore
+      ),
+    })),
   cancel: (id) => {
     void data.cancel(id);
   },

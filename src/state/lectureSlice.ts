@@ -2,10 +2,13 @@ import type { Example } from '../compile/types.ts';
 import { messageOf } from '../core/errors.ts';
 import type { JsonValue } from '../core/json.ts';
 import type { Comparison } from '../evaluate/comparison.ts';
+import type { EvaluationResult } from '../evaluate/runEvaluation.ts';
 import type { ReplicationResult } from '../evaluate/replication.ts';
 import type { AttentionRow, MechanismDocument } from '../mechanism/document.ts';
+import type { AgentKind } from '../trajectories/schema.ts';
 import type { CompiledSet } from '../workers/dataApi.ts';
 import type { GenerationReport } from '../workers/engineApi.ts';
+import type { MechanismFrame } from '../workers/mechanismApi.ts';
 import type { StoredRun } from '../workers/trainingApi.ts';
 import type { Loadable, SliceCreator } from './slice.ts';
 import type { AppState } from './store.ts';
@@ -33,21 +36,21 @@ export interface LectureSizes {
   /** Seconds that a finished step stays while the walk plays by itself. */
   readonly dwell: number;
 }
-export const lectureSizes: LectureSizes = { trajectories: 60, steps: 12, items: 16, measured: 2, dwell: 6 };
+const lectureSizes: LectureSizes = { trajectories: 60, steps: 12, items: 16, measured: 2, dwell: 6 };
 
 /** One step taken by a tool, in words. */
-export interface LectureTurn {
+interface LectureTurn {
   readonly role: string;
   readonly text: string;
 }
 
-export interface HeadChange {
+interface HeadChange {
   readonly layer: number;
   readonly head: number;
   readonly before: number;
   readonly after: number;
 }
-export interface ExpertChange {
+interface ExpertChange {
   readonly layer: number;
   readonly expert: number;
   readonly before: number;
@@ -63,23 +66,35 @@ export interface LectureFindings {
     readonly question: string;
     readonly turns: readonly LectureTurn[];
   };
-  readonly compile: { readonly set: CompiledSet };
+  readonly compile: {
+    readonly set: CompiledSet;
+    /** Tokens of each context, with the kind of its agent. */
+    readonly lengths: readonly (readonly [kind: AgentKind, tokens: number])[];
+  };
   readonly example: { readonly setId: string; readonly example: Example };
   readonly ask: GenerationReport;
   readonly train: { readonly run: StoredRun; readonly losses: readonly number[] };
   readonly tuned: GenerationReport;
-  readonly evaluate: { readonly comparison: Comparison; readonly before: number; readonly after: number };
+  readonly evaluate: {
+    readonly comparison: Comparison;
+    /** Of the adapter. */
+    readonly result: EvaluationResult;
+    readonly before: number;
+    readonly after: number;
+  };
   readonly mechanism: {
     readonly documentId: string;
     readonly items: number;
     readonly heads: readonly HeadChange[];
     readonly experts: readonly ExpertChange[];
+    /** Everything measured, as the view of mechanisms draws it. */
+    readonly frame: MechanismFrame;
   };
   /** Recorded beforehand: null where none lies beside the page. */
   readonly findings: ReplicationResult | null;
 }
 
-export type LectureOutcomes = { readonly [K in LectureStepId]: Loadable<LectureFindings[K]> };
+type LectureOutcomes = { readonly [K in LectureStepId]: Loadable<LectureFindings[K]> };
 
 export interface LectureSlice {
   /** Position in `lectureStepIds`. */
@@ -161,9 +176,17 @@ export const createLectureSlice: SliceCreator<LectureSlice> = ({ set, get, app, 
     compile: async () => {
       const { workbench } = window;
       const known = app().project.files.find(({ role }) => role === 'tokenizer');
-      const file = known ?? (await workbench.importFiles([`${modelAddress}tokenizer.json`]))[0];
+      const read = async () => {
+        const response = await fetch(`${modelAddress}tokenizer.json`);
+        return new File([await response.blob()], `${modelAddress.split('/').at(-2)}.json`);
+      };
+      const file = known ?? (await workbench.importFiles([await read()]))[0];
       if (!file) throw new Error('The tokenizer of the bundled model cannot be read');
-      return { set: await workbench.compile({ name: 'Guided walk', tokenizer: `file:${file.id}` }) };
+      // The recipe of the project is then that of the set.
+      app().compile.setTokenizer(`file:${file.id}`);
+      const set = await workbench.compile({ name: 'Guided walk', tokenizer: `file:${file.id}` });
+      const { rows } = await workbench.listExamples(set.id, { limit: 1000 });
+      return { set, lengths: rows.map(({ kind, promptTokens }) => [kind, promptTokens] as const) };
     },
     example: async () => {
       const { workbench } = window;
@@ -227,8 +250,11 @@ export const createLectureSlice: SliceCreator<LectureSlice> = ({ set, get, app, 
       await evaluate.compareWith(before.id);
       await train.loadWith(value('train').run.id);
       const { comparison } = app().evaluate;
-      if (comparison.status !== 'ready' || !comparison.value) throw new Error('Nothing can be compared');
-      return { comparison: comparison.value, before: before.mean, after: after.mean };
+      const result = app().evaluate.results[after.id];
+      if (comparison.status !== 'ready' || !comparison.value || !result) {
+        throw new Error('Nothing can be compared');
+      }
+      return { comparison: comparison.value, result, before: before.mean, after: after.mean };
     },
     mechanism: async () => {
       const { adapter } = app().model;
@@ -243,7 +269,18 @@ export const createLectureSlice: SliceCreator<LectureSlice> = ({ set, get, app, 
       const measured = [example, ...(await Promise.all(read))] as unknown as readonly JsonValue[];
       const document = await window.workbench.measure({ rows: measured, adapters: [adapter.sha256] });
       const shown = app().mechanism.documents.at(0)?.id ?? '';
-      return { documentId: shown, ...changesOf(document) };
+      await app().mechanism.show(shown);
+      // Against the adapter, whatever was compared before.
+      const tuned = document.subjects[1]?.name ?? null;
+      if (app().mechanism.comparison !== tuned) app().mechanism.setComparison(tuned);
+      await until(
+        ({ mechanism: { frame } }) =>
+          frame.status === 'failed' ||
+          (frame.status === 'ready' && frame.value.document.id === shown && frame.value.comparison === tuned),
+      );
+      const { frame } = app().mechanism;
+      if (frame.status !== 'ready') throw new Error('What was measured cannot be read');
+      return { documentId: shown, frame: frame.value, ...changesOf(document) };
     },
     findings: recorded,
   };

@@ -10,6 +10,7 @@ import type {
   QueryMap,
 } from '../workers/mapApi.ts';
 import type { MapClient } from '../workers/mapClient.ts';
+import { goneFailureOf } from '../workers/workerLink.ts';
 import type { SliceCreator } from './slice.ts';
 
 /** What makes vectors of the questions. */
@@ -111,7 +112,7 @@ export function createMapSlice(
       make: async (setId, given) => {
         if (get().work !== null) return failed('busy', 'A map is being made already');
         set({ work: 'reading', failure: null });
-        const made = await makeNow(setId, given);
+        const made = await makeNow(setId, given).catch(goneFailureOf);
         set({ work: null });
         if (made.ok) set({ shown: { setId, map: made.value } });
         else if (made.code !== 'cancelled') set({ failure: { message: made.message, advice: made.advice } });

@@ -21,11 +21,12 @@ import type {
 } from '../workers/mechanismApi.ts';
 import type { StoredRun } from '../workers/trainingApi.ts';
 import type { MechanismClient } from '../workers/mechanismClient.ts';
+import { goneFailureOf } from '../workers/workerLink.ts';
 import { everyExample } from './filters.ts';
 import type { Loadable, SliceCreator } from './slice.ts';
 
 /** A measurement under way. */
-export interface Measuring {
+interface Measuring {
   readonly runId: number;
   readonly subject: string;
   readonly index: number;
@@ -36,7 +37,7 @@ export interface Measuring {
 }
 
 /** What to measure: examples and subjects. */
-export interface MeasureArguments {
+interface MeasureArguments {
   readonly name?: string;
   /** Examples of a compiled set, or lines of `examples.jsonl`. */
   readonly data:
@@ -53,7 +54,7 @@ export interface MeasureArguments {
   readonly options?: MeasureRequest['options'];
 }
 
-export interface MeasureForm {
+interface MeasureForm {
   readonly source: 'set' | 'file';
   readonly file: File | null;
   readonly limit: number;
@@ -101,6 +102,8 @@ export interface MechanismSlice {
   /** Examples that the last measurement left out. */
   readonly rejected: MeasureReport['rejected'];
 
+  /** Another project is open: its documents and its board take the place of those shown. */
+  readonly receiveProject: (id: string) => void;
   readonly setForm: (changes: Partial<MeasureForm>) => void;
   readonly loadAdapters: () => Promise<void>;
   /** Makes the checkpoints of a run subjects, each at its step. */
@@ -145,6 +148,26 @@ export interface MechanismSlice {
 const idle = { status: 'idle' } as const;
 const loading = { status: 'loading' } as const;
 const failed = ({ code, message, advice }: Failure) => ({ status: 'failed', code, message, advice }) as const;
+
+/** What belongs to a project, before anything of it is known. */
+const nothingShown = {
+  documents: [],
+  documentId: null,
+  baseline: null,
+  comparison: null,
+  control: null,
+  layerFilter: null,
+  frame: idle,
+  selected: null,
+  itemIndex: 0,
+  track: idle,
+  look: idle,
+  pairs: idle,
+  filmstrip: idle,
+  failure: null,
+  board: { notes: '', pins: [] },
+  rejected: [],
+} as const;
 
 /** Who is compared unless the reader says otherwise: the first adapter with the base, against the control. */
 function defaultsOf({
@@ -326,33 +349,28 @@ export const createMechanismSlice =
 
     return {
       isReady: false,
-      documents: [],
-      documentId: null,
-      baseline: null,
-      comparison: null,
-      control: null,
+      ...nothingShown,
       metric: 'sinkExcludedDistance',
       order: 'baseline',
-      layerFilter: null,
-      frame: idle,
-      selected: null,
-      itemIndex: 0,
-      track: idle,
       isTextOpen: true,
       textSide: 'baseline',
-      look: idle,
       isLooking: false,
-      pairs: idle,
-      filmstrip: idle,
-      failure: null,
       busy: null,
-      board: { notes: '', pins: [] },
       form: { source: 'set', file: null, limit: 8, queries: 'answer', sinkTokens: 4, roles: {} },
       adapters: [],
       runs: [],
       measuring: null,
-      rejected: [],
 
+      receiveProject: (id) => {
+        frameNumber++;
+        trackNumber++;
+        measuredRows.clear();
+        set({ ...nothingShown, runs: [] });
+        void client.openProject(id).then(async () => {
+          // Before the first `connect` nothing is shown that would have to be read.
+          if (connecting) set({ board: await client.board() });
+        });
+      },
       setForm: (changes) => set(({ form }) => ({ form: { ...form, ...changes } })),
       loadAdapters: async () => {
         const isOpen = app().model.card.status === 'ready';
@@ -387,7 +405,7 @@ export const createMechanismSlice =
           failure: null,
           rejected: [],
         });
-        const read = await readRows(given.data);
+        const read = await readRows(given.data).catch(goneFailureOf);
         if (!read.ok) {
           set({ measuring: null });
           return read;
@@ -445,16 +463,20 @@ export const createMechanismSlice =
       },
       connect: () => {
         connecting ??= (async () => {
-          await client.listen(({ documents }) => {
+          const receive: Parameters<MechanismClient['listen']>[0] = ({ documents }) => {
             const shown = get().documentId;
             set({ documents });
             const isGone = shown !== null && !documents.some(({ id }) => id === shown);
             const first = documents[0];
             if (isGone) set({ documentId: null, frame: idle, track: idle });
             if (first && (shown === null || isGone)) void get().show(first.id);
-          });
+          };
+          await client.listen(receive, ({ message, advice }) => app().ui.notify('error', message, advice));
           set({ isReady: true, board: await client.board() });
-        })();
+        })().catch((error: unknown) => {
+          connecting = null;
+          throw error;
+        });
         return connecting;
       },
       openFiles: async (files) => {

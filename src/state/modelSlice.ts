@@ -23,13 +23,14 @@ import type {
   RuntimeCheck,
 } from '../workers/engineApi.ts';
 import type { EngineClient } from '../workers/engineClient.ts';
+import type { WorkerFailure } from '../workers/workerLink.ts';
 import type { LastingModel } from '../workers/trainingApi.ts';
 import { receiveEngineEvents } from './modelEvents.ts';
 import type { Loadable, SliceCreator } from './slice.ts';
 import { trainingEvents } from './trainSlice.ts';
 
 /** Long work of the engine; one at a time. */
-export type ModelWork =
+type ModelWork =
   | { readonly kind: 'opening' }
   | {
       readonly kind: 'loading';
@@ -57,7 +58,7 @@ export interface ModelTurn {
 }
 
 /** The device went away; `recovered` once all was rebuilt. */
-export interface DeviceLoss {
+interface DeviceLoss {
   readonly reason: string;
   readonly recovered: { readonly replayedTokens: number; readonly tookMs: number } | null;
 }
@@ -82,6 +83,8 @@ export interface ModelState {
   readonly planFailure: EngineFailure | null;
   readonly work: ModelWork | null;
   readonly loaded: (LoadedModel & { readonly name: string }) | null;
+  /** The weights went with the engine's worker: what needs them next loads them again, as they were. */
+  readonly isGone: boolean;
   readonly loadFailure: EngineFailure | null;
   readonly loss: DeviceLoss | null;
   readonly sampling: SamplingOptions;
@@ -90,7 +93,7 @@ export interface ModelState {
   readonly turns: readonly ModelTurn[];
 }
 
-export interface ModelActions {
+interface ModelActions {
   /** Asks for the device and the list of models; called when the view opens. */
   readonly connect: () => Promise<void>;
   readonly open: (source: ModelSource) => Promise<EngineResult<ModelCard>>;
@@ -152,6 +155,7 @@ export const initialModelState: ModelState = {
   planFailure: null,
   work: null,
   loaded: null,
+  isGone: false,
   loadFailure: null,
   loss: null,
   sampling: {
@@ -182,6 +186,7 @@ export function createModelSlice(engine: EngineClient): SliceCreator<ModelSlice>
   return ({ set, get, app }) => {
     engine.listen((events) => {
       receiveEngineEvents(events, set);
+      for (const event of events) if (event.type === 'worker-gone') receiveGone(event.failure);
       app().mechanism.receiveEngineEvents(events);
       for (const event of trainingEvents(events)) app().train.receive(event);
     });
@@ -198,6 +203,43 @@ export function createModelSlice(engine: EngineClient): SliceCreator<ModelSlice>
       set(result.ok ? { plan: result.value, planFailure: null } : { plan: null, planFailure: result });
     };
 
+    /** The next load would give what was loaded, but where another checkpoint or adapter was opened since. */
+    const receiveGone = ({ message, advice }: WorkerFailure): void => {
+      const { loaded, card, adapter } = get();
+      const isSame =
+        loaded !== null &&
+        card.status === 'ready' &&
+        card.value.name === loaded.name &&
+        adapter?.sha256 === loaded.adapter?.sha256;
+      set(isSame ? { isGone: true, loss: null } : { isGone: false, loaded: null, loss: null });
+      app().ui.notify('error', message, advice);
+    };
+
+    /** Loads again what went with the engine's worker; null where nothing did, or once it is back. */
+    const loadAgain = async (): Promise<EngineFailure | null> => {
+      const { loaded, isGone } = get();
+      if (!loaded || !isGone) return null;
+      set({ work: { kind: 'loading', stage: 'kernels', done: 0, total: 0 } });
+      const result = await engine.load(loaded.options);
+      if (result.ok) set({ loaded: { ...result.value, name: loaded.name }, isGone: false, work: null });
+      else set({ loaded: null, isGone: false, work: null, ...(result.code === 'cancelled' ? {} : { loadFailure: result }) }); // prettier-ignore
+      return result.ok ? null : result;
+    };
+
+    /** Work with what is loaded; one at a time. */
+    const withLoaded = async <T>(
+      work: ModelWork,
+      ask: () => Promise<EngineResult<T>>,
+    ): Promise<EngineResult<T>> => {
+      if (get().work) return busy;
+      const failure = await loadAgain();
+      if (failure) return failure;
+      set({ work });
+      const result = await ask();
+      set({ work: null });
+      return result;
+    };
+
     const changeTurn = (id: number, changes: Partial<ModelTurn>): void =>
       set(({ turns }) => ({ turns: turns.map((turn) => (turn.id === id ? { ...turn, ...changes } : turn)) }));
 
@@ -212,7 +254,10 @@ export function createModelSlice(engine: EngineClient): SliceCreator<ModelSlice>
           if (probe.tier !== 1) return;
           const speed = await engine.measureSpeed();
           if (speed) set({ gflops: speed.gflops });
-        })();
+        })().catch((error: unknown) => {
+          connecting = null;
+          throw error;
+        });
         return connecting;
       },
       open: async (source) => {
@@ -256,9 +301,10 @@ export function createModelSlice(engine: EngineClient): SliceCreator<ModelSlice>
       },
       checkRuntimes: async (prompt, maxNewTokens) => {
         if (get().work) return busy;
-        set({ work: { kind: 'checking', done: 0, total: 0 }, check: { status: 'loading' } });
-        const result = await engine.checkRuntimes({ prompt, maxNewTokens });
-        set({ work: null });
+        set({ check: { status: 'loading' } });
+        const result = await withLoaded({ kind: 'checking', done: 0, total: 0 }, () =>
+          engine.checkRuntimes({ prompt, maxNewTokens }),
+        );
         if (result.ok) set({ check: { status: 'ready', value: result.value } });
         else if (result.code === 'cancelled') set({ check: { status: 'idle' } });
         else {
@@ -268,7 +314,7 @@ export function createModelSlice(engine: EngineClient): SliceCreator<ModelSlice>
         return result;
       },
       openAdapter: (source) => get().takeAdapter(() => engine.openAdapter(source)),
-      forgetLoaded: () => set({ loaded: null, turns: [], loss: null }),
+      forgetLoaded: () => set({ loaded: null, isGone: false, turns: [], loss: null }),
       takeAdapter: async (take) => {
         if (get().work) return busy;
         set({ work: { kind: 'opening' }, adapterFailure: null });
@@ -292,6 +338,7 @@ export function createModelSlice(engine: EngineClient): SliceCreator<ModelSlice>
           work: { kind: 'loading', stage: 'kernels', done: 0, total: 0 },
           loadFailure: null,
           loaded: null,
+          isGone: false,
           loss: null,
         });
         const result = await engine.load(options);
@@ -304,7 +351,7 @@ export function createModelSlice(engine: EngineClient): SliceCreator<ModelSlice>
       },
       unload: async () => {
         await engine.unload();
-        set({ loaded: null, turns: [], loss: null, check: { status: 'idle' } });
+        set({ loaded: null, isGone: false, turns: [], loss: null, check: { status: 'idle' } });
       },
       cancel: () => void engine.cancel(),
       keep: async () => {
@@ -332,39 +379,19 @@ export function createModelSlice(engine: EngineClient): SliceCreator<ModelSlice>
         if (work) return;
         const id = ++turnNumber;
         const turn: ModelTurn = { id, asked, prompt, example, tokens: [], report: null, failure: null };
-        set(({ turns }) => ({ turns: [...turns, turn], work: { kind: 'generating', done: 0, total: 0 } }));
-        const result = await engine.generate({ prompt, sampling, maxNewTokens, ignoreStops, replyId: id });
+        set(({ turns }) => ({ turns: [...turns, turn] }));
+        const result = await withLoaded({ kind: 'generating', done: 0, total: 0 }, () =>
+          engine.generate({ prompt, sampling, maxNewTokens, ignoreStops, replyId: id }),
+        );
         changeTurn(id, result.ok ? { report: result.value } : { failure: result });
-        set({ work: null });
       },
-      generate: async (request) => {
-        if (get().work) return busy;
-        set({ work: { kind: 'generating', done: 0, total: 0 } });
-        const result = await engine.generate(request);
-        set({ work: null });
-        return result;
-      },
-      measure: async (request) => {
-        if (get().work) return busy;
-        set({ work: { kind: 'measuring', done: 0, total: 0 } });
-        const result = await engine.measure(request);
-        set({ work: null });
-        return result;
-      },
-      embed: async (texts) => {
-        if (get().work) return busy;
-        set({ work: { kind: 'embedding', done: 0, total: texts.length } });
-        const result = await engine.embed(texts);
-        set({ work: null });
-        return result;
-      },
-      look: async (request) => {
-        if (get().work) return busy;
-        set({ work: { kind: 'measuring', done: 0, total: 0 } });
-        const result = await engine.look(request);
-        set({ work: null });
-        return result;
-      },
+      generate: (request) =>
+        withLoaded({ kind: 'generating', done: 0, total: 0 }, () => engine.generate(request)),
+      measure: (request) =>
+        withLoaded({ kind: 'measuring', done: 0, total: 0 }, () => engine.measure(request)),
+      embed: (texts) =>
+        withLoaded({ kind: 'embedding', done: 0, total: texts.length }, () => engine.embed(texts)),
+      look: (request) => withLoaded({ kind: 'measuring', done: 0, total: 0 }, () => engine.look(request)),
       countTokens: async (prompt) => {
         const result = await engine.countTokens(prompt);
         return result.ok ? result.value : null;

@@ -6,13 +6,20 @@ import type {
   IssueQuery,
   OpenedProject,
   ProjectSummary,
+  Result,
+  SavedProject,
+  SaveProjectRequest,
+  SpaceItem,
   StorageState,
 } from '../workers/dataApi.ts';
+import { goneFailureOf } from '../workers/workerLink.ts';
 import type { SliceCreator } from './slice.ts';
+import type { AppState } from './store.ts';
 
 /** The open project: its files and where it is kept. */
 export interface ProjectSlice {
-  readonly phase: 'starting' | 'ready' | 'failed';
+  /** `released`: another tab has taken the project over, and none is open here. */
+  readonly phase: 'starting' | 'ready' | 'failed' | 'released';
   readonly failure: Failure | null;
   readonly project: ProjectSummary | null;
   readonly projects: readonly ProjectSummary[];
@@ -24,6 +31,10 @@ export interface ProjectSlice {
   readonly formats: OpenedProject['formats'];
   /** Something is dragged over the window. */
   readonly dropping: boolean;
+  /** A project that another tab has open and that this one was to open. */
+  readonly inUse: Pick<ProjectSummary, 'id' | 'name'> | null;
+  /** The open dialog of the project. */
+  readonly sheet: 'save' | 'manage' | null;
 
   readonly receiveOpened: (opened: OpenedProject) => void;
   readonly receiveFailure: (failure: Failure) => void;
@@ -37,19 +48,44 @@ export interface ProjectSlice {
   readonly openSamples: () => Promise<void>;
   /** Makes so many runs of scripted agents in a project of their own. */
   readonly makeWorld: (count: number) => Promise<void>;
-  readonly openProject: (id: string) => Promise<void>;
+  /** `takeOver`: also when another tab has it open, which is asked to let go. */
+  readonly openProject: (id: string, takeOver?: boolean) => Promise<void>;
+  readonly receiveInUse: (project: Pick<ProjectSummary, 'id' | 'name'> | null) => void;
+  /** Ends what is under way and lets another tab go on with the project. */
+  readonly release: () => Promise<void>;
+  readonly setSheet: (sheet: ProjectSlice['sheet']) => void;
+  readonly renameProject: (name: string) => Promise<void>;
+  readonly measureSpace: () => Promise<readonly SpaceItem[]>;
+  /** Removes an item; null after a shown failure. */
+  readonly freeSpace: (itemId: string) => Promise<readonly SpaceItem[] | null>;
+  /** Saves the open project as one file; null after a shown failure. */
+  readonly saveProject: (request: SaveProjectRequest) => Promise<SavedProject | null>;
+  /** Opens a saved project as a new one; false after a shown failure. */
+  readonly openProjectFile: (file: File) => Promise<boolean>;
   readonly createProject: (name: string) => Promise<void>;
   readonly deleteProject: (id: string) => Promise<void>;
   readonly removeFile: (id: number) => Promise<void>;
+  /** Gives a file whose bytes are gone its bytes back. */
+  readonly attachFile: (id: number, source: ImportSource) => Promise<void>;
   readonly setFileRole: (id: number, role: ImportedFile['role']) => Promise<void>;
   /** Asks for access to files kept by handle; call in a click. */
   readonly requestAccess: () => Promise<void>;
   readonly queryIssues: (query: IssueQuery) => Promise<IssuePage>;
 }
 
-export const initialProjectState: Pick<
+const initialProjectState: Pick<
   ProjectSlice,
-  'phase' | 'failure' | 'project' | 'projects' | 'storage' | 'files' | 'poolSize' | 'formats' | 'dropping'
+  | 'phase'
+  | 'failure'
+  | 'project'
+  | 'projects'
+  | 'storage'
+  | 'files'
+  | 'poolSize'
+  | 'formats'
+  | 'dropping'
+  | 'inUse'
+  | 'sheet'
 > = {
   phase: 'starting',
   failure: null,
@@ -60,7 +96,19 @@ export const initialProjectState: Pick<
   poolSize: 1,
   formats: [],
   dropping: false,
+  inUse: null,
+  sheet: null,
 };
+
+/** What is written into the open project now, in words; it must end before another one is opened. */
+function openWork({ train, evaluate, mechanism }: AppState): string | null {
+  if (train.work?.kind === 'training') return 'A training run';
+  if (evaluate.runs.some(({ phase }) => phase === 'running')) return 'An evaluation';
+  return mechanism.measuring ? 'A measurement' : null;
+}
+
+/** Between two looks whether what was stopped has ended. */
+const stopPollMs = 100;
 
 /** Asking for access again; the page's type library does not list it. */
 type WithPermission = FileSystemHandle & {
@@ -78,6 +126,22 @@ async function sampleSources(): Promise<ImportSource[]> {
 export const createProjectSlice: SliceCreator<ProjectSlice> = ({ set, get, app, data }) => {
   const report = (failure: Failure): void =>
     app().ui.notify('error', failure.message, failure.advice ?? undefined);
+
+  /** False, with a message, while something of the open project is under way. */
+  const mayLeave = (to = 'open another project'): boolean => {
+    const work = openWork(app());
+    if (work) app().ui.notify('error', `${work} of this project is under way`, `Stop it, or wait for its end, before you ${to}.`); // prettier-ignore
+    return work === null;
+  };
+
+  /** Opens another project by a call of the data worker; false after a shown failure. */
+  const change = async (open: () => Promise<Result<OpenedProject>>): Promise<boolean> => {
+    if (!mayLeave()) return false;
+    const opened = await open();
+    if (opened.ok) app().receiveOpened(opened.value);
+    else report(opened);
+    return opened.ok;
+  };
 
   return {
     ...initialProjectState,
@@ -100,14 +164,60 @@ export const createProjectSlice: SliceCreator<ProjectSlice> = ({ set, get, app, 
         project,
         projects: [project, ...projects.filter((other) => other.id !== project.id)],
       })),
+    receiveInUse: (inUse) => set({ inUse }),
+    release: async () => {
+      const { train, evaluate, mechanism, model } = app();
+      if (train.work?.kind === 'training') train.stop();
+      for (const { id, phase } of evaluate.runs) if (phase === 'running') evaluate.cancel(id);
+      if (mechanism.measuring) model.cancel();
+      while (openWork(app())) await new Promise((resolve) => setTimeout(resolve, stopPollMs));
+      set({ phase: 'released', sheet: null });
+      await data.releaseProject();
+    },
+    setSheet: (sheet) => set({ sheet }),
+    renameProject: (name) => data.renameProject(name),
+    measureSpace: () => data.measureSpace(),
+    freeSpace: async (itemId) => {
+      if (!mayLeave('remove something')) return null;
+      const freed = await data.freeSpace(itemId);
+      if (freed.ok) {
+        if (app().train.runs.length > 0) await app().train.loadRuns();
+        return freed.value;
+      }
+      report(freed);
+      return null;
+    },
+    saveProject: async (request) => {
+      const started = await data.saveProject(request);
+      const saved = started.ok ? await data.savedProject(started.value.jobId) : started;
+      if (saved.ok) return saved.value;
+      if (saved.code !== 'cancelled') report(saved);
+      return null;
+    },
+    openProjectFile: async (file) => {
+      if (!mayLeave()) return false;
+      const unpacked = await data
+        .openProjectFile(file)
+        .then(({ jobId }) => data.openedProjectFile(jobId))
+        .catch(goneFailureOf);
+      if (unpacked.ok) return change(() => data.openProject(unpacked.value));
+      if (unpacked.code !== 'cancelled') report(unpacked);
+      return false;
+    },
     setDropping: (dropping) => {
       if (get().dropping !== dropping) set({ dropping });
     },
     importSources: async (sources) => {
-      if (sources.length === 0) return null;
+      const isProject = (source: ImportSource) => source.type === 'file' && /\.accz$/i.test(source.path);
+      for (const source of sources) {
+        if (source.type === 'file' && isProject(source) && !(await get().openProjectFile(source.file)))
+          return null;
+      }
+      const others = sources.filter((source) => !isProject(source));
+      if (others.length === 0) return null;
       // Only the page may ask, and only now has it something worth keeping.
       void navigator.storage?.persist?.().catch(() => undefined);
-      const started = await data.importSources(sources);
+      const started = await data.importSources(others);
       if (!started.ok) {
         report(started);
         return null;
@@ -122,28 +232,25 @@ export const createProjectSlice: SliceCreator<ProjectSlice> = ({ set, get, app, 
         app().route.go('trajectories');
         return;
       }
-      const opened = await data.createProject('Samples', true);
-      if (!opened.ok) return report(opened);
-      app().receiveOpened(opened.value);
-      await get().importSources(await sampleSources());
+      if (await change(() => data.createProject('Samples', true)))
+        await get().importSources(await sampleSources());
     },
     makeWorld: async (count) => {
       const seed = get().projects.length + 1;
-      const opened = await data.createProject(`Made-up world ${String(seed)}`);
-      if (!opened.ok) return report(opened);
-      app().receiveOpened(opened.value);
-      await get().importSources([{ type: 'world', count, seed }]);
+      if (await change(() => data.createProject(`Made-up world ${String(seed)}`)))
+        await get().importSources([{ type: 'world', count, seed }]);
     },
-    openProject: async (id) => {
-      if (get().project?.id === id) return;
-      const opened = await data.openProject(id);
-      if (!opened.ok) return report(opened);
-      app().receiveOpened(opened.value);
+    openProject: async (id, takeOver = false) => {
+      if (get().project?.id === id && get().phase === 'ready') return;
+      if (!mayLeave()) return;
+      set({ inUse: null });
+      const opened = await data.openProject(id, takeOver);
+      if (opened.ok) app().receiveOpened(opened.value);
+      else if (opened.code !== 'project-in-use' || takeOver) report(opened);
+      else set({ inUse: get().projects.find((project) => project.id === id) ?? null, sheet: null });
     },
     createProject: async (name) => {
-      const opened = await data.createProject(name);
-      if (!opened.ok) return report(opened);
-      app().receiveOpened(opened.value);
+      await change(() => data.createProject(name));
     },
     deleteProject: async (id) => {
       const deleted = await data.deleteProject(id);
@@ -153,6 +260,12 @@ export const createProjectSlice: SliceCreator<ProjectSlice> = ({ set, get, app, 
     removeFile: async (id) => {
       const removed = await data.removeFile(id);
       if (!removed.ok) report(removed);
+    },
+    attachFile: async (id, source) => {
+      if (source.type !== 'file' && source.type !== 'folder') return;
+      const attached = await data.attachFile(id, source);
+      if (!attached.ok) report(attached);
+      else app().ui.notify('success', `${get().files.find((file) => file.id === id)?.path ?? 'The file'} is at hand again`); // prettier-ignore
     },
     setFileRole: async (id, role) => {
       const changed = await data.setFileRole(id, role);

@@ -1,5 +1,5 @@
 /** Views that exist. Work that is not there yet has no view. */
-export const views = [
+const views = [
   'start',
   'trajectories',
   'compile',

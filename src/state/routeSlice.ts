@@ -10,13 +10,15 @@ export interface RouteSlice {
   readonly origin: 'page' | 'address';
   /** Goes to a screen: a new history entry, unless it is the screen already shown. */
   readonly go: (view: View, path?: readonly string[], params?: Readonly<Record<string, string>>) => void;
+  /** Names in the address, in place, what the screen shows by now. */
+  readonly setPath: (path: readonly string[]) => void;
   /** Changes parameters of the screen in place; null takes one away. */
   readonly setParams: (params: Readonly<Record<string, string | null>>) => void;
   /** Takes over an address typed or reached by back and forward. */
   readonly receiveHash: (hash: string) => void;
 }
 
-export const initialRouteState: Pick<RouteSlice, 'current' | 'history' | 'origin'> = {
+const initialRouteState: Pick<RouteSlice, 'current' | 'history' | 'origin'> = {
   current: startRoute,
   history: 'replace',
   origin: 'page',
@@ -28,6 +30,8 @@ export const createRouteSlice: SliceCreator<RouteSlice> = ({ set, get }) => ({
     const next: Route = { view, path, params };
     set({ current: next, history: sameScreen(get().current, next) ? 'replace' : 'push', origin: 'page' });
   },
+  setPath: (path) =>
+    set(({ current }) => ({ current: { ...current, path }, history: 'replace', origin: 'page' })),
   setParams: (changes) =>
     set(({ current }) => {
       const params = { ...current.params };

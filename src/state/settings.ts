@@ -23,7 +23,7 @@ export interface SettingsStorage {
 }
 
 /** Reads stored settings; what is missing or of another type keeps its default. */
-export function readUiSettings(json: string | null, defaults: PersistedUi): PersistedUi {
+function readUiSettings(json: string | null, defaults: PersistedUi): PersistedUi {
   let value: unknown;
   try {
     value = JSON.parse(json ?? 'null');
@@ -32,7 +32,9 @@ export function readUiSettings(json: string | null, defaults: PersistedUi): Pers
   }
   if (!isObject(value)) return defaults;
   const { theme, density, projectorScale, inspectorWidth, runtime } = value;
-  const flag = (name: 'letterKeys' | 'inspectorOpen' | 'qaSideBySide' | 'gpuNoticeSeen'): boolean => {
+  const flag = (
+    name: 'letterKeys' | 'inspectorOpen' | 'qaSideBySide' | 'gpuNoticeSeen' | 'tourSeen',
+  ): boolean => {
     const stored = value[name];
     return typeof stored === 'boolean' ? stored : defaults[name];
   };
@@ -46,6 +48,7 @@ export function readUiSettings(json: string | null, defaults: PersistedUi): Pers
     qaSideBySide: flag('qaSideBySide'),
     runtime: runtime === 'wasm' || runtime === 'webgpu' ? runtime : defaults.runtime,
     gpuNoticeSeen: flag('gpuNoticeSeen'),
+    tourSeen: flag('tourSeen'),
   };
 }
 

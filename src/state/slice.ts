@@ -2,7 +2,7 @@ import type { DataApi } from '../workers/dataApi.ts';
 import type { AppState } from './store.ts';
 
 /** What a slice is built with. `set` merges into the slice; `app` is the whole store, for reading neighbours. */
-export interface SliceContext<Slice> {
+interface SliceContext<Slice> {
   readonly set: (update: Partial<Slice> | ((slice: Slice) => Partial<Slice>)) => void;
   readonly get: () => Slice;
   readonly app: () => AppState;

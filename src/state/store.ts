@@ -34,7 +34,7 @@ export interface AppState {
   readonly train: TrainSlice;
   readonly map: MapSlice;
   readonly lecture: LectureSlice;
-  /** Opens the last project; called once when the page starts. */
+  /** Opens the last project; called when the page starts, and again when the data worker had gone away. */
   readonly connect: () => Promise<void>;
   /** Takes over a (re)opened project in every slice. */
   readonly receiveOpened: (opened: OpenedProject) => void;
@@ -68,6 +68,9 @@ export function createAppStore(
       | 'map'
       | 'lecture';
 
+    /** The project that the slices were told of; events may name it before it is handed over. */
+    let openedId: string | null = null;
+
     const setter =
       <K extends SliceKey>(key: K) =>
       (update: Partial<AppState[K]> | ((slice: AppState[K]) => Partial<AppState[K]>)): void =>
@@ -95,13 +98,24 @@ export function createAppStore(
       lecture: build('lecture', createLectureSlice),
 
       connect: async () => {
-        const opened = await data.start((events) => get().receiveEvents(events), document.baseURI);
-        if (opened.ok) get().receiveOpened(opened.value);
-        else get().project.receiveFailure(opened);
+        const before = get().project.project;
+        const opened = await data.start(
+          (events) => get().receiveEvents(events),
+          document.baseURI,
+          before?.id ?? null,
+        );
+        if (!opened.ok) return get().project.receiveFailure(opened);
+        get().receiveOpened(opened.value);
+        const { project, storage } = opened.value;
+        if (before && project.id !== before.id)
+          get().ui.notify('error', `“${before.name}” is not open any more`, storage.kind === 'memory' ? 'It was kept in memory only, since this browser gives the page no storage.' : 'It is open in another tab, or cannot be read.'); // prettier-ignore
       },
 
       receiveOpened: (opened) => {
-        const { project, trajectories, compile, examples } = get();
+        const { project, trajectories, compile, examples, train, evaluate, mechanism } = get();
+        const { id } = opened.project;
+        if (id !== openedId) for (const slice of [train, evaluate, mechanism]) slice.receiveProject(id);
+        openedId = id;
         project.receiveOpened(opened);
         compile.receiveDefaults(opened.defaultOptions, opened.settings);
         compile.receiveFiles(opened.files);
@@ -126,7 +140,19 @@ export function createAppStore(
           } else if (event.type === 'examples') get().examples.receiveChange(event.setId, event.revision);
           else if (event.type === 'storage') get().project.receiveStorage(event.storage);
           else if (event.type === 'project') get().project.receiveProject(event.project);
-          else if (event.type === 'notice') {
+          else if (event.type === 'in-use') get().project.receiveInUse(event.project);
+          else if (event.type === 'release-asked') void get().project.release();
+          else if (event.type === 'worker-gone') {
+            const { failure, isAgain } = event;
+            get().jobs.failRunning(failure.message);
+            if (isAgain) {
+              const advice = 'It was the second time in half a minute. What was written is kept: close what needs memory, then reload the page.'; // prettier-ignore
+              get().project.receiveFailure({ ...failure, advice });
+            } else {
+              get().ui.notify('error', failure.message, failure.advice ?? undefined);
+              void get().connect();
+            }
+          } else if (event.type === 'notice') {
             get().ui.notify(event.severity === 'error' ? 'error' : 'info', event.message);
           }
         }

@@ -2,7 +2,7 @@ import type { Example } from '../compile/types.ts';
 import type { JsonValue } from '../core/json.ts';
 import type { TrainConfig } from '../train/config.ts';
 import type { StepMetrics } from '../train/run.ts';
-import type { HeldOutPoint, RunRecord } from '../train/runRecord.ts';
+import type { RunRecord } from '../train/runRecord.ts';
 import type { Failure, MaskView } from '../workers/dataApi.ts';
 import type { EngineEvent, EngineFailure, GenerationReport } from '../workers/engineApi.ts';
 import type { EngineClient } from '../workers/engineClient.ts';
@@ -17,7 +17,7 @@ import { everyExample } from './filters.ts';
 import type { Loadable, SliceCreator } from './slice.ts';
 
 /** Where the examples come from, as chosen. */
-export type TrainData =
+type TrainData =
   | { readonly type: 'set'; readonly setId: string; readonly name: string }
   | { readonly type: 'file'; readonly file: File; readonly name: string };
 
@@ -26,7 +26,7 @@ export interface RunView {
   readonly id: string;
   readonly record: RunRecord | null;
   readonly metrics: readonly StepMetrics[];
-  readonly heldOut: readonly HeldOutPoint[];
+  readonly heldOut: readonly { readonly step: number; readonly loss: number }[];
   readonly checkpoints: readonly number[];
   readonly deviceLosses: readonly { readonly step: number; readonly resumedFrom: number }[];
   /** Bytes on the device after each step of this visit. */
@@ -34,7 +34,7 @@ export interface RunView {
   readonly details: StepDetails | null;
 }
 
-export type TrainWork =
+type TrainWork =
   | { readonly kind: 'previewing'; readonly done: number; readonly total: number }
   | {
       readonly kind: 'training';
@@ -47,7 +47,7 @@ export type TrainWork =
     };
 
 /** ACC and agent fine-tuning of one trajectory, token by token. */
-export interface MaskPair {
+interface MaskPair {
   readonly exampleId: string;
   /** The control that the example belongs to; null for an ACC pair, a file's example, and while it is read. */
   readonly control: string | null;
@@ -57,7 +57,7 @@ export interface MaskPair {
 }
 
 /** The same question to the model without and with the adapter. */
-export interface Comparison {
+interface Comparison {
   readonly runId: string;
   readonly exampleId: string;
   readonly question: string;
@@ -66,7 +66,7 @@ export interface Comparison {
   readonly tuned: Loadable<GenerationReport>;
 }
 
-export interface TrainState {
+interface TrainState {
   readonly chosen: TrainData | null;
   /** Null until the engine has said what there is to set. */
   readonly config: TrainConfig | null;
@@ -84,7 +84,9 @@ export interface TrainState {
   readonly logLoss: boolean;
 }
 
-export interface TrainActions {
+interface TrainActions {
+  /** Another project is open: its runs take the place of those shown. */
+  readonly receiveProject: (id: string) => void;
   /** Reads the kept runs; called when the view opens. */
   readonly connect: () => Promise<void>;
   /** Reads the kept runs alone, for lists of runs in other views. */
@@ -138,7 +140,7 @@ const emptyRun = (id: string): RunView => ({
   details: null,
 });
 
-export const initialTrainState: TrainState = {
+const initialTrainState: TrainState = {
   chosen: null,
   config: null,
   meanings: {},
@@ -153,8 +155,32 @@ export const initialTrainState: TrainState = {
   logLoss: false,
 };
 
+/** Steps that the speed of a run is judged by. */
+const timedSteps = 20;
+
+/** Time that the steps left of a run will take at the speed of its last ones; null before there is a speed. */
+export function remainingMsOf({ record, metrics }: RunView): number | null {
+  const recent = metrics.slice(-timedSteps);
+  const [first, last] = [recent[0], recent.at(-1)];
+  const left = (record?.resolved.totalSteps ?? 0) - (last?.step ?? 0);
+  if (!first || !last || left <= 0) return null;
+  const stepMs =
+    recent.length > 1
+      ? (last.elapsedMs - first.elapsedMs) / (last.step - first.step)
+      : last.elapsedMs / last.step;
+  return stepMs * left;
+}
+
+/**
+ * True for a run that stopped before its end and has a checkpoint to go on from. A step that gave no finite number
+ * would give none again.
+ */
+export function canGoOn({ checkpointStep, record }: StoredRun): boolean {
+  return checkpointStep !== null && (record.end === 'running' || record.end === 'stopped');
+}
+
 /** What one event of the engine worker changes. */
-export function changesOfTraining(state: TrainState, event: TrainingEvent): Partial<TrainState> {
+function changesOfTraining(state: TrainState, event: TrainingEvent): Partial<TrainState> {
   const { work, run } = state;
   switch (event.type) {
     case 'training-phase': {
@@ -219,7 +245,8 @@ export function trainingEvents(events: readonly EngineEvent[]): TrainingEvent[] 
 const failedOf = ({ code, message, advice }: Failure): Loadable<never> => ({
   status: 'failed',
   code,
-  message,
+  // Shown in one piece; the engine's messages end with the advice.
+  message: advice === null || message.includes(advice) ? message : `${message}; ${advice}`,
   advice,
 });
 
@@ -231,6 +258,10 @@ export function createTrainSlice(engine: EngineClient): SliceCreator<TrainSlice>
     /** The data that the engine worker has. */
     let opened: TrainData | null = null;
     let openedModel: unknown = null;
+    /** The preview that the engine worker is at. */
+    let reading: Promise<unknown> | null = null;
+    /** Whether the runs were asked for: the engine worker is not started before. */
+    let connected = false;
 
     const fail = ({ message, advice }: Pick<Failure, 'message' | 'advice'>): void =>
       set({ failure: { message, advice } });
@@ -269,35 +300,52 @@ export function createTrainSlice(engine: EngineClient): SliceCreator<TrainSlice>
       return config;
     };
 
+    /** The engine does one thing at a time: a reading that nobody waits for any more makes way. */
+    const leaveReading = async (): Promise<void> => {
+      if (!reading) return;
+      void engine.cancel();
+      await reading;
+    };
+
+    const readData = async (
+      chosen: TrainData | null,
+      model: unknown,
+      config: TrainConfig,
+      number: number,
+    ) => {
+      if (!chosen || (opened === chosen && openedModel === model)) return engine.previewTraining(config);
+      const source = await sourceOf(chosen);
+      if (!source.ok || number !== previews) return source.ok ? null : source;
+      const result = await engine.openTrainingData(source.value, config);
+      if (result.ok) {
+        opened = chosen;
+        openedModel = model;
+      }
+      return result;
+    };
+
     const previewNow = async (): Promise<void> => {
       const number = ++previews;
-      const { chosen, work } = get();
-      const { card } = app().model;
       const config = await describe();
-      if (work?.kind === 'training' || app().model.work || number !== previews) return;
-      if (card.status !== 'ready') {
-        set({ preview: { status: 'idle' } });
+      if (number !== previews || get().work?.kind === 'training') return;
+      const { chosen } = get();
+      const { card, work: modelWork } = app().model;
+      // While the engine is busy with the model nothing is read; the view asks again when it is free.
+      if (card.status !== 'ready' || modelWork) {
+        set({ work: null, preview: { status: 'idle' } });
         return;
       }
       set({ work: { kind: 'previewing', done: 0, total: 0 }, preview: { status: 'loading' } });
+      await leaveReading();
+      if (number !== previews) return;
+      const read = readData(chosen, card.value, config, number);
+      reading = read;
       try {
-        let result;
-        if (chosen && (opened !== chosen || openedModel !== card.value)) {
-          const source = await sourceOf(chosen);
-          if (number !== previews) return;
-          if (!source.ok) {
-            set({ preview: failedOf(source) });
-            return;
-          }
-          result = await engine.openTrainingData(source.value, config);
-          if (result.ok) {
-            opened = chosen;
-            openedModel = card.value;
-          }
-        } else result = await engine.previewTraining(config);
-        if (number !== previews) return;
+        const result = await read;
+        if (number !== previews || !result) return;
         set({ preview: result.ok ? { status: 'ready', value: result.value } : failedOf(result) });
       } finally {
+        reading = null;
         if (number === previews && get().work?.kind === 'previewing') set({ work: null });
       }
     };
@@ -327,7 +375,16 @@ export function createTrainSlice(engine: EngineClient): SliceCreator<TrainSlice>
 
     return {
       ...initialTrainState,
+      receiveProject: (id) => {
+        opened = null;
+        // The form stays as it is set; what belongs to a project goes.
+        const { chosen, run, runs, preview, mask, comparison, failure } = initialTrainState;
+        set({ chosen, run, runs, preview, mask, comparison, failure });
+        const isShown = connected;
+        void engine.openProject(id).then(() => (isShown ? get().connect() : undefined));
+      },
       connect: async () => {
+        connected = true;
         set({ runs: await engine.listRuns() });
         if (get().preview.status === 'idle') await previewNow();
       },
@@ -361,6 +418,7 @@ export function createTrainSlice(engine: EngineClient): SliceCreator<TrainSlice>
           work: { kind: 'training', runId: resume, phase: 'reading', done: 0, total: 0, paused: false, stopping: false }, // prettier-ignore
           run: null,
         });
+        await leaveReading();
         if (stored) {
           await get().show(stored.id);
           await reopen(stored);
@@ -396,7 +454,9 @@ export function createTrainSlice(engine: EngineClient): SliceCreator<TrainSlice>
           return null;
         }
         const { id, record } = result.value;
-        set(({ run }) => (run?.id === id ? { run: { ...run, record } } : {}));
+        set(({ run }) => (run?.id === id ? { run: { ...run, record, heldOut: record.heldOut } } : {}));
+        // The form may show other examples than these, or none that were read.
+        if (get().preview.status !== 'ready') void previewNow();
         app().ui.notify(
           record.end === 'not-finite' ? 'error' : 'success',
           `Training ${record.message ?? 'ended'}`,

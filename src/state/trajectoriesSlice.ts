@@ -57,7 +57,7 @@ export interface TrajectoriesSlice {
   ) => Promise<Result<RawText>>;
 }
 
-export const initialTrajectoriesState: Pick<
+const initialTrajectoriesState: Pick<
   TrajectoriesSlice,
   | 'count'
   | 'revision'

@@ -4,14 +4,14 @@ import type { Runtime } from '../workers/engineApi.ts';
 import type { CompileRequest, DataApi, RejectionQuery, SourceLocation } from '../workers/dataApi.ts';
 
 /** How the page looks and what of the frame is open. Small, serialisable, no data of the user's files. */
-export type ThemeChoice = 'system' | 'light' | 'dark';
-export type Density = 'compact' | 'comfortable';
+type ThemeChoice = 'system' | 'light' | 'dark';
+type Density = 'compact' | 'comfortable';
 /** Scale of the root font for halls and projectors; 1 is the desk. */
 export type ProjectorScale = 1 | 1.25 | 1.5 | 2;
 export const projectorScales: readonly ProjectorScale[] = [1, 1.25, 1.5, 2];
 
 /** What of the compile form is undone together. */
-export interface RecipeStep {
+interface RecipeStep {
   readonly options: CompileOptions;
   readonly curation: CurationOptions;
 }
@@ -43,6 +43,10 @@ export interface UiState {
   readonly runtime: Runtime;
   /** What stands in for a graphics card has been said. */
   readonly gpuNoticeSeen: boolean;
+  /** The tour has been taken, ended or declined. */
+  readonly tourSeen: boolean;
+  /** Where the tour is; null when it is not taken. */
+  readonly tourStop: number | null;
   readonly toasts: readonly Toast[];
   /** The recipe before and after the present one, for undo. */
   readonly optionsPast: readonly RecipeStep[];
@@ -51,7 +55,7 @@ export interface UiState {
   readonly curation: CurationOptions;
 }
 
-export interface UiActions {
+interface UiActions {
   readonly setTheme: (theme: ThemeChoice) => void;
   readonly setDensity: (density: Density) => void;
   readonly setProjectorScale: (scale: ProjectorScale) => void;
@@ -64,6 +68,8 @@ export interface UiActions {
   readonly setQaMask: (mask: UiState['qaMask']) => void;
   readonly setRuntime: (runtime: Runtime) => void;
   readonly setGpuNoticeSeen: (seen: boolean) => void;
+  /** Goes to a stop of the tour; null ends or declines it for good. */
+  readonly setTourStop: (stop: number | null) => void;
   /** Shows a message; errors are announced at once and stay until closed. */
   readonly notify: (tone: Toast['tone'], title: string, detail?: string) => void;
   readonly dismissToast: (id: number) => void;
@@ -104,6 +110,8 @@ export const initialUiState: UiState = {
   qaMask: 'none',
   runtime: 'webgpu',
   gpuNoticeSeen: false,
+  tourSeen: false,
+  tourStop: null,
   toasts: [],
   optionsPast: [],
   optionsFuture: [],
@@ -123,6 +131,7 @@ export type PersistedUi = Pick<
   | 'qaSideBySide'
   | 'runtime'
   | 'gpuNoticeSeen'
+  | 'tourSeen'
 >;
 
 /** Picks what is kept over a reload. */
@@ -137,6 +146,7 @@ export function persistedUi(state: UiState): PersistedUi {
     qaSideBySide: state.qaSideBySide,
     runtime: state.runtime,
     gpuNoticeSeen: state.gpuNoticeSeen,
+    tourSeen: state.tourSeen,
   };
 }
 
@@ -173,6 +183,7 @@ export function createUiSlice(
     setQaSideBySide: (qaSideBySide) => set({ qaSideBySide }),
     setRuntime: (runtime) => set({ runtime }),
     setGpuNoticeSeen: (gpuNoticeSeen) => set({ gpuNoticeSeen }),
+    setTourStop: (tourStop) => set({ tourStop, tourSeen: true }),
     setQaMask: (qaMask) => set({ qaMask }),
     notify: (tone, title, detail) => {
       const toasts = get().toasts;

@@ -43,7 +43,7 @@ import { initialModelState } from './modelSlice.ts';
 import type { AppState, AppStore } from './store.ts';
 
 /** Events of `workbench.on`. */
-export interface WorkbenchEvents {
+interface WorkbenchEvents {
   /** A job began, moved or ended. */
   readonly job: Job;
   /** Files were added, read or removed. */
@@ -54,14 +54,14 @@ export interface WorkbenchEvents {
 }
 
 /** What `inspect` prints: one entry a file. */
-export interface Inspection {
+interface Inspection {
   readonly file: ImportedFile;
   readonly kinds: Readonly<Record<string, number>>;
   readonly issues: readonly Issue[];
 }
 
 /** Options of `compile`; what is not given is as in the form's defaults. */
-export interface CompileArguments {
+interface CompileArguments {
   readonly options?: Partial<CompileOptions>;
   readonly name?: string;
   /** `qwen3`, or `file:<id>` of an imported tokenizer.json. */
@@ -73,7 +73,7 @@ export interface CompileArguments {
 }
 
 /** An expected failure of a call from the console, thrown so that `await` shows it. */
-export class WorkbenchCallError extends Error {
+class WorkbenchCallError extends Error {
   readonly code: string;
   constructor(failure: Failure) {
     super(failure.advice ? `${failure.message} (${failure.advice})` : failure.message);
@@ -86,7 +86,7 @@ export class WorkbenchCallError extends Error {
  * `window.workbench`: everything that the page does, for lectures, notebooks and tests. Methods resolve when the
  * work has ended; expected failures reject with `WorkbenchCallError`.
  */
-export interface Workbench {
+interface Workbench {
   /** Version of this object's contract; raised when a method changes its meaning. */
   readonly version: 1;
   /** Resolves when a project is open. */
@@ -94,6 +94,10 @@ export interface Workbench {
   importFiles(files: readonly (File | URL | string)[]): Promise<readonly ImportedFile[]>;
   openSamples(): Promise<readonly ImportedFile[]>;
   newProject(name: string): Promise<void>;
+  /** The open project as one file, everything in it. */
+  saveProject(): Promise<File>;
+  /** Opens a file that `saveProject` made as a project of its own. */
+  openProject(file: File): Promise<void>;
   /** What was recognised in each file, with the first thousand issues. */
   inspect(): Promise<readonly Inspection[]>;
   listTrajectories(query?: {
@@ -218,7 +222,7 @@ function unwrap<T>(result: Result<T>): T {
 const defaultLimit = 100;
 
 /** Builds the scripting object over the store and the data worker. */
-export function createWorkbench(store: AppStore, data: DataApi): Workbench {
+function createWorkbench(store: AppStore, data: DataApi): Workbench {
   const state = (): AppState => store.getState();
 
   const when = (condition: (state: AppState) => boolean): Promise<void> =>
@@ -302,6 +306,18 @@ export function createWorkbench(store: AppStore, data: DataApi): Workbench {
         ({ project, jobs }) => project.files.length > 0 && !jobs.list.some((job) => job.phase === 'running'),
       );
       return state().project.files;
+    },
+    saveProject: async () => {
+      await ready;
+      const { jobId } = unwrap(await data.saveProject({ withReferenced: true, withCheckpoints: true }));
+      const { file, fileName } = unwrap(await data.savedProject(jobId));
+      if (!file) throw new Error('Internal error: the project was saved elsewhere');
+      return new File([file], fileName);
+    },
+    openProject: async (file) => {
+      await ready;
+      const { jobId } = await data.openProjectFile(file);
+      await state().project.openProject(unwrap(await data.openedProjectFile(jobId)));
     },
     newProject: async (name) => {
       await ready;

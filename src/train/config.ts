@@ -87,7 +87,7 @@ const choice =
     expected(`one of ${choices.map((each) => `"${each}"`).join(', ')}`);
 
 /** Names for sets of layers. */
-export const targetPresets: Readonly<Record<string, readonly string[]>> = {
+const targetPresets: Readonly<Record<string, readonly string[]>> = {
   'all-linear': ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'],
   attention: ['q_proj', 'k_proj', 'v_proj', 'o_proj'],
 };
@@ -128,7 +128,7 @@ const keys: { readonly [K in keyof TrainConfig]: Key<TrainConfig[K]> } = {
   },
   expertRank: {
     fallback: null,
-    meaning: 'rank of each expert’s pairs; null for the same rank everywhere',
+    meaning: 'rank of each expert’s pairs; null for the same rank everywhere, which is what vLLM reads',
     read: optional(integer(1, 1024)),
   },
   sharedExpertAdapter: {

@@ -19,7 +19,7 @@ export interface ConversationExample extends ExampleBase {
   readonly trained: readonly boolean[];
 }
 
-export interface TokenExample extends ExampleBase {
+interface TokenExample extends ExampleBase {
   readonly type: 'tokens';
   readonly ids: readonly number[];
   /** By token: the token itself where it is a target, −100 elsewhere (Hugging Face's unshifted labels). */

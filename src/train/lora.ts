@@ -50,7 +50,7 @@ export interface LoraSite {
 }
 
 /** One site for each kind; with dropout one for each module, since each pair drops inputs of its own. */
-export type LayerSites = Partial<Readonly<Record<SiteKind, readonly LoraSite[]>>>;
+type LayerSites = Partial<Readonly<Record<SiteKind, readonly LoraSite[]>>>;
 
 /** Every trained tensor and where it lies. Banks hold numbers, gradients or moments alike. */
 export interface LoraLayout {
@@ -62,7 +62,7 @@ export interface LoraLayout {
 }
 
 /** Whether a pattern names a module path: the whole path or its end at a dot, `*` for any part. */
-export function matchesTarget(pattern: string, path: string): boolean {
+function matchesTarget(pattern: string, path: string): boolean {
   const escaped = pattern.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*');
   return new RegExp(`(^|\\.)${escaped}$`).test(path);
 }

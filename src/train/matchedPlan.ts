@@ -62,3 +62,8 @@ export function matchedPlan(plan: RowPlan, budget: MatchedBudget): RowPlan {
 export function longestRow({ rows }: RowPlan): number {
   return Math.max(...rows.map((row) => row.reduce((sum, entry) => sum + entry.tokens, 0)));
 }
+
+/** Tokens of the longest example. */
+export function longestExample({ rows }: RowPlan): number {
+  return Math.max(...rows.flat().map(({ tokens }) => tokens));
+}

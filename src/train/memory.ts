@@ -33,7 +33,7 @@ export interface LayerRecord {
 }
 
 /** Sections of one upload per row of tokens, each of T words. */
-export interface RowInputs {
+interface RowInputs {
   readonly range: BufferRange;
   /** Bytes of a section. */
   readonly sectionBytes: number;
@@ -48,7 +48,7 @@ export interface RowInputs {
   readonly weights: BufferRange;
 }
 
-export const rowInputSections = 7;
+const rowInputSections = 7;
 
 /** Every buffer between kernels; made once. */
 export interface TrainingMemory {

@@ -75,11 +75,6 @@ async function* tensorPieces(
   }
 }
 
-/** Size of the merged weights in bytes, without the header. */
-export function mergedBytes(checkpoint: Checkpoint): number {
-  return [...checkpoint.tensors.values()].reduce((sum, { start, end }) => sum + end - start, 0);
-}
-
 /**
  * The checkpoint with the adapter added to its weights, as the bytes of one `model.safetensors`: each tensor in its
  * own type (rounded once, to nearest even), W + scale · B · A. Made in pieces: no tensor is held whole.

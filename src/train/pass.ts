@@ -168,7 +168,7 @@ function expertPass(pass: LayerPass, first: number, count: number): ExpertPass {
   const pairs = count * perToken;
   const gateUp = asExperts(weights.mlp.gateUp, numExperts);
   const down = asExperts(weights.mlp.down, numExperts);
-  const plan = planTiles(sink.engine, pairs / numExperts);
+  const plan = planTiles(sink.engine, pairs / numExperts, Math.min(2 * width, model.config.hiddenSize));
   const part = (range: BufferRange): BufferRange => subRange(range, first * perToken * 4, pairs * 4);
   const indices = part(model.memory.indices[layer]!);
   const segments = segmentExperts(sink, { indices, pairs, gateUp, down, plan });

@@ -42,7 +42,8 @@ function lastName(module: string): string {
 /**
  * The adapter as PEFT, vLLM, SGLang and llama.cpp read it: one pair for each expert and projection, f32, one
  * `lora_alpha` for all with `use_rslora` false. Where ranks differ, `rank_pattern` names the smaller ones and their
- * B takes up what is left of the scale, so that alpha / rank is right for every pair. Equal adapters give equal bytes.
+ * B takes up what is left of the scale, so that alpha / rank is right for every pair; vLLM knows no such pattern and
+ * takes adapters of one rank only. Equal adapters give equal bytes.
  */
 export function peftFiles(adapter: Adapter, options: PeftOptions): PeftFiles {
   const pairs = [...expanded(adapter, options.expertCount)].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));

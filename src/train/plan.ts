@@ -73,9 +73,10 @@ function describeProblems(
     );
   }
   const positions = checkpoint.config.maxPositionEmbeddings;
-  if (options.maxLength > positions) {
+  const longest = options.longestExample ?? options.maxLength;
+  if (longest > positions) {
     problems.push(
-      `Rows of ${options.maxLength} tokens are longer than the ${positions} positions the model was made for.`,
+      `Rows of ${longest} tokens are longer than the ${positions} positions the model was made for.`,
     );
   }
   if (checkpoint.config.hiddenSize % 4 !== 0) {
@@ -139,42 +140,6 @@ export function planTrainer(
       problems: describeProblems(engine, checkpoint, options, largestBytes()),
     },
   };
-}
-
-/** Changes to the options that make a run fit: each with its plan, the least intrusive first. */
-export function fittingOptions(
-  engine: EngineDevice,
-  checkpoint: Checkpoint,
-  options: TrainerOptions,
-  budgetBytes = Infinity,
-): { readonly change: string; readonly plan: TrainingPlan }[] {
-  const fits = (candidate: TrainerOptions): TrainingPlan | null => {
-    const { plan } = planTrainer(engine, checkpoint, candidate);
-    return plan.problems.length === 0 && plan.totalBytes <= budgetBytes ? plan : null;
-  };
-  const found: { change: string; plan: TrainingPlan }[] = [];
-  const offer = (change: string, candidate: TrainerOptions): void => {
-    const plan = fits(candidate);
-    if (plan) found.push({ change, plan });
-  };
-  const saving = { ...options, checkpointing: true };
-  if (!options.checkpointing) offer('with checkpointing', saving);
-  for (const weightType of ['f16', 'int8', 'int4'] as const) {
-    const order = ['f32', 'f16', 'int8', 'int4'];
-    if (order.indexOf(weightType) <= order.indexOf(options.weightType)) continue;
-    offer(`with checkpointing and ${weightType} weights`, { ...saving, weightType });
-  }
-  // The longest row that fits, to 64 tokens.
-  let [low, high] = [0, Math.floor(options.maxLength / 64)];
-  while (low < high) {
-    const middle = Math.ceil((low + high) / 2);
-    if (fits({ ...saving, maxLength: middle * 64 })) low = middle;
-    else high = middle - 1;
-  }
-  if (low > 0 && low * 64 < options.maxLength) {
-    offer(`with checkpointing and rows of at most ${low * 64} tokens`, { ...saving, maxLength: low * 64 });
-  }
-  return found;
 }
 
 /** Takes all planned scratch memory at once, so that no later step creates a buffer. */

@@ -58,8 +58,6 @@ export interface StepMetrics {
   readonly auxLoss: number | null;
   readonly epoch: number;
   readonly tokensPerSecond: number;
-  /** Held-out loss after this step, where it was measured. */
-  readonly heldOutLoss?: number;
 }
 
 /** Where checkpoints of a run lie. `best` is kept apart from the row of numbered ones. */
@@ -80,6 +78,8 @@ export interface RunHandlers {
   /** After every step. `report` has what is too large to keep: expert loads, counters. */
   readonly onStep?: (metrics: StepMetrics, report: StepReport) => void;
   readonly onHeldOut?: (point: HeldOutPoint, isBest: boolean) => void;
+  /** What has been measured on held-out examples so far: after each time, and when a run goes on. Waited for. */
+  readonly onMeasured?: (counters: RunCounters) => Promise<void>;
   readonly onCheckpoint?: (step: number) => void;
   readonly onDeviceLoss?: (lostAt: number, resumedFrom: number, reason: string) => void;
   /** How much of the present step is done, 0 … 1; steps on long contexts take minutes. */
@@ -182,6 +182,7 @@ export class TrainingRun {
     this.counters =
       deviceLosses.length > counters.deviceLosses.length ? { ...counters, deviceLosses } : counters;
     await store.rewindMetrics(this.counters.step);
+    if (saved) await this.handlers.onMeasured?.(this.counters);
     this.trainer = trainer;
   }
 
@@ -337,6 +338,7 @@ export class TrainingRun {
       await this.settings.store.save('best', await this.device.state(), this.counters);
     }
     this.handlers.onHeldOut?.(point, isBest);
+    await this.handlers.onMeasured?.(this.counters);
     return true;
   }
 

@@ -68,7 +68,7 @@ export function runIdentity(
 }
 
 /** What was spent. */
-export interface Ledger {
+interface Ledger {
   readonly examples: number;
   readonly rows: number;
   readonly steps: number;
@@ -80,7 +80,7 @@ export interface Ledger {
 }
 
 /** Parameters that one token meets (its experts only), without the embedding table, which is only looked up. */
-export function activeParameters(config: ModelConfig): number {
+function activeParameters(config: ModelConfig): number {
   const { hiddenSize: c, headDim: d, numAttentionHeads: h, numKeyValueHeads: k, moe } = config;
   let total = c * config.vocabSize;
   for (const { mlp } of config.layers) {

@@ -159,6 +159,11 @@ export async function trainPrepared(
     },
     {
       ...handlers,
+      // Kept at once: a run that is cut off has what was measured, the point before the first step too.
+      onMeasured: async ({ heldOut, best }) => {
+        record = { ...record, heldOut, best };
+        await store.saveRecord(record);
+      },
       onCheckpoint: (step) => {
         handlers.onCheckpoint?.(step);
         handlers.onRecord?.(record);

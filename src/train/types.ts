@@ -47,6 +47,8 @@ export interface TrainerOptions {
   readonly weightType: WeightType;
   /** Most tokens of a row. */
   readonly maxLength: number;
+  /** Tokens of the longest example, where it is known and rows hold several: positions begin anew at each. */
+  readonly longestExample?: number;
   /** true: only each layer's input is kept and the rest recomputed; false: faster, more memory. Same results, bit for bit. */
   readonly checkpointing: boolean;
   /** Tokens that pass through an MLP or the experts at a time; 0 or absent for a suitable number. */

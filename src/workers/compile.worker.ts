@@ -1,4 +1,4 @@
-import { expose } from 'comlink';
 import { CompileWorker } from './compileWorker.ts';
+import { exposeService } from './workerLife.ts';
 
-expose(new CompileWorker());
+exposeService(new CompileWorker());

@@ -1,14 +1,12 @@
-import { proxy, releaseProxy, wrap, type Remote } from 'comlink';
+import { proxy, type Remote } from 'comlink';
 import type { CatalogIssue } from '../compile/sql/catalog.ts';
-import { CancelledError, EnvironmentError, InputError } from '../core/errors.ts';
+import { CancelledError, InputError } from '../core/errors.ts';
 import type { CompileSetup, CompileTask, CompileWorkerApi, MappedItem } from './compileTask.ts';
+import { linkWorker, type WorkerLink } from './workerLink.ts';
 
 interface Member {
-  readonly worker: Worker;
-  readonly remote: Remote<CompileWorkerApi>;
+  readonly link: WorkerLink<CompileWorkerApi>;
   isFree: boolean;
-  /** Rejects when the worker itself fails (out of memory, script not loaded). */
-  readonly failed: Promise<never>;
 }
 
 /** Workers that run the map step in parallel. Ended at once by `close`, whatever they are doing. */
@@ -32,18 +30,13 @@ export class CompilePool {
       type: 'module',
       name: `compile-${this.#members.length + 1}`,
     });
-    const failed = new Promise<never>((_, reject) => {
-      worker.addEventListener('error', (event) => {
-        reject(
-          new EnvironmentError('worker-failed', 'A compile worker stopped', {
-            actual: event.message || 'no message from the browser',
-            advice: 'the machine may be short of memory: close other tabs and resume',
-          }),
-        );
-      });
+    const link = linkWorker<CompileWorkerApi>(worker, {
+      does: 'compiles',
+      kept: 'The examples made so far are kept: resume to go on from there.',
+      results: { prepare: true },
+      endsByError: true,
     });
-    failed.catch(() => undefined);
-    const member = { worker, remote: wrap<CompileWorkerApi>(worker), isFree: true, failed };
+    const member = { link, isFree: true };
     this.#members.push(member);
     return member;
   }
@@ -52,9 +45,7 @@ export class CompilePool {
   async prepare(setup: CompileSetup): Promise<readonly CatalogIssue[]> {
     while (this.#members.length < this.size) this.#start();
     const answers = await Promise.all(
-      this.#members.map((member) =>
-        Promise.race([member.remote.prepare(setup), member.failed, this.#stopped]),
-      ),
+      this.#members.map((member) => Promise.race([member.link.remote.prepare(setup), this.#stopped])),
     );
     let issues: readonly CatalogIssue[] = [];
     for (const answer of answers) {
@@ -82,7 +73,7 @@ export class CompilePool {
   async #use<T>(work: (remote: Remote<CompileWorkerApi>) => Promise<T>): Promise<T> {
     const member = await this.#free();
     try {
-      return await Promise.race([work(member.remote), member.failed, this.#stopped]);
+      return await Promise.race([work(member.link.remote), this.#stopped]);
     } finally {
       this.#release(member);
     }
@@ -106,9 +97,6 @@ export class CompilePool {
   /** Ends the workers at once; what they were doing rejects as cancelled. */
   close(): void {
     this.#stop(new CancelledError('Compile'));
-    for (const member of this.#members.splice(0)) {
-      member.remote[releaseProxy]();
-      member.worker.terminate();
-    }
+    for (const { link } of this.#members.splice(0)) link.end();
   }
 }

@@ -226,15 +226,23 @@ export class CompileService {
     const options = resolveCompileOptions(request.options);
     const kinds = Object.fromEntries(this.#session.kindOverrides);
     const key = JSON.stringify([request, options, kinds]);
-    this.#preview ??= { pool: new CompilePool(1), key: '' };
-    const inputs = this.#inputs(this.#preview.pool);
-    if (this.#preview.key !== key) {
-      const info = { request: { ...request, options, name: null, selection: { type: 'all' } } } as const;
-      const { setup } = await setupOf(inputs, { info: info as unknown as CompiledSet });
-      await this.#preview.pool.prepare(setup);
-      this.#preview.key = key;
+    const preview = (this.#preview ??= { pool: new CompilePool(1), key: '' });
+    const inputs = this.#inputs(preview.pool);
+    let answer: Awaited<ReturnType<CompilePool['preview']>>;
+    try {
+      if (preview.key !== key) {
+        const info = { request: { ...request, options, name: null, selection: { type: 'all' } } } as const;
+        const { setup } = await setupOf(inputs, { info: info as unknown as CompiledSet });
+        await preview.pool.prepare(setup);
+        preview.key = key;
+      }
+      answer = await preview.pool.preview(await previewTask(inputs, row));
+    } catch (error) {
+      // Its worker may be gone: the next preview starts another.
+      preview.pool.close();
+      if (this.#preview === preview) this.#preview = null;
+      throw error;
     }
-    const answer = await this.#preview.pool.preview(await previewTask(inputs, row));
     const outcome = answer?.item.outcome;
     return {
       trajectoryId,

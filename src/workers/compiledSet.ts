@@ -1,6 +1,7 @@
 import type { ExampleMeta, SetReport } from '../compile/setReducer.ts';
 import type { Example, Rejection } from '../compile/types.ts';
 import { InputError } from '../core/errors.ts';
+import { isObject, type JsonValue } from '../core/json.ts';
 import type { AppendFile, Folder } from '../storage/folder.ts';
 import type { ExampleFacts } from './compileTask.ts';
 import type {
@@ -39,6 +40,33 @@ interface Places {
   readonly distractor: number[];
 }
 
+/** Whether a value is a list of edits: the file may be somebody else's. */
+function isEdits(value: unknown): value is Edit[] {
+  return Array.isArray(value) && value.every((edit: Partial<Edit>) => Array.isArray(edit.ids));
+}
+
+const texts = ['id', 'name', 'phase'] as const;
+const counts = ['createdAt', 'trajectoryCount', 'exampleCount', 'rejectionCount', 'excludedCount', 'sizeBytes'] as const; // prettier-ignore
+
+/** Reads a set's record; null when it is none of this version. */
+function readStoredSet(json: string): StoredSet | null {
+  let value: JsonValue;
+  try {
+    value = JSON.parse(json) as JsonValue;
+  } catch {
+    return null;
+  }
+  if (!isObject(value) || value['version'] !== 1) return null;
+  const { info, places } = value;
+  if (!isObject(info) || !isObject(info['request']) || !isObject(info['request']['options'])) return null;
+  const isInfo =
+    texts.every((key) => typeof info[key] === 'string') &&
+    counts.every((key) => typeof info[key] === 'number');
+  if (!isInfo || !isObject(places)) return null;
+  if (!Array.isArray(places['gold']) || !Array.isArray(places['distractor'])) return null;
+  return value as unknown as StoredSet;
+}
+
 const placeBins = 100;
 const maxEdits = 200;
 
@@ -70,13 +98,8 @@ export class StoredCompiledSet {
   static async restore(folder: Folder): Promise<StoredCompiledSet | null> {
     const json = await folder.readText('set.json');
     if (json === null) return null;
-    let stored: StoredSet;
-    try {
-      stored = JSON.parse(json) as StoredSet;
-    } catch {
-      return null;
-    }
-    if (stored.version !== 1) return null;
+    const stored = readStoredSet(json);
+    if (!stored) return null;
     const wasRunning = stored.info.phase === 'running';
     const set = new StoredCompiledSet(folder, {
       ...stored.info,
@@ -98,9 +121,10 @@ export class StoredCompiledSet {
     if (json === null) return;
     try {
       const stored = JSON.parse(json) as { version: 1; undo: Edit[]; redo: Edit[]; excluded: string[] };
+      if (!isEdits(stored.undo) || !isEdits(stored.redo)) return;
+      for (const id of stored.excluded) this.excluded.add(id);
       this.#undo = stored.undo;
       this.#redo = stored.redo;
-      for (const id of stored.excluded) this.excluded.add(id);
     } catch {
       // A damaged list of edits is as good as none: the examples themselves are unchanged.
     }

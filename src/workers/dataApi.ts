@@ -35,8 +35,35 @@ export interface StorageState {
   readonly reason: string | null;
   readonly usageBytes: number | null;
   readonly quotaBytes: number | null;
+  /** The browser has promised not to clear it by itself when the disk runs full. */
+  readonly isPersistent: boolean;
   /** Files of at most this size are copied into the project, so that they survive a reload. */
   readonly copyLimitBytes: number;
+}
+
+export type SpaceKind =
+  | 'copies'
+  | 'sets'
+  | 'exports'
+  | 'checkpoints'
+  | 'runs'
+  | 'evaluations'
+  | 'measurements'
+  | 'index'
+  | 'models'
+  | 'downloads';
+
+/** Something that takes space in the browser's storage. */
+export interface SpaceItem {
+  readonly id: string;
+  readonly kind: SpaceKind;
+  /** The project's name, the model's, or what it is. */
+  readonly label: string;
+  /** Null: of the page, not of a project. */
+  readonly projectId: string | null;
+  readonly sizeBytes: number;
+  /** How it may be removed; null where it goes only with its project. `needsConfirm`: there may be no other copy. */
+  readonly removal: { readonly consequence: string; readonly needsConfirm: boolean } | null;
 }
 
 /** What a project holds, without opening it: the Resume card. */
@@ -70,10 +97,28 @@ export interface OpenedProject {
   readonly defaultOptions: CompileOptions;
 }
 
+/** How the open project is saved as one file. */
+export interface SaveProjectRequest {
+  /** Copies of the files that the project only refers to go in too, as far as they can be read now. */
+  readonly withReferenced: boolean;
+  /** The checkpoints of training runs go in too: without them a run can be used but not gone on with. */
+  readonly withCheckpoints: boolean;
+  /** Write here (from the save picker); without it the result is a File to download. */
+  readonly handle?: FileSystemFileHandle | undefined;
+}
+export interface SavedProject {
+  readonly fileName: string;
+  readonly sizeBytes: number;
+  /** Files of the project whose bytes are not in it. */
+  readonly leftOut: readonly string[];
+  /** Null when it was written through a handle. */
+  readonly file: File | null;
+}
+
 // ---------------------------------------------------------------------------------------------------------
 // Jobs and events
 
-export type JobKind = 'import' | 'compile' | 'export';
+export type JobKind = 'import' | 'compile' | 'export' | 'save' | 'open';
 export type JobPhase = 'running' | 'paused' | 'done' | 'failed' | 'cancelled';
 
 /** A piece of long work, as the job tray shows it. */
@@ -113,6 +158,12 @@ export type DataEvent =
   | { readonly type: 'examples'; readonly setId: string; readonly revision: number }
   | { readonly type: 'storage'; readonly storage: StorageState }
   | { readonly type: 'project'; readonly project: ProjectSummary }
+  /** The project that would have been opened is open in another tab. */
+  | { readonly type: 'in-use'; readonly project: Pick<ProjectSummary, 'id' | 'name'> }
+  /** Another tab wants the open project: end what is under way, then call `releaseProject`. */
+  | { readonly type: 'release-asked' }
+  /** Said by the page's end: the worker went away. `start` begins another, unless it is again within a short time. */
+  | { readonly type: 'worker-gone'; readonly failure: Failure; readonly isAgain: boolean }
   /** Something the reader should know that belongs to no job. */
   | { readonly type: 'notice'; readonly severity: Severity; readonly code: string; readonly message: string };
 
@@ -569,15 +620,35 @@ export interface ExportResult {
 /** The methods of the data worker. */
 export interface DataApi {
   /**
-   * Opens the last project (or makes one). `onEvents` gets batches, at most one a frame.
-   * `baseUrl` is the page's address, below which the files lie that come with it.
+   * Opens the last project (or makes one), or that with an id where it is still there and free. `onEvents` gets
+   * batches, at most one a frame. `baseUrl` is the page's address, below which the files lie that come with it.
    */
-  start(onEvents: (events: readonly DataEvent[]) => void, baseUrl: string): Promise<Result<OpenedProject>>;
+  start(
+    onEvents: (events: readonly DataEvent[]) => void,
+    baseUrl: string,
+    projectId?: string | null,
+  ): Promise<Result<OpenedProject>>;
   listProjects(): Promise<readonly ProjectSummary[]>;
-  openProject(id: string): Promise<Result<OpenedProject>>;
+  /** `takeOver`: a tab that has it open is asked to let go, and waited for. */
+  openProject(id: string, takeOver?: boolean): Promise<Result<OpenedProject>>;
+  /** Writes the open project and lets go of it; nothing but opening a project may be asked then. */
+  releaseProject(): Promise<void>;
   createProject(name: string, isSample?: boolean): Promise<Result<OpenedProject>>;
   deleteProject(id: string): Promise<Result<null>>;
+  /** Names the open project. */
+  renameProject(name: string): Promise<void>;
+  saveProject(request: SaveProjectRequest): Promise<Result<{ readonly jobId: string }>>;
+  /** Resolves when the saving has ended. */
+  savedProject(jobId: string): Promise<Result<SavedProject>>;
+  /** Makes a project out of a saved one; it is opened by `openProject`. */
+  openProjectFile(file: File): Promise<{ readonly jobId: string }>;
+  /** Resolves to the id of the new project when the unpacking has ended. */
+  openedProjectFile(jobId: string): Promise<Result<string>>;
   saveSettings(settings: JsonValue): Promise<void>;
+  /** What takes space, the largest first. */
+  measureSpace(): Promise<readonly SpaceItem[]>;
+  /** Removes an item of `measureSpace`, once the reader has agreed to what follows from it. */
+  freeSpace(itemId: string): Promise<Result<readonly SpaceItem[]>>;
 
   importSources(sources: readonly ImportSource[]): Promise<Result<{ readonly jobId: string }>>;
   /** Takes a file and its trajectories out of the project. */
@@ -586,6 +657,14 @@ export interface DataApi {
   handlesToAsk(): Promise<readonly FileSystemHandle[]>;
   /** Opens the files for which permission was given. */
   requestAccess(): Promise<Result<{ readonly granted: number; readonly denied: number }>>;
+  /**
+   * Gives a file whose bytes are gone (`missing`) its bytes back. Fails with `other-file` where the chosen file differs
+   * from what was imported. `importSources` does the same for files of the same name.
+   */
+  attachFile(
+    fileId: number,
+    source: Extract<ImportSource, { type: 'file' | 'folder' }>,
+  ): Promise<Result<null>>;
   setFileRole(fileId: number, role: FileRole): Promise<Result<null>>;
   queryIssues(query: IssueQuery): Promise<IssuePage>;
 

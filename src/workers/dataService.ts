@@ -1,8 +1,17 @@
-import { WorkbenchError } from '../core/errors.ts';
+import { InputError, messageOf, WorkbenchError } from '../core/errors.ts';
 import type { JsonValue } from '../core/json.ts';
+import type { Folder } from '../storage/folder.ts';
 import { MemoryFolder } from '../storage/memoryFolder.ts';
 import { openOpfs } from '../storage/opfsFolder.ts';
-import { readHandle } from '../storage/handles.ts';
+import { forgetHandles, readHandle } from '../storage/handles.ts';
+import { adoptSharedWork } from '../storage/adoptSharedWork.ts';
+import {
+  lockAtStart,
+  lockProject,
+  whileLocked,
+  type TabMessage,
+  type Unlock,
+} from '../storage/projectLock.ts';
 import { ProjectStore } from '../storage/projects.ts';
 import type { StoredProject } from '../storage/projectSchema.ts';
 import { defaultCompileOptions } from '../compile/options.ts';
@@ -19,21 +28,33 @@ import type {
   OpenedProject,
   ProjectSummary,
   Result,
+  SavedProject,
+  SaveProjectRequest,
+  SpaceItem,
   StorageState,
 } from './dataApi.ts';
 import { EventHub } from './eventHub.ts';
-import { copyLimitBytes, count, runImport } from './importJob.ts';
+import { attachChosen, copyLimitBytes, count, runImport } from './importJob.ts';
 import { JobRunner } from './jobs.ts';
 import { agentTurns } from './maskView.ts';
 import { ProjectSession } from './projectSession.ts';
+import { openProjectFile, saveProject } from './projectTransfer.ts';
 import { RecordReader } from './recordReader.ts';
+import { findItem, kindOfFolder, measureSpace, removeItem } from './spaceReport.ts';
 import { TokenizerShelf } from './tokenizers.ts';
 import { withWorldsMade } from './worldSource.ts';
+
+const failure = (code: string, message: string, advice: string | null): Failure => ({
+  ok: false,
+  code,
+  message,
+  advice,
+});
 
 /** An expected failure as a value. Bugs are thrown on. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof WorkbenchError) {
-    return { ok: false, code: error.code, message: error.message, advice: error.detail.advice ?? null };
+    return { ok: false, code: error.code, message: error.summary, advice: error.detail.advice ?? null };
   }
   throw error;
 }
@@ -47,32 +68,8 @@ export async function attempt<T>(work: () => Promise<T> | T): Promise<Result<T>>
   }
 }
 
-const failure = (code: string, message: string, advice: string | null): Failure => ({
-  ok: false,
-  code,
-  message,
-  advice,
-});
-
-/** Lets go of a Web Lock. */
-type Unlock = () => void;
-
-/**
- * Takes the lock of a project; null when another tab has it. Without Web Locks there is one tab's word for it.
- */
-function lockProject(id: string): Promise<Unlock | null> {
-  const locks = typeof navigator === 'undefined' ? undefined : navigator.locks;
-  if (!locks) return Promise.resolve(() => undefined);
-  return new Promise((resolve) => {
-    void locks.request(`acc-workbench/${id}`, { ifAvailable: true }, (lock) => {
-      if (!lock) {
-        resolve(null);
-        return undefined;
-      }
-      return new Promise<void>((release) => resolve(release));
-    });
-  });
-}
+/** How long another tab may take to end what it does; a training run ends with a step and a checkpoint. */
+const takeOverWaitMs = 30_000;
 
 /** The data worker's methods over one open project. */
 export class DataService implements DataApi {
@@ -86,6 +83,13 @@ export class DataService implements DataApi {
   #compile: CompileService | null = null;
   #reader: RecordReader | null = null;
   #unlock: Unlock | null = null;
+  /** Made at the start because other tabs had all projects; it goes when one of those is taken over. */
+  #standIn: string | null = null;
+  /** Where the tabs of this page hear each other. */
+  #tabs: BroadcastChannel | null = null;
+  #root: Folder = new MemoryFolder();
+  readonly #saved = new Map<string, SavedProject>();
+  readonly #unpacked = new Map<string, string>();
   readonly #poolSize: number;
 
   constructor(poolSize: number) {
@@ -102,67 +106,120 @@ export class DataService implements DataApi {
   async start(
     onEvents: (events: readonly DataEvent[]) => void,
     baseUrl: string,
+    projectId: string | null = null,
   ): Promise<Result<OpenedProject>> {
     this.#baseUrl = baseUrl;
     this.#hub.listen(onEvents);
+    if (typeof BroadcastChannel === 'function') {
+      this.#tabs = new BroadcastChannel('acc-workbench projects');
+      this.#tabs.onmessage = ({ data }: MessageEvent<TabMessage>) => {
+        const id = this.#session?.id;
+        if (id === undefined) return;
+        if (data.release === id) this.#hub.emit({ type: 'release-asked' });
+        if (data.ask === id) this.#tabs?.postMessage({ held: id } satisfies TabMessage);
+      };
+    }
     const opfs = await openOpfs();
-    this.#store = new ProjectStore(opfs.folder ?? new MemoryFolder());
+    const root = opfs.folder ?? new MemoryFolder();
+    this.#root = root;
+    this.#store = new ProjectStore(root);
     this.#storage = {
       kind: opfs.folder ? 'opfs' : 'memory',
       reason: opfs.reason,
       usageBytes: null,
       quotaBytes: null,
+      isPersistent: false,
       copyLimitBytes,
     };
     await this.#measureStorage();
-    for (const project of await this.#store.list()) {
-      const opened = await this.#openStored(project);
-      if (opened) return { ok: true, value: opened };
-      this.#hub.emit({
-        type: 'notice',
-        severity: 'warning',
-        code: 'project-in-use',
-        message: `“${project.name}” is open in another tab, so this tab works in another project.`,
-      });
+    const listed = await this.#store.listToOpen();
+    const projects = [
+      ...listed.filter(({ id }) => id === projectId),
+      ...listed.filter(({ id }) => id !== projectId),
+    ];
+    await whileLocked('adopt', () => adoptSharedWork(root, projects));
+    await this.#store.removeUnfinished();
+    for (const [index, project] of projects.entries()) {
+      const unlock = await (index === 0 ? lockAtStart(project.id, this.#tabs) : lockProject(project.id));
+      if (!unlock) {
+        this.#hub.emit({ type: 'in-use', project: { id: project.id, name: project.name } });
+        continue;
+      }
+      const stored = (await this.#store.read(project.id)) ?? project;
+      const opened = await attempt(() => this.#openLocked(stored, unlock));
+      if (opened.ok) return opened;
+      this.#hub.emit({ type: 'notice', severity: 'error', code: opened.code, message: opened.message });
     }
-    return this.createProject('My trajectories');
+    const created = await this.createProject('My trajectories');
+    if (created.ok && projects.length > 0) this.#standIn = created.value.project.id;
+    return created;
   }
 
   async #measureStorage(): Promise<void> {
     if (!this.#storage) return;
     try {
       const { usage, quota } = await navigator.storage.estimate();
-      this.#storage = { ...this.#storage, usageBytes: usage ?? null, quotaBytes: quota ?? null };
+      const isPersistent = await navigator.storage.persisted();
+      this.#storage = {
+        ...this.#storage,
+        usageBytes: usage ?? null,
+        quotaBytes: quota ?? null,
+        isPersistent,
+      };
       this.#hub.emit({ type: 'storage', storage: this.#storage });
     } catch {
       // The figures are for information only.
     }
   }
 
-  /** Null when another tab has the project open. */
-  async #openStored(project: StoredProject): Promise<OpenedProject | null> {
+  /** Opens a project whose lock is held; on a failure the lock is let go and the open project stays. */
+  async #openLocked(project: StoredProject, unlock: Unlock): Promise<OpenedProject> {
     const store = this.#needStore();
-    const unlock = await lockProject(project.id);
-    if (!unlock) return null;
-    await this.#closeSession();
-    this.#unlock = unlock;
     const session = new ProjectSession(project, store, this.#hub, () => Date.now());
-    await session.restore();
-    this.#session = session;
-    this.#reader = new RecordReader(session);
-    this.#compile = new CompileService(session, this.#tokenizers, this.#jobs, this.#hub, {
+    const compile = new CompileService(session, this.#tokenizers, this.#jobs, this.#hub, {
       poolSize: this.#poolSize,
     });
-    await this.#compile.restore();
+    try {
+      await session.restore();
+      await compile.restore();
+    } catch (error) {
+      unlock();
+      throw new InputError('project-damaged', `“${project.name}” could not be read`, {
+        actual: messageOf(error),
+        advice: 'it is left as it is; open another project, or the file that it was saved in',
+      });
+    }
+    await this.#closeSession();
+    await this.#dropStandIn();
+    this.#unlock = unlock;
+    this.#session = session;
+    // A full disk must not keep the project from being opened.
+    await store.noteOpened(project.id).catch(() => undefined);
+    this.#reader = new RecordReader(session);
+    this.#compile = compile;
     return this.#opened();
+  }
+
+  /** Removes the project that stood in for those of other tabs, unless it was used. */
+  async #dropStandIn(): Promise<void> {
+    const id = this.#standIn;
+    this.#standIn = null;
+    if (id === null) return;
+    const store = this.#needStore();
+    const [stored, names] = [await store.read(id), await store.folderOf(id).list()];
+    const isUnused = stored?.files.length === 0 && names.every((name) => !(name in kindOfFolder));
+    if (isUnused) await store.delete(id);
   }
 
   async #opened(): Promise<OpenedProject> {
     const { session, compile } = this.#open;
     if (!this.#storage) throw new Error('Internal error: storage was not looked at');
+    const projects = await this.listProjects();
+    // What the project before reported comes before this one.
+    this.#hub.flush();
     return {
       project: session.summary(),
-      projects: await this.listProjects(),
+      projects,
       storage: this.#storage,
       files: session.listFiles(),
       trajectoryCount: session.index.length,
@@ -179,8 +236,8 @@ export class DataService implements DataApi {
     await this.#jobs.cancelAll();
     await this.#compile?.close();
     await this.#session.settle();
-    this.#unlock?.();
     this.#session = null;
+    this.#unlock?.();
   }
 
   #needStore(): ProjectStore {
@@ -207,29 +264,43 @@ export class DataService implements DataApi {
     );
   }
 
-  async openProject(id: string): Promise<Result<OpenedProject>> {
-    const project = await this.#needStore().read(id);
+  async openProject(id: string, takeOver = false): Promise<Result<OpenedProject>> {
+    const store = this.#needStore();
+    if (takeOver) this.#tabs?.postMessage({ release: id } satisfies TabMessage);
+    const unlock = await lockProject(id, takeOver ? AbortSignal.timeout(takeOverWaitMs) : undefined);
+    if (!unlock) {
+      return takeOver
+        ? failure('project-in-use', 'The other tab did not let go of the project', 'Close that tab, then open the project again.') // prettier-ignore
+        : failure(
+            'project-in-use',
+            'This project is open in another tab',
+            'Take it over, or close it there.',
+          );
+    }
+    // Read under the lock: the other tab wrote until then.
+    const project = await store.read(id);
     if (!project) {
+      unlock();
       return failure(
         'no-project',
         'This project is not there any more',
         'It may have been deleted in another tab.',
       );
     }
-    const opened = await this.#openStored(project);
-    if (!opened) {
-      return failure('project-in-use', 'This project is open in another tab', 'Close it there first.');
-    }
-    return { ok: true, value: opened };
+    return attempt(() => this.#openLocked(project, unlock));
+  }
+
+  async releaseProject(): Promise<void> {
+    await this.#closeSession();
   }
 
   async createProject(name: string, isSample = false): Promise<Result<OpenedProject>> {
     return attempt(async () => {
       const store = this.#needStore();
       const id = crypto.randomUUID();
-      const opened = await this.#openStored(await store.create(id, name, Date.now(), isSample));
-      if (!opened) throw new Error('Internal error: a new project was locked');
-      return opened;
+      const unlock = await lockProject(id);
+      if (!unlock) throw new Error('Internal error: a new project was locked');
+      return this.#openLocked(await store.create(id, name, Date.now(), isSample), unlock);
     });
   }
 
@@ -241,15 +312,100 @@ export class DataService implements DataApi {
     if (!unlock)
       return failure('project-in-use', 'This project is open in another tab', 'Close it there first.');
     await this.#needStore().delete(id);
+    await forgetHandles(id);
     unlock();
     await this.#measureStorage();
     return { ok: true, value: null };
   }
 
-  async saveSettings(settings: JsonValue): Promise<void> {
+  async renameProject(name: string): Promise<void> {
+    this.#open.session.rename(name);
+  }
+
+  async saveProject(request: SaveProjectRequest): Promise<Result<{ jobId: string }>> {
     const { session } = this.#open;
-    session.settings = settings;
-    session.changed();
+    if (this.#jobs.isRunning()) {
+      return failure(
+        'project-busy',
+        'Something of the project is under way',
+        'Wait for its end, or stop it, then save.',
+      );
+    }
+    // Where files lie that were made for a download.
+    const outbox = this.#root.folder('acc-workbench').folder('outbox');
+    const jobId = this.#jobs.start('save', `Save “${session.summary().name}”`, {}, async (job) => {
+      this.#saved.set(job.id, await saveProject(session, outbox, request, job));
+    });
+    return { ok: true, value: { jobId } };
+  }
+
+  async savedProject(jobId: string): Promise<Result<SavedProject>> {
+    return this.#outcome(jobId, this.#saved);
+  }
+
+  async openProjectFile(file: File): Promise<{ jobId: string }> {
+    const jobId = this.#jobs.start('open', `Open ${file.name}`, {}, async (job) => {
+      const hasQuota = this.#storage?.kind === 'opfs';
+      this.#unpacked.set(job.id, await openProjectFile(file, this.#needStore(), hasQuota, job));
+      await this.#measureStorage();
+    });
+    return { jobId };
+  }
+
+  async openedProjectFile(jobId: string): Promise<Result<string>> {
+    return this.#outcome(jobId, this.#unpacked);
+  }
+
+  /** What a job has left when it ended, or how it failed. */
+  async #outcome<T>(jobId: string, results: Map<string, T>): Promise<Result<T>> {
+    const job = await this.#jobs.ended(jobId);
+    const value = results.get(jobId);
+    results.delete(jobId);
+    return value === undefined
+      ? failure(
+          job?.phase === 'cancelled' ? 'cancelled' : 'failed',
+          job?.message ?? 'It did not end well',
+          null,
+        )
+      : { ok: true, value };
+  }
+
+  async measureSpace(): Promise<readonly SpaceItem[]> {
+    await this.#measureStorage();
+    return measureSpace(this.#root, this.#needStore());
+  }
+
+  async freeSpace(itemId: string): Promise<Result<readonly SpaceItem[]>> {
+    if (this.#jobs.isRunning()) {
+      return failure('project-busy', 'Something is being written', 'Wait for its end, or stop it first.');
+    }
+    return attempt(async () => {
+      const store = this.#needStore();
+      const found = await findItem(this.#root, store, itemId);
+      const owner = found?.item.projectId ?? null;
+      const isOther = owner !== null && owner !== this.#session?.id;
+      const unlock = isOther ? await lockProject(owner) : null;
+      if (isOther && !unlock) {
+        throw new InputError('project-in-use', 'This project is open in another tab', {
+          advice: 'remove it there, or close that tab first',
+        });
+      }
+      try {
+        if (found) await removeItem(this.#root, found);
+      } finally {
+        unlock?.();
+      }
+      // What could not be written for lack of space is tried again.
+      this.#session?.changed();
+      return this.measureSpace();
+    });
+  }
+
+  async saveSettings(settings: JsonValue): Promise<void> {
+    // The page may still have been waiting to save what it shows when the project was let go.
+    if (!this.#session) return;
+    this.#session.settings = settings;
+    this.#session.changed();
   }
 
   async importSources(sources: readonly ImportSource[]): Promise<Result<{ jobId: string }>> {
@@ -296,6 +452,13 @@ export class DataService implements DataApi {
     }
     return handles;
   }
+
+  attachFile: DataApi['attachFile'] = (fileId, source) =>
+    attempt(async () => {
+      await attachChosen(this.#open.session, fileId, source, this.#storage?.kind === 'opfs');
+      await this.#measureStorage();
+      return null;
+    });
 
   async setFileRole(fileId: number, role: OpenedProject['files'][number]['role']): Promise<Result<null>> {
     this.#open.session.updateFile(fileId, { role });

@@ -1,6 +1,5 @@
-import { expose } from 'comlink';
 import { EngineService } from './engineService.ts';
+import { exposeService } from './workerLife.ts';
 
 const { gpu } = navigator as { readonly gpu?: GPU };
-
-expose(new EngineService(gpu));
+exposeService(new EngineService(gpu));

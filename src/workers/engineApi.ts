@@ -8,6 +8,7 @@ import type { Prompt } from '../model/prompt.ts';
 import type { StoredModel } from '../storage/models.ts';
 import type { Failure } from './dataApi.ts';
 import type { TrainingApi, TrainingEvent } from './trainingApi.ts';
+import type { WorkerFailure } from './workerLink.ts';
 
 /**
  * The engine worker: the one owner of the GPU device and of the model on it. Everything here is cloneable data.
@@ -325,11 +326,15 @@ export type EngineEvent =
   | { readonly type: 'tokens'; readonly replyId: number; readonly tokens: readonly ReplyToken[] }
   | TrainingEvent
   | { readonly type: 'device-lost'; readonly reason: string }
+  /** Said by the page's end: the worker went away with all that was open in it. */
+  | { readonly type: 'worker-gone'; readonly failure: WorkerFailure }
   | { readonly type: 'device-recovered'; readonly replayedTokens: number; readonly tookMs: number };
 
 export interface EngineApi extends TrainingApi {
   /** @param baseUrl address of the page, below which bundled models lie */
   start(onEvents: (events: readonly EngineEvent[]) => void, baseUrl: string): Promise<void>;
+  /** Training runs are kept in this project from now on; until the first call they wait. */
+  openProject(id: string): Promise<void>;
   probe(): Promise<GpuProbe>;
   /** Measures a product of 128 × 1024 × 256 numbers; null without WebGPU. */
   measureSpeed(): Promise<{ readonly gflops: number } | null>;

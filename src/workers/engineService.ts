@@ -169,6 +169,10 @@ export class EngineService implements EngineApi {
     this.baseUrl = baseUrl;
   }
 
+  async openProject(id: string): Promise<void> {
+    this.training.openProject(id);
+  }
+
   async probe(): Promise<GpuProbe> {
     try {
       return probeOf(await this.host.engine(), ortThreads());
@@ -703,12 +707,6 @@ export class EngineService implements EngineApi {
 
   readTrainingExample(id: string): ReturnType<EngineApi['readTrainingExample']> {
     return attempt(() => this.training.readExample(id));
-  }
-
-  heldOutIds(config: TrainConfig): Promise<EngineResult<readonly string[]>> {
-    return attempt(() =>
-      this.cancellable((signal) => this.training.heldOutIds(this.current(), config, signal)),
-    );
   }
 
   countTokens(prompt: Prompt): Promise<EngineResult<number>> {

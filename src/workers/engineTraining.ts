@@ -1,15 +1,16 @@
 import { version } from '../../package.json';
 import type { Example } from '../compile/types.ts';
 import { InputError, messageOf, WorkbenchError } from '../core/errors.ts';
+import type { JsonValue } from '../core/json.ts';
 import type { EngineDevice } from '../gpu/device.ts';
 import { openAdapter, type Adapter } from '../model/adapter.ts';
 import type { Checkpoint, CheckpointFiles } from '../model/checkpoint.ts';
 import type { Folder } from '../storage/folder.ts';
-import { MemoryFolder } from '../storage/memoryFolder.ts';
-import { openOpfs } from '../storage/opfsFolder.ts';
+import { openStorage } from '../storage/opfsFolder.ts';
+import { projectFolder } from '../storage/projects.ts';
 import type { Tokenizer } from '../tokenizer/types.ts';
 import { adviseConfig, planConfig } from '../train/advise.ts';
-import type { TrainConfig } from '../train/config.ts';
+import { readTrainConfig, type TrainConfig } from '../train/config.ts';
 import { planRows, TrainingData, type RowPlan } from '../train/dataset.ts';
 import type { MaskOptions } from '../train/masks.ts';
 import { mergedWeights } from '../train/mergedWeights.ts';
@@ -45,7 +46,11 @@ interface Indexed {
 export class EngineTraining {
   private readonly engine: () => Promise<EngineDevice>;
   private readonly emit: (event: TrainingEvent) => void;
-  private shelfPromise: Promise<RunShelf> | null = null;
+  private foundShelf: (shelf: RunShelf | Promise<RunShelf>) => void = () => undefined;
+  /** The runs of the open project; waits until one is open. */
+  private shelf = new Promise<RunShelf>((resolve) => {
+    this.foundShelf = resolve;
+  });
   private source: TrainingSource | null = null;
   private indexed: Indexed | null = null;
   private hash: { readonly checkpoint: Checkpoint; readonly value: ModelHash } | null = null;
@@ -56,13 +61,10 @@ export class EngineTraining {
     this.emit = emit;
   }
 
-  private shelf(): Promise<RunShelf> {
-    this.shelfPromise ??= (async () => {
-      const { folder } = await openOpfs();
-      const storage: Folder = folder ?? new MemoryFolder();
-      return new RunShelf(storage);
-    })();
-    return this.shelfPromise;
+  /** From here on runs are those of this project. */
+  openProject(id: string): void {
+    this.shelf = openStorage().then((root) => new RunShelf(projectFolder(root, id)));
+    this.foundShelf(this.shelf);
   }
 
   private phase(phase: TrainingPhase, done = 0, total = 0): void {
@@ -82,6 +84,8 @@ export class EngineTraining {
 
   /** What data and memory come to. Only the first preview of a file reads it. */
   async preview(model: TrainingModel, config: TrainConfig, signal: AbortSignal): Promise<TrainingPreview> {
+    // A form and scripts in the page can hold what no run takes.
+    readTrainConfig(config as unknown as JsonValue, 'the recipe');
     let facts: TrainingFacts | null = null;
     let dataProblem: TrainingPreview['dataProblem'] = null;
     let longest: number | null = null;
@@ -133,6 +137,7 @@ export class EngineTraining {
     { config, resume, model: modelSource }: StartTraining,
     signal: AbortSignal,
   ): Promise<StoredRun> {
+    readTrainConfig(config as unknown as JsonValue, 'the recipe');
     const { source } = this;
     if (!source) throw new InputError('no-data', 'No training data are chosen');
     const { data } = await this.index(model, config, signal);
@@ -150,7 +155,7 @@ export class EngineTraining {
       },
       { signal },
     );
-    const shelf = await this.shelf();
+    const shelf = await this.shelf;
     const id = resume ?? (await shelf.newId());
     const folder = shelf.folder(id);
     if (resume === null) await shelf.saveSource(id, { setId: source.setId, model: modelSource });
@@ -226,19 +231,19 @@ export class EngineTraining {
   }
 
   async list(): Promise<readonly StoredRun[]> {
-    return (await this.shelf()).list();
+    return (await this.shelf).list();
   }
 
   async metrics(id: string): Promise<readonly StepMetrics[]> {
-    return readMetrics((await this.shelf()).folder(id));
+    return readMetrics((await this.shelf).folder(id));
   }
 
   async delete(id: string): Promise<void> {
-    await (await this.shelf()).delete(id);
+    await (await this.shelf).delete(id);
   }
 
   async files(id: string): Promise<readonly File[]> {
-    const { files: folder } = (await this.shelf()).folder(id);
+    const { files: folder } = (await this.shelf).folder(id);
     const files: File[] = [];
     for (const name of ['adapter_config.json', 'adapter_model.safetensors', 'run.json', 'metrics.jsonl']) {
       const file = await folder.readFile(name);
@@ -249,7 +254,7 @@ export class EngineTraining {
 
   /** The saved adapter of a run, checked against the opened checkpoint. */
   async adapter(id: string, checkpoint: Checkpoint): Promise<Adapter> {
-    return this.adapterOf(id, (await this.shelf()).folder(id).files, checkpoint);
+    return this.adapterOf(id, (await this.shelf).folder(id).files, checkpoint);
   }
 
   /** The adapters that a run kept at its checkpoints, by step. */
@@ -257,7 +262,7 @@ export class EngineTraining {
     id: string,
     checkpoint: Checkpoint,
   ): Promise<readonly { readonly step: number; readonly adapter: Adapter }[]> {
-    const shelf = await this.shelf();
+    const shelf = await this.shelf;
     const steps = (await shelf.read(id))?.keptSteps ?? [];
     const kept: { step: number; adapter: Adapter }[] = [];
     for (const step of steps) {
@@ -306,15 +311,6 @@ export class EngineTraining {
     if (!data || !entry) throw new InputError('no-example', 'There is no such example in the chosen data');
     const view = { ...data.encoder.inspect(await data.read(entry)), tokenizer: data.encoder.tokenizer.name };
     return { view, total: data.entries.length };
-  }
-
-  async heldOutIds(
-    model: TrainingModel,
-    config: TrainConfig,
-    signal: AbortSignal,
-  ): Promise<readonly string[]> {
-    const { data } = await this.index(model, config, signal);
-    return planRows(data, config).heldOut.map(({ id }) => id);
   }
 
   async readExample(

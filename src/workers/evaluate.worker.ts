@@ -1,6 +1,5 @@
-import { expose } from 'comlink';
-import { MemoryFolder } from '../storage/memoryFolder.ts';
-import { openOpfs } from '../storage/opfsFolder.ts';
+import { openStorage } from '../storage/opfsFolder.ts';
 import { EvaluateService } from './evaluateService.ts';
+import { exposeService } from './workerLife.ts';
 
-expose(new EvaluateService(async () => (await openOpfs()).folder ?? new MemoryFolder()));
+exposeService(new EvaluateService(openStorage));

@@ -69,6 +69,8 @@ export interface RunSummary {
   readonly message: string | null;
   /** False when its data is not here any more: it can be read but not gone on with. */
   readonly canResume: boolean;
+  /** When it was first started, ms since 1970; null for runs of versions that did not note it. */
+  readonly createdAt: number | null;
 }
 
 /** What of a text agrees with the other text. */
@@ -140,6 +142,8 @@ export interface EvaluateEvents {
 export interface EvaluateApi {
   /** @param baseUrl address of the page, below which the tokenizer lies */
   start(onChange: (state: EvaluateEvents) => void, baseUrl: string): Promise<void>;
+  /** Shows the files and runs of a project; called before anything else, and with no run under way. */
+  openProject(id: string): Promise<void>;
   addFile(file: File): Promise<EvaluateResult<BenchmarkData>>;
   generate(options: GenerateOptions): Promise<EvaluateResult<BenchmarkData>>;
   /** Begins a run, or goes on with the one of the same identity; resolves to its id at once. */

@@ -1,11 +1,13 @@
-import { proxy, transfer, wrap, type Remote } from 'comlink';
+import { proxy, transfer } from 'comlink';
 import type { EngineCall, EvaluateApi, EvaluateEvents, RunMeans, RunRequest } from './evaluateApi.ts';
+import { projectWorker } from './projectWorker.ts';
 import { openRelay } from './relayFrame.ts';
+import type { WorkerFailure } from './workerLink.ts';
 
 /** The evaluation worker as the page sees it. */
 export interface EvaluateClient extends Omit<EvaluateApi, 'start' | 'startRun'> {
-  /** Hears what changes; one listener. Starts the worker. */
-  listen(onChange: (state: EvaluateEvents) => void): Promise<void>;
+  /** Hears what changes, and that the worker went away; one listener. Starts the worker. */
+  listen(onChange: (state: EvaluateEvents) => void, onGone: (failure: WorkerFailure) => void): Promise<void>;
   startRun(
     request: RunRequest,
     means: RunMeans,
@@ -24,50 +26,50 @@ async function openPort(): Promise<MessagePort> {
   return transfer(port, [port]);
 }
 
-/** The evaluation worker, started at its first use. The proxy is held as long as the returned object. */
+/** The evaluation worker, started at its first use and after its end. The proxy is held as long as the returned object. */
 export function startEvaluateClient(): EvaluateClient {
-  let worker: Worker | null = null;
-  let started: Promise<Remote<EvaluateApi>> | null = null;
   let listener: (state: EvaluateEvents) => void = () => undefined;
-  const remote = (): Promise<Remote<EvaluateApi>> => {
-    started ??= (async () => {
-      worker = new Worker(new URL('./evaluate.worker.ts', import.meta.url), {
-        type: 'module',
-        name: 'evaluate',
-      });
-      const api = wrap<EvaluateApi>(worker);
-      await api.start(
+  let goneListener: (failure: WorkerFailure) => void = () => undefined;
+  const { remote, begun, openProject, end } = projectWorker<EvaluateApi>(
+    () => new Worker(new URL('./evaluate.worker.ts', import.meta.url), { type: 'module', name: 'evaluate' }),
+    (api) =>
+      api.start(
         proxy((state: EvaluateEvents) => listener(state)),
         document.baseURI,
-      );
-      return api;
-    })();
-    return started;
-  };
-  return {
-    listen: async (onChange) => {
-      listener = onChange;
-      await remote();
+      ),
+    {
+      does: 'evaluates',
+      kept: 'It is started again by what you do next. Answers so far are kept: resume the run to go on from there.',
+      results: { addFile: true, generate: true, startRun: true, item: true, compare: true },
+      onGone: (failure) => goneListener(failure),
     },
-    addFile: async (file) => (await remote()).addFile(file),
-    generate: async (options) => (await remote()).generate(options),
-    startRun: async (request, means, engine) => {
+  );
+  return {
+    listen: async (onChange, onGone) => {
+      listener = onChange;
+      goneListener = onGone;
+      await begun();
+    },
+    openProject,
+    addFile: (file) => remote.addFile(file),
+    generate: (options) => remote.generate(options),
+    startRun: (request, means, engine) => {
       const { subject } = request;
       const needsRelay = subject.type === 'endpoint' && isForeign(subject.url);
-      return (await remote()).startRun(
+      return remote.startRun(
         request,
         means,
         engine ? proxy(engine) : null,
         needsRelay ? proxy(openPort) : null,
       );
     },
-    cancel: async (runId) => (await remote()).cancel(runId),
-    deleteRun: async (runId) => (await remote()).deleteRun(runId),
-    result: async (runId) => (await remote()).result(runId),
-    questions: async (dataId) => (await remote()).questions(dataId),
-    items: async (runId) => (await remote()).items(runId),
-    item: async (runId, index, seed) => (await remote()).item(runId, index, seed),
-    compare: async (beforeId, afterId) => (await remote()).compare(beforeId, afterId),
-    close: () => worker?.terminate(),
+    cancel: (runId) => remote.cancel(runId),
+    deleteRun: (runId) => remote.deleteRun(runId),
+    result: (runId) => remote.result(runId),
+    questions: (dataId) => remote.questions(dataId),
+    items: (runId) => remote.items(runId),
+    item: (runId, index, seed) => remote.item(runId, index, seed),
+    compare: (beforeId, afterId) => remote.compare(beforeId, afterId),
+    close: end,
   };
 }

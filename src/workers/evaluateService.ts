@@ -12,6 +12,7 @@ import { runEvaluation, runIdentity, type EvaluationPlan, type EvaluationResult,
 import { QuestionError, type Subject } from '../evaluate/subject.ts';
 import { splitThinking } from '../evaluate/thinking.ts';
 import type { AppendFile, Folder } from '../storage/folder.ts';
+import { projectFolder } from '../storage/projects.ts';
 import { fetchBelow, loadBundledTokenizer } from '../tokenizer/bundledTokenizers.ts';
 import { parquetWindows } from '../trajectories/io/parquetWindows.ts';
 import { sha256OfSource } from '../trajectories/io/sha256.ts';
@@ -105,20 +106,26 @@ export class EvaluateService implements EvaluateApi {
   readonly #runs = new Map<string, HeldRun>();
   #scheduled = false;
 
-  /** @param openRoot the browser's storage, or memory where there is none; asked once, by `start` */
+  /** @param openRoot the browser's storage, or memory where there is none; asked when a project is opened */
   constructor(openRoot: () => Promise<Folder>) {
     this.#openRoot = openRoot;
   }
 
   get #root(): Folder {
-    if (!this.#opened) throw new Error('Internal error: the evaluation worker was asked before its start');
+    if (!this.#opened)
+      throw new Error('Internal error: the evaluation worker was asked before a project was open');
     return this.#opened;
   }
 
   async start(onChange: (state: EvaluateEvents) => void, baseUrl: string): Promise<void> {
     this.#listener = onChange;
     this.#baseUrl = baseUrl;
-    this.#opened = (await this.#openRoot()).folder('acc-workbench').folder('evaluations');
+  }
+
+  async openProject(id: string): Promise<void> {
+    this.#opened = projectFolder(await this.#openRoot(), id).folder('evaluations');
+    this.#data.clear();
+    this.#runs.clear();
     const dataFolder = this.#root.folder('data');
     for (const name of await dataFolder.list()) {
       const file = await dataFolder.readFile(name).catch(() => null);
@@ -136,7 +143,10 @@ export class EvaluateService implements EvaluateApi {
         const summary = JSON.parse(text ?? 'null') as RunSummary | null;
         if (!summary) continue;
         const phase = summary.phase === 'running' ? 'stopped' : summary.phase;
-        this.#runs.set(id, { summary: { ...summary, phase }, controller: null });
+        this.#runs.set(id, {
+          summary: { ...summary, phase, createdAt: summary.createdAt ?? null },
+          controller: null,
+        });
       } catch {
         // A half-written record: the run's journal stays and is found again when the run is started.
       }
@@ -328,6 +338,7 @@ export class EvaluateService implements EvaluateApi {
         mean: null,
         message: null,
         canResume: true,
+        createdAt: before ? before.createdAt : Date.now(),
       };
       const run: HeldRun = { summary, controller: new AbortController() };
       this.#runs.set(id, run);

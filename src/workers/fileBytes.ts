@@ -70,6 +70,8 @@ export function packedFiles(blob: Blob, table: PackTable): FileBytes {
 
 /** A folder reached through a kept handle; members are opened one by one when asked for. */
 export function folderOfHandle(handle: FileSystemDirectoryHandle, members: readonly Member[]): FileBytes {
+  // Of a file with another size the places of records are not those that were read.
+  const sizes = new Map(members.flatMap(({ path, sizeBytes, parts }) => (parts ? [] : [[path, sizeBytes]])));
   const files: FileBytes = {
     members,
     blobOf: async (path) => {
@@ -79,7 +81,8 @@ export function folderOfHandle(handle: FileSystemDirectoryHandle, members: reado
         const name = segments.pop() ?? '';
         let folder = handle;
         for (const segment of segments) folder = await folder.getDirectoryHandle(segment);
-        return await (await folder.getFileHandle(name)).getFile();
+        const file = await (await folder.getFileHandle(name)).getFile();
+        return file.size === (sizes.get(path) ?? file.size) ? file : null;
       } catch {
         return null;
       }
@@ -108,8 +111,9 @@ export async function packInto(
   others: readonly string[],
 ): Promise<{ readonly bytes: FileBytes; readonly table: PackTable } | null> {
   const table: (readonly [string, number, number])[] = [];
-  const target = await folder.openAppend(name, 0);
+  let target: AppendFile | null = null;
   try {
+    target = await folder.openAppend(name, 0);
     for (const path of [...bytes.members.map((member) => member.path), ...others]) {
       const blob = await bytes.blobOf(path);
       if (!blob) throw new Error(`${path} is gone`);
@@ -120,7 +124,7 @@ export async function packInto(
     target.flush();
     target.close();
   } catch {
-    target.close();
+    target?.close();
     await folder.remove(name);
     return null;
   }

@@ -1,4 +1,4 @@
-import { CancelledError, messageOf, throwIfCancelled } from '../core/errors.ts';
+import { CancelledError, InputError, messageOf, throwIfCancelled } from '../core/errors.ts';
 import { storeHandle } from '../storage/handles.ts';
 import { summariseTrajectory } from '../trajectories/extract/complete.ts';
 import { planFolder, type FolderEntry } from '../trajectories/folder/folderPlan.ts';
@@ -7,6 +7,7 @@ import { blobSource } from '../trajectories/io/sources.ts';
 import type { FileRole, ImportedFile, ReadySource } from './dataApi.ts';
 import { fetchAddress, fileNameOf } from './fetchAddress.ts';
 import { folderOfFiles, joinedMembers, packInto, singleFile } from './fileBytes.ts';
+import { sameBytes, sampleHash, type ChosenSource } from './fileIdentity.ts';
 import type { JobHandle } from './jobs.ts';
 import type { ProjectFile, ProjectSession } from './projectSession.ts';
 import { isTokenizerFile } from './tokenizers.ts';
@@ -31,11 +32,16 @@ export async function runImport(
   job: JobHandle,
   canCopy: boolean,
 ): Promise<void> {
-  const waiting = sources.map((source) => ({ source, file: announce(session, source) }));
+  const fresh: ReadySource[] = [];
+  for (const source of sources) if (!(await attachSame(session, source, canCopy))) fresh.push(source);
+  const attached = sources.length - fresh.length;
+  const waiting = fresh.map((source) => ({ source, file: announce(session, source) }));
+  // Noted first: an import that is cut off must be seen to have been.
+  await session.settle();
   const totals: Totals = {
     doneBytes: 0,
     // Unknown while something has still to be downloaded.
-    totalBytes: sources.some((source) => source.type === 'url')
+    totalBytes: fresh.some((source) => source.type === 'url')
       ? null
       : waiting.reduce((sum, { file }) => sum + file.info.sizeBytes, 0),
     trajectories: 0,
@@ -80,10 +86,14 @@ export async function runImport(
   }
   session.indexChanged(true);
   await session.settle();
-  const failed = totals.failed === 0 ? '' : `; ${totals.failed} could not be read`;
-  job.finish(
-    `${count(totals.trajectories, 'trajectory', 'trajectories')} in ${count(totals.files, 'file', 'files')}${failed}`,
-  );
+  const said = [
+    fresh.length === 0
+      ? ''
+      : `${count(totals.trajectories, 'trajectory', 'trajectories')} in ${count(totals.files, 'file', 'files')}`,
+    attached === 0 ? '' : `${count(attached, 'file is', 'files are')} at hand again`,
+    totals.failed === 0 ? '' : `${totals.failed} could not be read`,
+  ];
+  job.finish(said.filter((part) => part !== '').join('; '));
 }
 
 /** `1,204 files`. */
@@ -359,6 +369,55 @@ function outcome(role: FileRole, trajectories: number, databases: number): strin
   return 'No trajectory was recognised in this file. If it holds benchmark questions, mark it as a benchmark.';
 }
 
+/**
+ * Gives a file of the project its bytes back, once they are known to be those that were imported.
+ * @throws InputError `other-file` with what differs
+ */
+export async function attachChosen(
+  session: ProjectSession,
+  fileId: number,
+  source: ChosenSource,
+  canCopy: boolean,
+): Promise<void> {
+  const file = session.files.get(fileId);
+  if (!file) throw new InputError('no-file', 'This file is not in the project any more');
+  const bytes = await sameBytes(file, source);
+  const { role, trajectoryCount } = file.info;
+  const isKnown = role === 'trajectories' || role === 'database';
+  const message = isKnown ? outcome(role, trajectoryCount, file.databases.length) : file.info.message;
+  const lastModified = source.type === 'file' ? source.file.lastModified : 0;
+  // Worked out again by the next compilation: only a part was compared.
+  file.hashes.clear();
+  session.updateFile(fileId, { keptBy: 'tab', needsPermission: false, message }, { bytes, table: null, lastModified }); // prettier-ignore
+  await keepBytes(session, file, source, canCopy);
+  await session.settle();
+}
+
+/**
+ * True when a source is a file of the project whose bytes were gone, and now has them again. One that was cut off while
+ * it was read makes room for its whole.
+ */
+async function attachSame(session: ProjectSession, source: ReadySource, canCopy: boolean): Promise<boolean> {
+  if (source.type !== 'file' && source.type !== 'folder') return false;
+  const files = source.type === 'file' ? [source] : source.files;
+  const sizeBytes = files.reduce((sum, { file }) => sum + file.size, 0);
+  for (const { info, bytes } of [...session.files.values()]) {
+    const isCutOff = info.phase === 'cancelled' && bytes === null && info.path === source.path;
+    if (isCutOff && info.sizeBytes === sizeBytes) {
+      await session.removeFile(info.id);
+      return false;
+    }
+    if (info.keptBy !== 'missing' || info.phase !== 'done' || info.path !== source.path) continue;
+    try {
+      await attachChosen(session, info.id, source, canCopy);
+      return true;
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+    }
+  }
+  return false;
+}
+
 /** Sees to it that the bytes can be found after a reload: by copy while small, else by handle, else not. */
 async function keepBytes(
   session: ProjectSession,
@@ -368,6 +427,8 @@ async function keepBytes(
 ): Promise<void> {
   const { id, sizeBytes, keptBy, isFolder } = file.info;
   if (keptBy === 'copy' || !file.bytes) return;
+  const whole = isFolder ? null : await file.bytes.blobOf(file.info.path);
+  if (whole) file.sample = await sampleHash(whole);
   let copied = 0;
   for (const { info } of session.files.values()) if (info.keptBy === 'copy') copied += info.sizeBytes;
   if (canCopy && sizeBytes <= copyLimitBytes && copied + sizeBytes <= copyTotalLimitBytes) {

@@ -35,6 +35,7 @@ export class JobRunner {
   readonly #hub: EventHub;
   readonly #now: () => number;
   readonly #jobs = new Map<string, Held>();
+  readonly #run = Date.now().toString(36);
   #count = 0;
 
   constructor(hub: EventHub, now: () => number = () => performance.now()) {
@@ -52,7 +53,8 @@ export class JobRunner {
     details: { readonly setId?: string; readonly resumable?: boolean },
     work: (job: JobHandle) => Promise<void>,
   ): string {
-    const id = `${kind}-${++this.#count}`;
+    // Unlike those of a worker that was here before, whose jobs the page may still show.
+    const id = `${kind}-${this.#run}-${++this.#count}`;
     const controller = new AbortController();
     const startMs = this.#now();
     let message: string | null = null;
@@ -118,6 +120,10 @@ export class JobRunner {
   async cancelAll(): Promise<void> {
     for (const id of this.#jobs.keys()) this.cancel(id);
     await Promise.all([...this.#jobs.values()].map((held) => held.ended));
+  }
+
+  isRunning(): boolean {
+    return [...this.#jobs.values()].some(({ job }) => job.phase === 'running');
   }
 
   get(id: string): Job | null {

@@ -1,4 +1,4 @@
-import { expose } from 'comlink';
 import { MapService } from './mapService.ts';
+import { exposeService } from './workerLife.ts';
 
-expose(new MapService());
+exposeService(new MapService());

@@ -1,6 +1,5 @@
-import { expose } from 'comlink';
-import { MemoryFolder } from '../storage/memoryFolder.ts';
-import { openOpfs } from '../storage/opfsFolder.ts';
+import { openStorage } from '../storage/opfsFolder.ts';
 import { MechanismService } from './mechanismService.ts';
+import { exposeService } from './workerLife.ts';
 
-expose(new MechanismService(async () => (await openOpfs()).folder ?? new MemoryFolder()));
+exposeService(new MechanismService(openStorage));

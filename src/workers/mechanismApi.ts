@@ -201,6 +201,8 @@ export interface MechanismState {
 
 export interface MechanismApi {
   start(onChange: (state: MechanismState) => void): Promise<void>;
+  /** Shows the documents and the board of a project; called before anything else. */
+  openProject(id: string): Promise<void>;
   /** Reads a document of any program; what is wrong with it comes back in words. */
   openFile(file: File): Promise<Result<DocumentSummary>>;
   /** Keeps a document measured here. With the id of a partial one it takes its place. */

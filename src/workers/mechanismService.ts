@@ -5,6 +5,7 @@ import { isObject } from '../core/json.ts';
 import type { MechanismDocument, MechanismSubject } from '../mechanism/document.ts';
 import { maxDocumentCharacters, parseMechanismDocument } from '../mechanism/readDocument.ts';
 import type { Folder } from '../storage/folder.ts';
+import { projectFolder } from '../storage/projects.ts';
 import type { Failure, Result } from './dataApi.ts';
 import type {
   Board,
@@ -82,19 +83,26 @@ export class MechanismService implements MechanismApi {
   readonly #documents = new Map<string, MechanismDocument>();
   readonly #partial = new Map<string, MechanismDocument>();
 
-  /** @param openRoot the browser's storage, or memory where there is none; asked once, by `start` */
+  /** @param openRoot the browser's storage, or memory where there is none; asked when a project is opened */
   constructor(openRoot: () => Promise<Folder>) {
     this.#openRoot = openRoot;
   }
 
   get #root(): Folder {
-    if (!this.#opened) throw new Error('Internal error: the mechanism worker was asked before its start');
+    if (!this.#opened)
+      throw new Error('Internal error: the mechanism worker was asked before a project was open');
     return this.#opened;
   }
 
   async start(onChange: (state: MechanismState) => void): Promise<void> {
     this.#listener = onChange;
-    this.#opened = (await this.#openRoot()).folder('acc-workbench').folder('mechanism');
+  }
+
+  async openProject(id: string): Promise<void> {
+    this.#opened = projectFolder(await this.#openRoot(), id).folder('mechanism');
+    this.#summaries.clear();
+    this.#documents.clear();
+    this.#partial.clear();
     const documents = this.#root.folder('documents');
     for (const id of await documents.list()) {
       try {

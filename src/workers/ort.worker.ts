@@ -1,4 +1,4 @@
-import { expose } from 'comlink';
 import { OrtService } from './ortService.ts';
+import { exposeService } from './workerLife.ts';
 
-expose(new OrtService());
+exposeService(new OrtService());

@@ -1,8 +1,8 @@
-import { transfer, wrap, type Remote } from 'comlink';
-import { EnvironmentError } from '../core/errors.ts';
+import { transfer } from 'comlink';
 import type { OpenRunner } from '../model/ort/host.ts';
 import type { Result } from './dataApi.ts';
 import type { OrtApi } from './ortApi.ts';
+import { linkWorker, type WorkerLink } from './workerLink.ts';
 
 /** More threads than this gain nothing on models that fit here. */
 const mostThreads = 8;
@@ -14,47 +14,33 @@ export function ortThreads(): number {
     : 1;
 }
 
-/** A fresh onnxruntime worker; `within` settles as the work does, or rejects when the worker itself stops. */
-function startOrtWorker(): {
-  readonly remote: Remote<OrtApi>;
-  readonly within: <T>(work: Promise<T>) => Promise<T>;
-  readonly end: () => void;
-} {
+/** A fresh onnxruntime worker; what is asked of it fails when the worker itself stops. */
+function startOrtWorker(): WorkerLink<OrtApi> {
   const worker = new Worker(new URL('./ort.worker.ts', import.meta.url), {
     type: 'module',
     name: 'onnxruntime',
   });
-  const failed = new Promise<never>((_, reject) => {
-    worker.addEventListener('error', (event) => {
-      reject(
-        new EnvironmentError('onnxruntime', 'The onnxruntime worker stopped', {
-          actual: event.message || 'no message from the browser',
-          advice: 'its files may be missing on this host, or memory is short',
-        }),
-      );
-    });
+  return linkWorker<OrtApi>(worker, {
+    does: 'runs onnxruntime',
+    kept: 'Load the model again to go on, in fewer bytes or with a shorter context.',
+    results: { openEmbedder: true },
+    endsByError: true,
   });
-  failed.catch(() => undefined);
-  return {
-    remote: wrap<OrtApi>(worker),
-    within: (work) => Promise.race([work, failed]),
-    end: () => worker.terminate(),
-  };
 }
 
 /** Opens a model in a fresh onnxruntime worker; releasing it ends the worker, since WebAssembly gives no memory back. */
 export const openOrtWorker: OpenRunner = async (model) => {
-  const { remote, within, end } = startOrtWorker();
+  const { remote, end } = startOrtWorker();
   try {
-    await within(remote.open(transfer(model, [model.bytes.buffer]), ortThreads()));
+    await remote.open(transfer(model, [model.bytes.buffer]), ortThreads());
   } catch (error) {
     end();
     throw error;
   }
   return {
-    run: (ids, keep, outputs, drop = false) => within(remote.run(Uint32Array.from(ids), keep, outputs, drop)),
+    run: (ids, keep, outputs, drop = false) => remote.run(Uint32Array.from(ids), keep, outputs, drop),
     release: async () => {
-      await within(remote.release()).catch(() => undefined);
+      await remote.release().catch(() => undefined);
       end();
     },
   };
@@ -74,11 +60,10 @@ export async function openEmbedderWorker(
   bytes: Uint8Array<ArrayBuffer>,
   name: string,
 ): Promise<Result<EmbedderWorker>> {
-  const { remote, within, end } = startOrtWorker();
+  const { remote, end } = startOrtWorker();
   let opened: Result<{ readonly pooling: string }>;
   try {
-    const asked = remote.openEmbedder(transfer(bytes, [bytes.buffer]), name, ortThreads());
-    opened = await within<Result<{ readonly pooling: string }>>(asked);
+    opened = await remote.openEmbedder(transfer(bytes, [bytes.buffer]), name, ortThreads());
   } catch (error) {
     end();
     throw error;
@@ -89,6 +74,6 @@ export async function openEmbedderWorker(
   }
   return {
     ok: true,
-    value: { pooling: opened.value.pooling, embed: (lists) => within(remote.embed(lists)), end },
+    value: { pooling: opened.value.pooling, embed: (lists) => remote.embed(lists), end },
   };
 }

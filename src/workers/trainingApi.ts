@@ -161,6 +161,4 @@ export interface TrainingApi {
   ): Promise<
     EngineResult<{ readonly messages: readonly { readonly role: string; readonly content: string }[] }>
   >;
-  /** Ids of the held-out examples under a config. */
-  heldOutIds(config: TrainConfig): Promise<EngineResult<readonly string[]>>;
 }

@@ -47,12 +47,12 @@ async function checkpointStep(folder: Folder, name: string): Promise<{ step: num
   }
 }
 
-/** Runs in the browser's storage: `acc-workbench/training/<run>/`. */
+/** The training runs of a project, a folder each. */
 export class RunShelf {
   private readonly root: Folder;
 
-  constructor(storage: Folder) {
-    this.root = storage.folder('acc-workbench').folder('training');
+  constructor(project: Folder) {
+    this.root = project.folder('training');
   }
 
   folder(id: string): StoredRunFolder {

@@ -20,7 +20,8 @@ function walk(broken: string[] = []) {
   const row = { id: 'e1', kind: 'search', promptTokens: 90, goldCount: 2, distractorCount: 1, success: true };
   const example = { id: 'e1', messages: [{ role: 'user', content: 'which?' }], evidence: [] };
   const head = { layer: 0, head: 0, meanDistance: 3, sinkExcludedDistance: 4 };
-  const subject = (distance: number, frequency: number) => ({
+  const subject = (name: string, distance: number, frequency: number) => ({
+    name,
     attention: [
       { ...head, sinkExcludedDistance: distance },
       { ...head, head: 1 },
@@ -42,19 +43,27 @@ function walk(broken: string[] = []) {
       loadModel: call('load', {}),
       generate: call('generate', { text: 'it' }),
       train: call('train', { id: 'r1' }),
-      measure: call('measure', { items: [1], subjects: [subject(4, 0.2), subject(9, 0.1)] }),
+      measure: call('measure', { items: [1], subjects: [subject('base', 4, 0.2), subject('tuned', 9, 0.1)] }),
     },
   });
   const run = { id: 'v1', phase: 'done', mean: 0.5 };
   const app = {
     project: { files: [] },
     receiveOpened: () => undefined,
+    compile: { setTokenizer: () => undefined },
     jobs: { list: [{ id: 'j1', phase: 'done' }] },
     model: { adapter: { sha256: 'a' } },
     train: { run: { metrics: [{ loss: 2 }] }, loadWith: call('attach', true), failure: null },
-    mechanism: { documents: [{ id: 'd1' }] },
+    mechanism: {
+      documents: [{ id: 'd1' }],
+      comparison: null as string | null,
+      show: call('frame', undefined),
+      setComparison: (name: string | null) => (app.mechanism.comparison = name),
+      frame: { status: 'ready', value: { document: { id: 'd1' }, comparison: 'tuned' } },
+    },
     evaluate: {
       runs: [run],
+      results: { v1: {} },
       isReady: true,
       data: [{ id: 'b1' }],
       form: { dataId: 'b1' },

@@ -5,9 +5,10 @@ import { openAdapter, type Adapter } from '../../src/model/adapter.ts';
 import type { Checkpoint } from '../../src/model/checkpoint.ts';
 import { ModelSession } from '../../src/model/session.ts';
 import { loadTokenizer } from '../../src/tokenizer/loadTokenizer.ts';
-import { readTrainConfig } from '../../src/train/config.ts';
+import { readTrainConfig, trainerOptionsOf } from '../../src/train/config.ts';
 import { mergedWeights } from '../../src/train/mergedWeights.ts';
 import { openTrainer } from '../../src/train/openTrainer.ts';
+import { planTrainer } from '../../src/train/plan.ts';
 import { prepareTraining, trainPrepared, type TrainResult } from '../../src/train/training.ts';
 import { bytesSource, fixtureFiles } from '../helpers/checkpoint.ts';
 import { engineDevice, fixtureCheckpoint, smallLoad } from '../helpers/engine.ts';
@@ -65,6 +66,17 @@ describe('training the tiny MoE model on its experts too', () => {
     }
     const losses = whole.record.heldOut.map(({ loss }) => loss);
     expect(losses.at(-1)).toBeLessThan(losses[0]!);
+  });
+
+  it('takes rows longer than the positions of the model when their examples are not: positions begin anew', (context) => {
+    if (!engine) return context.skip(gpuSkipReason);
+    const { maxPositionEmbeddings: positions } = checkpoint.config;
+    const maxLength = positions + 64;
+    const options = { ...trainerOptionsOf(readTrainConfig({ ...config, steps: 1 }), 'f32'), maxLength };
+    expect(planTrainer(engine, checkpoint, options).plan.problems).toHaveLength(1);
+    expect(planTrainer(engine, checkpoint, { ...options, longestExample: positions }).plan.problems).toEqual(
+      [],
+    );
   });
 
   it('writes PEFT files that load with their names checked, and merged weights with the same logits', async (context) => {
