@@ -4,6 +4,8 @@ struct Thread {
   @builtin(local_invocation_index) index: u32,
 }
 
+#include "row_of_workgroup.wgsl"
+
 var<workgroup> reduceSlots: array<vec4f, WORKGROUP_SIZE>;
 
 fn reduceSum(thread: Thread, value: vec4f) -> vec4f {

@@ -6,6 +6,8 @@ struct Thread {
   @builtin(subgroup_size) subgroupSize: u32,
 }
 
+#include "row_of_workgroup.wgsl"
+
 var<workgroup> reduceSlots: array<vec4f, WORKGROUP_SIZE>;
 
 fn reduceSum(thread: Thread, value: vec4f) -> vec4f {

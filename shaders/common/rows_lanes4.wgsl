@@ -1,5 +1,6 @@
 // Element k of sixteen consecutive rows of X as four matrices. The rows are the same for all threads, so each lane of
-// a subgroup (of at least 4) loads four of them and broadcasts.
+// a subgroup (of at least 4) loads four of them and the lanes of a quad swap: on CPU drivers a swap is one shuffle, a
+// broadcast five operations. So each thread has the rows in an order of its own, see rowAt.
 struct RowThread {
   @builtin(local_invocation_index) index: u32,
   @builtin(subgroup_invocation_id) lane: u32,
@@ -21,13 +22,8 @@ fn rowOffsets(tile: Tile, row: u32, thread: RowThread) -> RowOffsets {
   return RowOffsets(vec4u(xAt(tile, own), xAt(tile, own + 4u), xAt(tile, own + 8u), xAt(tile, own + 12u)));
 }
 
-fn fourLanes(value: vec4f) -> mat4x4f {
-  return mat4x4f(
-    subgroupBroadcast(value, 0u),
-    subgroupBroadcast(value, 1u),
-    subgroupBroadcast(value, 2u),
-    subgroupBroadcast(value, 3u),
-  );
+fn fourLanes(own: vec4f) -> mat4x4f {
+  return mat4x4f(own, quadSwapX(own), quadSwapY(own), quadSwapDiagonal(own));
 }
 
 fn sixteenRows(offsets: RowOffsets, k: u32) -> SixteenRows {
@@ -37,4 +33,9 @@ fn sixteenRows(offsets: RowOffsets, k: u32) -> SixteenRows {
     fourLanes(x[offsets.at.z + k]),
     fourLanes(x[offsets.at.w + k]),
   );
+}
+
+/// The row, of the sixteen, that matrix column i of this thread stands for.
+fn rowAt(i: u32, thread: RowThread) -> u32 {
+  return i ^ (thread.lane % 4u);
 }

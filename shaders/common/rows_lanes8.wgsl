@@ -51,3 +51,8 @@ fn sixteenRows(offsets: RowOffsets, k: u32) -> SixteenRows {
     ),
   );
 }
+
+/// The row, of the sixteen, that matrix column i of this thread stands for.
+fn rowAt(i: u32, thread: RowThread) -> u32 {
+  return i;
+}

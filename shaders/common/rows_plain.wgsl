@@ -38,3 +38,8 @@ fn fourRows(at: vec4u, k: u32) -> mat4x4f {
 fn sixteenRows(at: RowOffsets, k: u32) -> SixteenRows {
   return SixteenRows(fourRows(at.a, k), fourRows(at.b, k), fourRows(at.c, k), fourRows(at.d, k));
 }
+
+/// The row, of the sixteen, that matrix column i of this thread stands for.
+fn rowAt(i: u32, thread: RowThread) -> u32 {
+  return i;
+}

@@ -1,6 +1,9 @@
 // Frozen weights as halves, four columns to an element. Needs no shader-f16: the conversion is a builtin.
 alias WeightWord = vec2u;
 
+/// Vectors of a row that share a scale: without scales, more than any row has.
+const blockVectors = 1u << 28u;
+
 fn loadScale(row: u32, vectors: u32, block: u32) -> f32 {
   return 1.0;
 }

@@ -1,6 +1,9 @@
 // Frozen weights [rows, 4·vectors], four columns to an element of `weight`. See weights_int8 for the scales.
 alias WeightWord = vec4f;
 
+/// Vectors of a row that share a scale: without scales, more than any row has.
+const blockVectors = 1u << 28u;
+
 fn loadScale(row: u32, vectors: u32, block: u32) -> f32 {
   return 1.0;
 }

@@ -2,6 +2,9 @@
 // weights_int8): w = (q - 8) · scale.
 alias WeightWord = u32;
 
+/// Vectors of a row that share a scale.
+const blockVectors = 8u;
+
 fn loadScale(row: u32, vectors: u32, block: u32) -> f32 {
   let index = row * (vectors / 8u) + block;
   let pair = unpack2x16float(scales[index / 2u]);

@@ -35,13 +35,13 @@ fn main(
   var y2 = vec4f();
   var y3 = vec4f();
 
-  for (var block = 0u; block * 8u < vectors; block++) {
+  for (var block = 0u; block * blockVectors < vectors; block++) {
     let s0 = loadScale(w0, params.weightVectors, block);
     let s1 = loadScale(w1, params.weightVectors, block);
     let s2 = loadScale(w2, params.weightVectors, block);
     let s3 = loadScale(w3, params.weightVectors, block);
-    let end = min(block * 8u + 8u, vectors);
-    for (var k = block * 8u; k < end; k++) {
+    let end = min((block + 1u) * blockVectors, vectors);
+    for (var k = block * blockVectors; k < end; k++) {
       let w = mat4x4f(
         loadWeight(start0, k, s0),
         loadWeight(start1, k, s1),

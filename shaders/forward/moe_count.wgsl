@@ -13,7 +13,6 @@ struct Params {
 
 #include "dispatch.wgsl"
 
-const MAX_EXPERTS = 512u;
 var<workgroup> bins: array<atomic<u32>, MAX_EXPERTS>;
 
 @compute @workgroup_size(64)

@@ -21,7 +21,6 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> arguments: array<u32>;  // [partsA + partsB, 3]
 @group(1) @binding(0) var<uniform> params: Params;
 
-const MAX_EXPERTS = 512u;
 const THREADS = 64u;
 var<workgroup> totals: array<u32, MAX_EXPERTS>;
 var<workgroup> tileStarts: array<u32, MAX_EXPERTS + 1u>;

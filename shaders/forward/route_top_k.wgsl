@@ -1,6 +1,6 @@
-// Router of a mixture of experts, one workgroup a token: p = softmax(logits) over all E experts in f32, then the k most
-// probable (equal ones: lowest index first), optionally divided by their sum. An expert's rank is the number of
-// experts before it, so no thread waits for another's choice.
+// Router of a mixture of experts, a workgroup or a thread a token: p = softmax(logits) over all E experts in f32, then
+// the k most probable (equal ones: lowest index first), optionally divided by their sum. In a workgroup an expert's rank
+// is the number of experts before it, so no thread waits for another's choice.
 struct Params {
   workgroupBase: u32,
   workgroupEnd: u32,
@@ -12,6 +12,7 @@ struct Params {
   renormalize: u32,
   // 1: the indices are given, only their weights are wanted.
   forced: u32,
+  rows: u32,
 }
 
 @group(0) @binding(0) var<storage, read> logits: array<f32>;          // [T, E]
@@ -24,60 +25,70 @@ override WORKGROUP_SIZE: u32 = 64u;
 #include "dispatch.wgsl"
 #include <reduce>
 
-const MAX_EXPERTS = 512u;
-const MAX_PER_TOKEN = 32u;
-
-var<workgroup> values: array<f32, MAX_EXPERTS>;
-var<workgroup> chosen: array<u32, MAX_PER_TOKEN>;
-
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, thread: Thread) {
-  let token = linearWorkgroup(id, count);
-  if (token >= params.workgroupEnd) {
+  let group = linearWorkgroup(id, count);
+  let token = ownRow(group, thread);
+  if (group >= params.workgroupEnd || token >= params.rows) {
     return;
   }
-  let experts = min(params.experts, MAX_EXPERTS);
+  let at = params.logitStart + token * params.logitStride;
+  let pairs = token * params.perToken;
   var most = -1e30;
-  for (var e = thread.index; e < experts; e += WORKGROUP_SIZE) {
-    let value = logits[params.logitStart + token * params.logitStride + e];
-    values[e] = value;
-    most = max(most, value);
+  for (var e = firstItem(thread); e < params.experts; e += ITEM_STEP) {
+    most = max(most, logits[at + e]);
   }
   let peak = reduceMax(thread, vec4f(most)).x;
-  var part = 0.0;
-  for (var e = thread.index; e < experts; e += WORKGROUP_SIZE) {
-    part += exp(values[e] - peak);
-  }
-  let total = reduceSum(thread, vec4f(part)).x;
 
-  let k = min(params.perToken, MAX_PER_TOKEN);
+  // Of all experts and of those chosen: Σ e^(logit - peak).
+  var sums = vec4f();
   if (params.forced != 0u) {
-    for (var j = thread.index; j < k; j += WORKGROUP_SIZE) {
-      chosen[j] = min(indices[token * params.perToken + j], experts - 1u);
+    for (var j = firstItem(thread); j < params.perToken; j += ITEM_STEP) {
+      sums.y += exp(logits[at + min(indices[pairs + j], params.experts - 1u)] - peak);
     }
-  } else {
-    for (var e = thread.index; e < experts; e += WORKGROUP_SIZE) {
-      let own = values[e];
+  }
+  for (var e = firstItem(thread); e < params.experts; e += ITEM_STEP) {
+    let own = logits[at + e];
+    let value = exp(own - peak);
+    sums.x += value;
+    if (ITEM_STEP > 1u && params.forced == 0u) {
       var rank = 0u;
-      for (var other = 0u; other < experts; other++) {
-        let value = values[other];
-        rank += select(0u, 1u, value > own || (value == own && other < e));
+      for (var other = 0u; other < params.experts; other++) {
+        let logit = logits[at + other];
+        rank += select(0u, 1u, logit > own || (logit == own && other < e));
       }
-      if (rank < k) {
-        chosen[rank] = e;
-        indices[token * params.perToken + rank] = e;
+      if (rank < params.perToken) {
+        indices[pairs + rank] = e;
+        sums.y += value;
       }
     }
   }
-  workgroupBarrier();
-  var divisor = total;
-  if (params.renormalize != 0u) {
-    divisor = 0.0;
-    for (var j = 0u; j < k; j++) {
-      divisor += exp(values[chosen[j]] - peak);
+  if (ITEM_STEP == 1u && params.forced == 0u) {
+    // A thread with all experts to itself finds one after another: k walks over them, not E. The next one has the
+    // greatest logit of those below `bound`, or as great and not before `first`.
+    var bound = peak;
+    var first = 0u;
+    for (var j = 0u; j < params.perToken; j++) {
+      var next = 0u;
+      var greatest = -1e30;
+      for (var e = 0u; e < params.experts; e++) {
+        let logit = logits[at + e];
+        if (logit > greatest && (logit < bound || (logit == bound && e >= first))) {
+          next = e;
+          greatest = logit;
+        }
+      }
+      indices[pairs + j] = next;
+      sums.y += exp(greatest - peak);
+      bound = greatest;
+      first = next + 1u;
     }
   }
-  for (var j = thread.index; j < k; j += WORKGROUP_SIZE) {
-    weights[token * params.perToken + j] = exp(values[chosen[j]] - peak) / divisor;
+  let total = reduceSum(thread, sums);
+  shareRow();
+  let divisor = select(total.x, total.y, params.renormalize != 0u);
+  for (var j = firstItem(thread); j < params.perToken; j += ITEM_STEP) {
+    let chosen = min(indices[pairs + j], params.experts - 1u);
+    weights[pairs + j] = exp(logits[at + chosen] - peak) / divisor;
   }
 }

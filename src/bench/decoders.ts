@@ -4,6 +4,7 @@ import type { Checkpoint } from '../model/checkpoint.ts';
 import { OrtSession } from '../model/ort/session.ts';
 import { loadOrtWebGpu } from '../model/ort/webGpuProvider.ts';
 import { ModelSession } from '../model/session.ts';
+import { jaxModel, type Tensor } from './jaxModel.ts';
 import { webGpuCounts, type WebGpuCounts } from './webgpuCounters.ts';
 
 /** One greedy reply, timed: the prompt up to the first token, then each further token. */
@@ -20,6 +21,8 @@ export interface Reply {
 export interface Decoder {
   readonly name: string;
   readonly runsOn: 'gpu' | 'cpu';
+  /** No cache: only the prompt is timed, and `generate` yields the one token after it. */
+  readonly promptOnly?: boolean;
   /** Logits [V] after the last token of `ids`, from an empty cache. */
   lastLogits(ids: readonly number[]): Promise<Float32Array>;
   /** Generates `count` + 1 tokens greedily after `ids`, from an empty cache; yields each as it is known. */
@@ -94,10 +97,30 @@ export async function ourDecoder(
 }
 
 /** The most probable token, ties to the lowest id. */
-export function argmax(logits: Float32Array): number {
+function argmax(logits: Float32Array): number {
   let best = 0;
   for (let i = 1; i < logits.length; i++) if (logits[i]! > logits[best]!) best = i;
   return best;
+}
+
+/** The dense model in jax-js for prompts of `count` tokens, compiled by it; logits are made of the last row only. */
+export async function jaxDecoder(checkpoint: Checkpoint, count: number): Promise<Decoder> {
+  const { jax, embed, hidden, logits } = await jaxModel(checkpoint, count);
+  const forward = jax.jit((embedded: Tensor): Tensor =>
+    logits(hidden(embedded).slice([count - 1, count], [])),
+  );
+  const lastLogits = async (ids: readonly number[]): Promise<Float32Array> =>
+    (await forward(embed(ids)).data()) as Float32Array;
+  return {
+    name: 'jax-js',
+    runsOn: 'gpu',
+    promptOnly: true,
+    lastLogits,
+    async *generate(ids) {
+      yield argmax(await lastLogits(ids));
+    },
+    release: () => Promise.resolve(),
+  };
 }
 
 /** onnxruntime-web with the cache kept where it computes and only the last row of logits made. */

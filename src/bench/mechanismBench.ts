@@ -19,7 +19,7 @@ import { timeInTurns } from './timing.ts';
 const answerTokens = 64;
 
 /** An item of random tokens: 16 pieces of evidence, every fourth gold, and an answer at the end. */
-export function benchItem(tokens: number, vocabSize: number): MeasuredItem {
+function benchItem(tokens: number, vocabSize: number): MeasuredItem {
   const ids = Uint32Array.from(benchPrompt(tokens, vocabSize));
   const context = tokens - answerTokens;
   const roles = Array.from({ length: tokens }, (_, t): TokenRole => (t < context ? 'context' : 'answer'));
@@ -104,7 +104,7 @@ export async function benchMechanism(context: BenchContext): Promise<BenchRow[]>
 }
 
 /** Bytes of a session that measures one item of `tokens` tokens, all of them queries. */
-export async function measureLength(
+async function measureLength(
   engine: EngineDevice,
   tokens: number,
   options: MechanismOptions,

@@ -73,7 +73,8 @@ export function hideSubgroups(): () => void {
   owner['requestDevice'] = function (this: unknown, descriptor?: unknown) {
     const wanted = (descriptor ?? {}) as GPUDeviceDescriptor;
     const requiredFeatures = [...(wanted.requiredFeatures ?? [])].filter(
-      (feature) => !feature.startsWith('subgroup'),
+      // What is no string becomes one when a device is requested; tfjs passes such.
+      (feature) => !String(feature).startsWith('subgroup'),
     );
     return original.call(this, { ...wanted, requiredFeatures });
   };

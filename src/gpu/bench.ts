@@ -132,7 +132,7 @@ function attentionCase(
 }
 
 /** What `npm run bench:kernels` measures. */
-export function benchCases(engine: EngineDevice): readonly Case[] {
+function benchCases(engine: EngineDevice): readonly Case[] {
   const matmuls: KernelChoices['matmul'][] = engine.features.subgroups
     ? ['lanes', 'register', 'shared']
     : ['register', 'shared'];

@@ -39,7 +39,7 @@ export function subRange(range: BufferRange, offset: number, size: number): Buff
 }
 
 /** STORAGE | COPY_SRC | COPY_DST | INDIRECT, spelled as numbers so that no WebGPU global is needed. */
-export const storageUsage = 0x0080 | 0x0004 | 0x0008 | 0x0100;
+const storageUsage = 0x0080 | 0x0004 | 0x0008 | 0x0100;
 export const uniformUsage = 0x0040 | 0x0008;
 export const readbackUsage = 0x0001 | 0x0008;
 

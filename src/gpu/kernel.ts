@@ -3,8 +3,8 @@ import type { BufferRange } from './buffers.ts';
 import type { EngineDevice } from './device.ts';
 import { assembleWgsl, type WgslChoices } from './wgsl.ts';
 
-export type ParamType = 'u32' | 'i32' | 'f32';
-export type BindingAccess = 'read' | 'read_write';
+type ParamType = 'u32' | 'i32' | 'f32';
+type BindingAccess = 'read' | 'read_write';
 
 /**
  * One WGSL file and what it expects: storage buffers in group 0 in this order, one uniform `Params` struct of
@@ -35,7 +35,7 @@ export interface KernelVariant extends WgslChoices {
 }
 
 /** Number of workgroups decided on the GPU: three u32 at byte `offset` of `buffer` (x, y, z; x·y·z used linearly). */
-export interface IndirectWorkgroups {
+interface IndirectWorkgroups {
   readonly indirect: BufferRange;
   /** Byte offset in the range of the three counts. */
   readonly indirectOffset: number;

@@ -66,18 +66,18 @@ export function paddedCols(type: WeightType, cols: number): number {
 }
 
 /** Bytes of the numbers of `rows` rows (scales not counted). */
-export function weightDataBytes(type: WeightType, rows: number, cols: number): number {
+function weightDataBytes(type: WeightType, rows: number, cols: number): number {
   return (rows * paddedCols(type, cols) * bitsPerWeight[type]) / 8;
 }
 
 /** Bytes of the scales of `rows` rows: f16, two to a u32, rows packed without gaps. */
-export function weightScaleBytes(type: WeightType, rows: number, cols: number): number {
+function weightScaleBytes(type: WeightType, rows: number, cols: number): number {
   if (type === 'f32' || type === 'f16') return 0;
   return roundUp((rows * paddedCols(type, cols) * 2) / quantBlock, 4);
 }
 
 /** A block of rows of a weight matrix, small enough for one binding. */
-export interface WeightPart {
+interface WeightPart {
   readonly firstRow: number;
   readonly rows: number;
   readonly data: BufferRange;
@@ -98,7 +98,7 @@ export interface Weight {
  * Rows of one part: as many as fit a binding, a multiple of `rowGroup` (an expert's rows, so that no expert is
  * cut), except where a single group is too large already.
  */
-export function rowsPerPart(
+function rowsPerPart(
   type: WeightType,
   rows: number,
   cols: number,

@@ -16,7 +16,7 @@ export interface ChoiceStore {
 }
 
 /** What was measured for one alternative of an operation. */
-export interface TuneResult {
+interface TuneResult {
   readonly operation: 'matmul' | 'matvec' | 'attention';
   readonly choice: string;
   readonly medianMs: number;
@@ -38,7 +38,7 @@ export interface TuneOptions {
 }
 
 /** Raised when kernels change so much that old measurements no longer hold. */
-const storeVersion = 2;
+const storeVersion = 3;
 
 interface Trial {
   readonly operation: TuneResult['operation'];
@@ -207,7 +207,7 @@ const allowed: { readonly [K in keyof KernelChoices]?: readonly string[] } = {
   matmul: ['lanes', 'register', 'shared'],
   sharedTiles: ['f32', 'f16'],
   matvec: ['thread', 'lanes'],
-  attention: ['thread', 'tile'],
+  attention: ['thread', 'quad', 'tile'],
 };
 
 /** Stored choices, if they are whole and fit this device; anything else is measured anew. */

@@ -11,9 +11,12 @@ export interface KernelChoices {
   readonly sharedTiles: 'f32' | 'f16';
   /** `thread`: a thread walks along four weight rows. `lanes`: a workgroup spreads them over its threads. */
   readonly matvec: 'thread' | 'lanes';
-  /** With many queries. `thread`: one per (query, head), no shared memory. `tile`: staged in shared memory. */
-  readonly attention: 'thread' | 'tile';
-  /** Threads of a workgroup that reduces one row (norms, softmax, sampling). */
+  /**
+   * With many queries, and backwards. `thread`: one per (query, head), no shared memory. `quad`: one per four of them for
+   * heads of 32 and 64, otherwise as `thread`. `tile`: staged in shared memory.
+   */
+  readonly attention: 'thread' | 'quad' | 'tile';
+  /** Threads that reduce one row (norms, router, softmax): those of a workgroup, or 1 where each has a row of its own. */
   readonly rowThreads: number;
   /** Threads of a workgroup without barriers, where its size only sets the grain. */
   readonly flatThreads: number;
@@ -31,8 +34,9 @@ export function defaultChoices(facts: AdapterFacts, features: EngineFeatures): K
         matmul: subgroups ? 'lanes' : 'register',
         sharedTiles: 'f32',
         matvec: 'thread',
-        attention: 'thread',
-        rowThreads: 16,
+        // Three to six times as fast on SwiftShader; llvmpipe would gain half that and compile it for ten seconds.
+        attention: /swiftshader/i.test(facts.architecture + facts.description) ? 'quad' : 'thread',
+        rowThreads: 1,
         flatThreads: 16,
         attentionWorkgroups: 8,
         subgroups,

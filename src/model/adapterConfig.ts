@@ -1,5 +1,6 @@
 import { InputError } from '../core/errors.ts';
 import { isObject, type JsonValue } from '../core/json.ts';
+import { runawayPart } from '../core/patternSafety.ts';
 
 /** What of `adapter_config.json` decides how the matrices are read. */
 export interface AdapterConfig {
@@ -54,6 +55,21 @@ export function readAdapterConfig(value: JsonValue | null, where: string): Adapt
   const { r, lora_alpha: alpha, rank_pattern: ranks, alpha_pattern: alphas } = value;
   if (typeof r !== 'number' || typeof alpha !== 'number')
     return refuse('Rank or alpha is missing', 'r and lora_alpha');
+  for (const [name, patterns] of [
+    ['rank_pattern', ranks],
+    ['alpha_pattern', alphas],
+  ] as const) {
+    const runaway = isObject(patterns)
+      ? Object.keys(patterns).find((key) => runawayPart(key) !== null)
+      : null;
+    if (runaway) {
+      refuse(
+        `An expression of ${name} could run for ever`,
+        'no repetition of what itself matches texts of different lengths',
+        runaway,
+      );
+    }
+  }
   const base = value['base_model_name_or_path'];
   return {
     rank: r,

@@ -1,7 +1,7 @@
 import { InputError } from '../core/errors.ts';
 import { isObject, type JsonObject, type JsonValue } from '../core/json.ts';
 
-export type RopeScaling =
+type RopeScaling =
   | { readonly type: 'linear'; readonly factor: number }
   | { readonly type: 'dynamic'; readonly factor: number; readonly originalMaxPositionEmbeddings: number }
   | {
@@ -16,14 +16,14 @@ export type RopeScaling =
       readonly truncate: boolean;
     };
 
-export interface MoeConfig {
+interface MoeConfig {
   readonly numExperts: number;
   readonly numExpertsPerTok: number;
   readonly moeIntermediateSize: number;
   readonly normTopkProb: boolean;
 }
 
-export interface LayerConfig {
+interface LayerConfig {
   readonly mlp: 'dense' | 'moe';
   /** A query sees keys with i − j < window; null sees all before it. */
   readonly slidingWindow: number | null;

@@ -27,7 +27,7 @@ export interface ForwardHooks {
 }
 
 /** What attention of a layer was computed from. */
-export type AttentionInputs = Pick<Attention, 'q' | 'numHeads' | 'kv' | 'pages' | 'firstToken' | 'scale'> & {
+type AttentionInputs = Pick<Attention, 'q' | 'numHeads' | 'kv' | 'pages' | 'firstToken' | 'scale'> & {
   readonly window: number;
 };
 

@@ -11,7 +11,7 @@ const leastContext = 1024;
 const leastChunk = 64;
 
 /** Options that are the next best to `options`, the mildest change first, each smaller than the last in some way. */
-export function smallerOptions(options: LoadOptions, trainedContext: number): LoadOptions[] {
+function smallerOptions(options: LoadOptions, trainedContext: number): LoadOptions[] {
   const tried: LoadOptions[] = [];
   const context = Math.min(options.contextLength, trainedContext);
   const shortest = Math.min(context, leastContext);

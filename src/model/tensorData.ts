@@ -4,7 +4,7 @@ import type { TensorLocation } from './safetensors.ts';
 const f16Scratch = new DataView(new ArrayBuffer(4));
 
 /** The f32 value of f16 bits. */
-export function f16BitsToNumber(bits: number): number {
+function f16BitsToNumber(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 0x1f;
   const fraction = bits & 0x3ff;

@@ -18,7 +18,7 @@ export function weightTypesOf(body: WeightType): WeightTypes {
 }
 
 /** All rows of a checkpoint tensor become rows [targetRow, …) of a matrix. */
-export interface MatrixSource {
+interface MatrixSource {
   readonly tensor: string;
   readonly targetRow: number;
   readonly rows: number;

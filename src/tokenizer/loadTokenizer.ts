@@ -2,6 +2,7 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
 import { InputError, messageOf } from '../core/errors.ts';
 import { isObject } from '../core/json.ts';
+import { runawayPart } from '../core/patternSafety.ts';
 import type { BpeModel } from './bpeModel.ts';
 import { ByteLevelBpe } from './byteLevelBpe.ts';
 import { isCompactTokenizer, readCompactTokenizer } from './compactForm.ts';
@@ -10,7 +11,7 @@ import { readTokenizerJson } from './tokenizerJson.ts';
 import type { Tokenizer } from './types.ts';
 
 /** sha256 of bytes, hex. */
-export function sha256Hex(bytes: Uint8Array): string {
+function sha256Hex(bytes: Uint8Array): string {
   return bytesToHex(sha256(bytes));
 }
 
@@ -41,8 +42,27 @@ function parseJson(text: string, name: string): unknown {
   }
 }
 
+/** Refuses expressions that would keep a text's reader busy for ever. @param path of the value in the file. */
+function refuseRunaways(value: unknown, path: string, name: string): void {
+  if (Array.isArray(value)) value.forEach((each, at) => refuseRunaways(each, `${path}[${at}]`, name));
+  if (!isObject(value)) return;
+  for (const [key, inner] of Object.entries(value)) {
+    const runaway = key === 'Regex' && typeof inner === 'string' ? runawayPart(inner) : null;
+    if (runaway !== null) {
+      throw new InputError('tokenizer-runaway', `An expression of the tokenizer ${name} could run for ever`, {
+        where: `${path}.${key}`,
+        expected: 'no repetition of what itself matches texts of different lengths',
+        actual: runaway,
+      });
+    }
+    refuseRunaways(inner, `${path}.${key}`, name);
+  }
+}
+
 /** The same for a parsed tokenizer.json. @param sha256 of the file it came from, hex. */
 export function tokenizerOf(json: unknown, name: string, sha256: string): Tokenizer {
+  if (isObject(json))
+    for (const part of ['normalizer', 'pre_tokenizer', 'decoder']) refuseRunaways(json[part], part, name);
   const result = readTokenizerJson(json, name, sha256);
   let reason: string;
   if (result.ok) {

@@ -25,13 +25,21 @@ describe('verdicts', () => {
   it('compare with the fastest peer that is correct and runs on the same adapter', () => {
     const rows = [
       row('ours', 60),
-      row('slow', 2),
-      row('peer', 5),
-      row('wrong', 900, { correct: false }),
-      row('cpu', 900, { runsOn: 'cpu' }),
-      row('other lane', 900, { lane: 'shipped' }),
+      row('onnxruntime-web slow', 2),
+      row('onnxruntime-web', 5),
+      row('onnxruntime-web wrong', 900, { correct: false }),
+      row('onnxruntime-web on the CPU', 900, { runsOn: 'cpu' }),
+      row('onnxruntime-web in the other lane', 900, { lane: 'shipped' }),
     ];
-    expect(verdicts(rows)).toMatchObject([{ peer: 'peer', ratio: 12, target: 10, met: true }]);
+    expect(verdicts(rows)).toMatchObject([{ peer: 'onnxruntime-web', ratio: 12, target: 10, met: true }]);
+  });
+
+  it('of a model ask for its target against onnxruntime-web, and for no less than any other peer', () => {
+    const rows = [row('ours', 60), row('onnxruntime-web', 5), row('jax-js', 40)];
+    expect(verdicts(rows)).toMatchObject([
+      { peer: 'onnxruntime-web', ratio: 12, target: 10, met: true },
+      { peer: 'jax-js', ratio: 1.5, target: 1, met: true },
+    ]);
   });
 
   it('are not met by wrong results of ours, and absent without a correct peer', () => {

@@ -142,6 +142,7 @@ describe('a PEFT adapter merged while loading', () => {
       [{ use_dora: true }, /DoRA/],
       [{ init_lora_weights: 'pissa_niter_16' }, /changed base weights/],
       [{ bias: 'all' }, /changes biases/],
+      [{ rank_pattern: { '(.+)+x': 4 } }, /could run for ever/],
       [{ layers_to_transform: [0, 1] }, /expected layers 0, 1.*found layers 0, 1, 2/],
     ] as const) {
       await expect(openAdapter(peftFolder(tensors, config), moe)).rejects.toThrow(message);

@@ -144,6 +144,12 @@ describe('checkpoint', () => {
     expect(moe.tensors.get('model.layers.2.mlp.experts.7.down_proj.weight')?.dtype).toBe('BF16');
   });
 
+  it('leaves a head tensor aside where config.json ties the head to the embedding', async () => {
+    const config = JSON.stringify({ ...fixtureConfig('tiny-moe'), tie_word_embeddings: true });
+    const checkpoint = await openCheckpoint(fixtureFiles('tiny-moe', { 'config.json': config }));
+    expect(checkpoint.unusedTensors).toEqual(['lm_head.weight']);
+  });
+
   it.each([
     ['no config.json', { 'config.json': null }, /no model/],
     [

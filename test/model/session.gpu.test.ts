@@ -1,8 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EngineDevice } from '../../src/gpu/device.ts';
 import { greedySampling } from '../../src/gpu/kernels/sampling.ts';
-import type { ModelSession } from '../../src/model/session.ts';
-import { engineDevice, loadFixture } from '../helpers/engine.ts';
+import { openCheckpoint } from '../../src/model/checkpoint.ts';
+import { readSafetensorsHeader, writeSafetensors } from '../../src/model/safetensors.ts';
+import { ModelSession } from '../../src/model/session.ts';
+import { decodeFloats } from '../../src/model/tensorData.ts';
+import { fixtureFiles } from '../helpers/checkpoint.ts';
+import { engineDevice, loadFixture, smallLoad } from '../helpers/engine.ts';
 import { gpuSkipReason } from '../helpers/gpu.ts';
 import { maxAbsDifference, readReference, type ReferenceRun } from '../helpers/reference.ts';
 
@@ -45,6 +49,29 @@ describe.each([
       session.destroy();
     },
   );
+
+  it('a head tensor beside a tied embedding changes nothing', async (context) => {
+    if (!engine) return context.skip(gpuSkipReason);
+    const reference = await readReference('dense');
+    const source = (await fixtureFiles('tiny-dense').open('model.safetensors'))!;
+    const { tensors } = await readSafetensorsHeader(source);
+    const kept = await Promise.all(
+      tensors.map(async ({ name, dtype, shape, start, end }) => ({
+        name,
+        shape,
+        data: decodeFloats(dtype, await source.read(start, end)),
+      })),
+    );
+    const { shape, data } = kept.find(({ name }) => name === 'model.embed_tokens.weight')!;
+    // Between tensors that are read, so that the loader has to pass over it.
+    const head = { name: 'lm_head.weight', shape, data: data.map((value) => -value) };
+    const file = writeSafetensors([kept[0]!, head, ...kept.slice(1)]);
+    const checkpoint = await openCheckpoint(fixtureFiles('tiny-dense', { 'model.safetensors': file }));
+    const session = await ModelSession.load(engine, checkpoint, smallLoad);
+    const logits = await session.allLogits(idsOf(reference));
+    expect(maxAbsDifference(logits, reference.tensors.get('logits')!.data)).toBeLessThan(2e-4);
+    session.destroy();
+  });
 
   it.for(['dense-packed', 'moe-packed'])(
     'packed documents do not see each other: %s',

@@ -200,6 +200,11 @@ describe('other tokenizers of the family', () => {
     fc.assert(fc.property(anyText, check), { numRuns: 400 });
   });
 
+  it('refuses expressions that could run for ever, before any text meets them', () => {
+    const json = smallTokenizerJson({ preTokenizers: [isolate('(\\p{L}+ ?)+$'), byteLevel] });
+    expect(() => loadTokenizer(json, 'hostile')).toThrow(/pre_tokenizer\.pretokenizers\[0\]\.pattern\.Regex/);
+  });
+
   it('leaves other families to the reference and says why', () => {
     const json = smallTokenizerJson({
       preTokenizers: [isolate(patterns.cl100k), byteLevel],

@@ -1,6 +1,7 @@
 import { assert } from '../../core/assert.ts';
 import combineSource from '../../../shaders/forward/attention_combine.wgsl?raw';
 import decodeSource from '../../../shaders/forward/attention_decode.wgsl?raw';
+import quadSource from '../../../shaders/forward/attention_quad.wgsl?raw';
 import threadSource from '../../../shaders/forward/attention_thread.wgsl?raw';
 import tileSource from '../../../shaders/forward/attention_tile.wgsl?raw';
 import type { BufferRange } from '../buffers.ts';
@@ -105,6 +106,24 @@ export const attentionThreadStatisticsKernel = defineKernel({
   params,
 });
 
+/** One thread per four (query, head) pairs, for heads of 32 and 64; no shared memory. */
+export const attentionQuadKernel = defineKernel({
+  name: 'forward/attention_quad',
+  source: quadSource,
+  modules: alone,
+  bindings,
+  params,
+});
+
+/** The same with statistics on the way. */
+export const attentionQuadStatisticsKernel = defineKernel({
+  name: 'forward/attention_quad',
+  source: quadSource,
+  modules: fused,
+  bindings: fusedBindings,
+  params,
+});
+
 /** A workgroup per 32 (query, head) pairs, keys and values staged in shared memory. */
 export const attentionTileKernel = defineKernel({
   name: 'forward/attention_tile',
@@ -156,6 +175,8 @@ interface PageWork {
 /** A kernel, its variant and how many workgroups one slice of keys takes. */
 interface AttentionPlan {
   readonly kernel: typeof attentionThreadKernel;
+  /** The same with statistics; null where it has none. */
+  readonly withStatistics: typeof attentionThreadStatisticsKernel | null;
   readonly variant: KernelVariant;
   readonly tiles: number;
   /** Fewest keys worth a slice. */
@@ -166,6 +187,21 @@ interface AttentionPlan {
 const fewRows = 4;
 const threads = 32;
 
+const quadThreads = 16;
+/** Pairs or keys that a workgroup of the quad kernels owns. */
+export const quadOwned = 4 * quadThreads;
+
+/** What makes a quad kernel for this head dimension; null where the kernels that take any are to run. */
+export function quadVariant(engine: EngineDevice, headDim: number) {
+  if (engine.choices.attention !== 'quad' || (headDim !== 32 && headDim !== 64)) return null;
+  const suffix = sureLanes(engine) > 0 ? 'lanes' : 'plain';
+  return {
+    overrides: { WORKGROUP_SIZE: quadThreads },
+    constants: { HALVES: headDim / 32 },
+    modules: { keys: `key_four_${suffix}.wgsl`, pairs: `pair_four_${suffix}.wgsl` },
+  };
+}
+
 function planAttention(engine: EngineDevice, { q, numHeads, kv, statistics }: Attention): AttentionPlan {
   const group = numHeads / kv.numKeyValueHeads;
   // Private arrays come in three sizes, so that not every head dimension is a pipeline of its own.
@@ -175,6 +211,7 @@ function planAttention(engine: EngineDevice, { q, numHeads, kv, statistics }: At
     const heads = group % 4 === 0 ? 4 : group % 2 === 0 ? 2 : 1;
     return {
       kernel: attentionDecodeKernel,
+      withStatistics: null,
       variant: {
         constants: { ...constants, HEADS: heads },
         modules: { kv: kvModule, reduce: reduceModule(engine) },
@@ -186,6 +223,7 @@ function planAttention(engine: EngineDevice, { q, numHeads, kv, statistics }: At
   if (engine.choices.attention === 'tile') {
     return {
       kernel: attentionTileKernel,
+      withStatistics: attentionTileStatisticsKernel,
       variant: {
         constants: { CHUNKS: kv.headDim <= 64 ? 2 : kv.headDim <= 128 ? 4 : 8 },
         modules: { kv: kvModule },
@@ -194,10 +232,21 @@ function planAttention(engine: EngineDevice, { q, numHeads, kv, statistics }: At
       minKeys: 256,
     };
   }
+  const quad = quadVariant(engine, kv.headDim);
+  if (quad) {
+    return {
+      kernel: attentionQuadKernel,
+      withStatistics: attentionQuadStatisticsKernel,
+      variant: { ...quad, modules: { kv: kvModule, keys: quad.modules.keys } },
+      tiles: Math.ceil((q.rows * group) / quadOwned) * kv.numKeyValueHeads,
+      minKeys: 256,
+    };
+  }
   const lanes = sureLanes(engine);
   // Small heads are worth unrolled loops (twice as fast on llvmpipe); larger ones only take longer to compile.
   return {
     kernel: attentionThreadKernel,
+    withStatistics: attentionThreadStatisticsKernel,
     variant: {
       overrides: { WORKGROUP_SIZE: threads },
       constants: { ...constants, FIXED: kv.headDim <= 32 ? kv.headDim / 4 : 0 },
@@ -296,13 +345,10 @@ export function attention(sink: KernelSink, input: Attention): void {
       },
     };
     const { statistics } = input;
-    if (statistics) {
+    if (statistics && plan.withStatistics) {
       sink.dispatch({
         ...call,
-        kernel:
-          plan.kernel === attentionTileKernel
-            ? attentionTileStatisticsKernel
-            : attentionThreadStatisticsKernel,
+        kernel: plan.withStatistics,
         buffers: { ...buffers, goldBits: statistics.goldBits, statistics: statistics.out },
       });
     } else sink.dispatch({ ...call, kernel: plan.kernel, buffers });

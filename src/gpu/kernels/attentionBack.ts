@@ -1,13 +1,16 @@
 import { assert } from '../../core/assert.ts';
 import inputSource from '../../../shaders/backward/attention_input_back.wgsl?raw';
+import keyQuadSource from '../../../shaders/backward/attention_key_quad.wgsl?raw';
 import keyTileSource from '../../../shaders/backward/attention_key_tile.wgsl?raw';
 import keyThreadSource from '../../../shaders/backward/attention_key_thread.wgsl?raw';
+import queryQuadSource from '../../../shaders/backward/attention_query_quad.wgsl?raw';
 import queryTileSource from '../../../shaders/backward/attention_query_tile.wgsl?raw';
 import queryThreadSource from '../../../shaders/backward/attention_query_thread.wgsl?raw';
 import type { BufferRange } from '../buffers.ts';
 import type { EngineDevice } from '../device.ts';
 import { defineKernel, type KernelSink, type KernelVariant } from '../kernel.ts';
 import { kvPageSections, type KvLayout, type KvPage, type Rows } from '../tensors.ts';
+import { quadOwned, quadVariant } from './attention.ts';
 import { checkShape, sureLanes, vectors } from './common.ts';
 
 /**
@@ -109,6 +112,22 @@ export const attentionKeyThreadKernel = defineKernel({
   params,
 });
 
+/** One thread per four (query, head) pairs, for heads of 32 and 64. */
+export const attentionQueryQuadKernel = defineKernel({
+  name: 'backward/attention_query_quad',
+  source: queryQuadSource,
+  bindings: queryBindings,
+  params,
+});
+
+/** One thread per four keys, for heads of 32 and 64. */
+export const attentionKeyQuadKernel = defineKernel({
+  name: 'backward/attention_key_quad',
+  source: keyQuadSource,
+  bindings: keyBindings,
+  params,
+});
+
 /** A workgroup per 32 (query, head) pairs, staged in shared memory. */
 export const attentionQueryTileKernel = defineKernel({
   name: 'backward/attention_query_tile',
@@ -151,15 +170,24 @@ export const attentionInputBackKernel = defineKernel({
   },
 });
 
-/** Pairs or keys that a workgroup owns, in either variant. */
+/** Pairs or keys that a workgroup owns, quads apart. */
 const threads = 32;
 
 function planAttentionBack(engine: EngineDevice, headDim: number) {
   if (engine.choices.attention === 'tile') {
     const variant: KernelVariant = { constants: { CHUNKS: headDim <= 64 ? 2 : headDim <= 128 ? 4 : 8 } };
     return {
+      owned: threads,
       query: { kernel: attentionQueryTileKernel, variant },
       key: { kernel: attentionKeyTileKernel, variant },
+    };
+  }
+  const quad = quadVariant(engine, headDim);
+  if (quad) {
+    return {
+      owned: quadOwned,
+      query: { kernel: attentionQueryQuadKernel, variant: { ...quad, modules: { keys: quad.modules.keys } } },
+      key: { kernel: attentionKeyQuadKernel, variant: { ...quad, modules: { pairs: quad.modules.pairs } } },
     };
   }
   const lanes = sureLanes(engine);
@@ -173,6 +201,7 @@ function planAttentionBack(engine: EngineDevice, headDim: number) {
     },
   };
   return {
+    owned: threads,
     query: {
       kernel: attentionQueryThreadKernel,
       variant: { ...choices, modules: { keys: `keys_${suffix}.wgsl` } },
@@ -235,7 +264,7 @@ export function attentionBack(sink: KernelSink, input: AttentionBack): void {
         grad: grad.range,
       },
       params: { ...common(page), gradStart: vectors(grad).start, accumulates: index > 0 ? 1 : 0 },
-      workgroups: Math.ceil((rows * group) / threads) * numKeyValueHeads,
+      workgroups: Math.ceil((rows * group) / plan.owned) * numKeyValueHeads,
       cost: {
         flops: (6 * rows * visible * numHeads * headDim) / pages.length,
         bytes: 16 * rows * numHeads * headDim,
@@ -261,7 +290,7 @@ export function attentionBack(sink: KernelSink, input: AttentionBack): void {
         gradStart: vectors(grad).start + (numHeads * headDim) / 4,
         accumulates: 0,
       },
-      workgroups: Math.ceil(values.keyCount / threads) * numKeyValueHeads,
+      workgroups: Math.ceil(values.keyCount / plan.owned) * numKeyValueHeads,
       cost: {
         flops: (8 * rows * visible * numHeads * headDim) / pages.length,
         bytes: 16 * rows * numHeads * headDim,

@@ -1,6 +1,7 @@
 import { assert } from '../../core/assert.ts';
 import type { EngineDevice } from '../device.ts';
-import type { Rows, Weight, WeightType } from '../tensors.ts';
+import type { KernelVariant } from '../kernel.ts';
+import type { Rows, WeightType } from '../tensors.ts';
 
 /** The file of shaders/common that reads a weight type. */
 export function weightModule(type: WeightType): string {
@@ -12,6 +13,31 @@ export function reduceModule(engine: EngineDevice): string {
   return engine.features.subgroups && engine.choices.subgroups
     ? 'reduce_subgroup.wgsl'
     : 'reduce_shared.wgsl';
+}
+
+/** Threads of a workgroup whose threads have a row each. */
+const aloneThreads = 16;
+
+/** A workgroup reduces a row: of kernels that know no other way. */
+export function groupReduction(engine: EngineDevice): KernelVariant {
+  const { rowThreads } = engine.choices;
+  return {
+    overrides: { WORKGROUP_SIZE: rowThreads === 1 ? aloneThreads : rowThreads },
+    modules: { reduce: reduceModule(engine) },
+  };
+}
+
+/** How kernels that reduce `rows` rows share them out: a workgroup a row, or a thread where `rowThreads` is 1. */
+export function rowReduction(
+  engine: EngineDevice,
+  rows: number,
+): { readonly variant: KernelVariant; readonly workgroups: number } {
+  return engine.choices.rowThreads === 1
+    ? {
+        variant: { overrides: { WORKGROUP_SIZE: aloneThreads }, modules: { reduce: 'reduce_alone.wgsl' } },
+        workgroups: Math.ceil(rows / aloneThreads),
+      }
+    : { variant: groupReduction(engine), workgroups: rows };
 }
 
 /**
@@ -36,9 +62,4 @@ export function checkShape(what: string, x: Rows, rows: number, cols: number): v
     `${what} is [${x.rows}, ${x.cols}], expected [${rows}, ${cols}]`,
   );
   assert(x.start % 4 === 0 && x.stride % 4 === 0, `${what} is not aligned to 4 elements`);
-}
-
-/** Bytes of a weight matrix that a kernel reads. */
-export function weightTraffic(weight: Weight): number {
-  return weight.parts.reduce((sum, part) => sum + part.data.size + (part.scales?.size ?? 0), 0);
 }

@@ -25,7 +25,7 @@ export interface ConvertRows {
 const sourceTypeCode: Readonly<Record<SourceType, number>> = { f32: 0, f16: 1, bf16: 2 };
 
 /** Bytes of `count` numbers as they lie in a checkpoint. */
-export function sourceBytes(type: SourceType, count: number): number {
+function sourceBytes(type: SourceType, count: number): number {
   return count * (type === 'f32' ? 4 : 2);
 }
 

@@ -4,7 +4,7 @@ import gatherSource from '../../../shaders/backward/gather_rows.wgsl?raw';
 import type { BufferRange } from '../buffers.ts';
 import { defineKernel, type KernelSink } from '../kernel.ts';
 import type { Rows } from '../tensors.ts';
-import { checkShape, reduceModule, vectors } from './common.ts';
+import { checkShape, groupReduction, vectors } from './common.ts';
 
 /** Inputs of `crossEntropy`: losses of a block of rows of logits, which become their own gradients in place. */
 export interface CrossEntropy {
@@ -63,10 +63,7 @@ export function crossEntropy(sink: KernelSink, input: CrossEntropy): void {
   const { logits } = input;
   sink.dispatch({
     kernel: crossEntropyKernel,
-    variant: {
-      overrides: { WORKGROUP_SIZE: engine.choices.rowThreads },
-      modules: { reduce: reduceModule(engine) },
-    },
+    variant: groupReduction(engine),
     buffers: { labels: input.labels, weights: input.weights, logits: logits.range, rows: input.rows },
     params: {
       first: input.first,

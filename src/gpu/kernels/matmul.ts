@@ -114,8 +114,23 @@ export function planMatvec(engine: EngineDevice, rows: number): MatmulPlan {
   };
 }
 
-/** How to multiply blocks of about `rows` rows on this device; `half`: products may be taken in f16. */
-export function planTiles(engine: EngineDevice, rows: number, half = false): MatmulPlan {
+/**
+ * Threads of a workgroup for so many columns, four to a thread: idle threads cost as much as busy ones. `fewest`: lanes
+ * that must be running, since others broadcast from them.
+ */
+export function threadsFor(engine: EngineDevice, fewest: number, cols: number): number {
+  const usual = Math.max(engine.choices.flatThreads, 16);
+  return Math.max(fewest, Math.min(usual, 2 ** Math.ceil(Math.log2(Math.ceil(cols / 4)))));
+}
+
+/** Columns that a thread of `matmul_lanes` has by itself where many are wanted: fewer loads for more registers. */
+const wideCols = 8;
+
+/**
+ * How to multiply blocks of about `rows` rows by as many weight rows as `cols` at least on this device; `half`: products
+ * may be taken in f16.
+ */
+export function planTiles(engine: EngineDevice, rows: number, cols: number, half = false): MatmulPlan {
   const { choices } = engine;
   const lanes = sureLanes(engine);
   // Half-empty tiles of 64 rows lose to smaller ones.
@@ -124,24 +139,26 @@ export function planTiles(engine: EngineDevice, rows: number, half = false): Mat
     return { algorithm: 'shared', variant: { modules: { tile } }, tileRows: 64, tileCols: 64 };
   }
   if (choices.matmul !== 'register' && lanes > 0) {
-    // All lanes that are broadcast from must be running.
-    const threads = Math.max(choices.flatThreads, 16);
+    const threads = threadsFor(engine, lanes, cols);
+    // A load costs SwiftShader as much as ten products, and registers nothing. Other adapters have no registers to spare.
+    const threadCols = engine.facts.software && lanes === 4 && cols >= threads * wideCols ? wideCols : 4;
     return {
       algorithm: 'lanes',
       variant: {
         overrides: { WORKGROUP_SIZE: threads },
+        constants: { COLS: threadCols },
         modules: { rows: `rows_lanes${lanes}.wgsl` },
       },
       tileRows: 16,
-      tileCols: threads * 4,
+      tileCols: threads * threadCols,
     };
   }
   return { algorithm: 'register', variant: {}, tileRows: 32, tileCols: 32 };
 }
 
-function planMatmul(engine: EngineDevice, rows: number, half: boolean): MatmulPlan {
+function planMatmul(engine: EngineDevice, rows: number, cols: number, half: boolean): MatmulPlan {
   const few = engine.choices.matvec === 'thread' ? 2 : 8;
-  return rows <= few ? planMatvec(engine, rows) : planTiles(engine, rows, half);
+  return rows <= few ? planMatvec(engine, rows) : planTiles(engine, rows, cols, half);
 }
 
 /** The matrix product, see `Matmul`; one dispatch per part of the weight. */
@@ -154,7 +171,7 @@ export function matmul(
   checkShape('matmul out', out, x.rows, weight.rows);
   if (residual) checkShape('matmul residual', residual, x.rows, weight.rows);
   if (x.rows === 0) return;
-  const plan = planMatmul(engine, x.rows, allowHalf && weight.type !== 'f32');
+  const plan = planMatmul(engine, x.rows, weight.rows, allowHalf && weight.type !== 'f32');
   const rowTiles = Math.ceil(x.rows / plan.tileRows);
   for (const part of weight.parts) {
     assert(part.firstRow % 4 === 0, `${weight.label} is split at row ${part.firstRow}`);

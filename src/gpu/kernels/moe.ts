@@ -7,7 +7,7 @@ import routeSource from '../../../shaders/forward/route_top_k.wgsl?raw';
 import type { BufferRange } from '../buffers.ts';
 import { defineKernel, type KernelSink } from '../kernel.ts';
 import { asRows, paddedCols, rowsBytes, type Rows, type Weight } from '../tensors.ts';
-import { checkShape, reduceModule, vectors, weightModule } from './common.ts';
+import { checkShape, rowReduction, vectors, weightModule } from './common.ts';
 import {
   matmul,
   matmulKernels,
@@ -96,6 +96,7 @@ export const routeKernel = defineKernel({
     logitStride: 'u32',
     renormalize: 'u32',
     forced: 'u32',
+    rows: 'u32',
   },
 });
 
@@ -230,12 +231,10 @@ export function chooseExperts(
     perToken >= 1 && perToken <= Math.min(maxPerToken, experts),
     `${perToken} experts per token of ${experts}`,
   );
+  const { variant, workgroups } = rowReduction(engine, logits.rows);
   sink.dispatch({
     kernel: routeKernel,
-    variant: {
-      overrides: { WORKGROUP_SIZE: engine.choices.rowThreads },
-      modules: { reduce: reduceModule(engine) },
-    },
+    variant,
     buffers: { logits: logits.range, indices, weights },
     params: {
       experts,
@@ -244,8 +243,9 @@ export function chooseExperts(
       logitStride: logits.stride,
       renormalize: input.normalize ? 1 : 0,
       forced: input.forced ? 1 : 0,
+      rows: logits.rows,
     },
-    workgroups: logits.rows,
+    workgroups,
     cost: { flops: logits.rows * experts * experts, bytes: 4 * logits.rows * experts },
   });
 }
@@ -280,6 +280,8 @@ export function segmentExperts(
   const blocks = Math.ceil(pairs / 64);
   const maxTiles = Math.ceil(pairs / plan.tileRows) + Math.min(experts, pairs);
   const parts = gateUp.weight.parts.length + down.weight.parts.length;
+  // Shared memory is set to zero before a kernel starts: no more of it than the experts need.
+  const variant = { constants: { MAX_EXPERTS: Math.max(16, 2 ** Math.ceil(Math.log2(experts))) } };
   const counts = sink.scratch('moe counts', blocks * experts * 4);
   const segments: ExpertSegments = {
     pairs,
@@ -292,7 +294,7 @@ export function segmentExperts(
   };
   sink.dispatch({
     kernel: moeCountKernel,
-    variant: {},
+    variant,
     buffers: { indices, counts },
     params: { pairs, experts },
     workgroups: blocks,
@@ -300,7 +302,7 @@ export function segmentExperts(
   });
   sink.dispatch({
     kernel: moeScanKernel,
-    variant: {},
+    variant,
     buffers: { counts, tiles: segments.tiles, arguments: segments.arguments },
     params: {
       experts,
@@ -476,7 +478,8 @@ export function moeExperts(sink: KernelSink, input: MoeExperts): void {
     swiglu(sink, { gateUp: products, out: hidden });
     pairMatvec(sink, hidden, down, y, indices, perToken, false);
   } else {
-    const plan = planTiles(engine, pairs / experts);
+    const cols = Math.min(2 * width, x.cols);
+    const plan = planTiles(engine, pairs / experts, cols);
     const half = (input.allowHalf ?? false) && gateUp.weight.type !== 'f32';
     const segments = segmentExperts(sink, { indices, pairs, gateUp, down, plan });
     groupedMatmul(sink, {
@@ -484,7 +487,7 @@ export function moeExperts(sink: KernelSink, input: MoeExperts): void {
       weight: gateUp,
       out: products,
       segments,
-      plan: planTiles(engine, pairs / experts, half),
+      plan: planTiles(engine, pairs / experts, cols, half),
       perToken,
       fromTokens: true,
       toPairs: false,

@@ -8,7 +8,7 @@ import swigluBackSource from '../../../shaders/backward/swiglu_back.wgsl?raw';
 import type { BufferRange } from '../buffers.ts';
 import { defineKernel, type KernelSink } from '../kernel.ts';
 import type { Rows } from '../tensors.ts';
-import { checkShape, reduceModule, vectors } from './common.ts';
+import { checkShape, groupReduction, vectors } from './common.ts';
 
 /** Inputs of `swigluBack`: `gateUp` becomes its own gradient, given `z`, that of the activation without routing weight. */
 export interface SwigluBack {
@@ -110,10 +110,7 @@ export function swigluBack(sink: KernelSink, { gateUp, z, routing }: SwigluBack)
   assert(z.cols % 4 === 0, `swiglu width ${z.cols} is not a multiple of 4`);
   sink.dispatch({
     kernel: swigluBackKernel,
-    variant: {
-      overrides: { WORKGROUP_SIZE: engine.choices.rowThreads },
-      modules: { reduce: reduceModule(engine) },
-    },
+    variant: groupReduction(engine),
     buffers: {
       z: z.range,
       order: routing?.order ?? engine.nullRange,
@@ -178,10 +175,7 @@ export function routeBack(sink: KernelSink, input: RouteBack): void {
   checkShape('routeBack grad', grad, logits.rows, experts);
   sink.dispatch({
     kernel: routeBackKernel,
-    variant: {
-      overrides: { WORKGROUP_SIZE: engine.choices.rowThreads },
-      modules: { reduce: reduceModule(engine) },
-    },
+    variant: groupReduction(engine),
     buffers: {
       logits: logits.range,
       indices: input.indices,

@@ -5,7 +5,7 @@ import type { EngineDevice } from '../device.ts';
 import { defineKernel, type Kernel, type KernelSink, type KernelVariant } from '../kernel.ts';
 import { paddedCols, type Rows, type Weight } from '../tensors.ts';
 import { checkShape, sureLanes, vectors, weightModule } from './common.ts';
-import { matmulKernels, planTiles, type MatmulPlan } from './matmul.ts';
+import { matmulKernels, planTiles, threadsFor, type MatmulPlan } from './matmul.ts';
 import { expertsPerPart, type ExpertSegments, type ExpertWeight } from './moe.ts';
 
 /**
@@ -129,13 +129,6 @@ interface ProductPlan {
   readonly tileCols: number;
 }
 
-/** Threads for so many columns, four to a thread: low-rank products are narrow, and idle threads cost as much as busy ones. */
-function threadsFor(engine: EngineDevice, algorithm: string, cols: number): number {
-  const usual = Math.max(engine.choices.flatThreads, 16);
-  const fewest = algorithm === 'lanes' ? sureLanes(engine) : 4;
-  return Math.max(fewest, Math.min(usual, 2 ** Math.ceil(Math.log2(Math.ceil(cols / 4)))));
-}
-
 /** The algorithm for products with `cols` columns over tiles as `plan` has them. */
 function productPlan(engine: EngineDevice, plan: MatmulPlan, transposed: boolean, cols: number): ProductPlan {
   const { algorithm } = plan;
@@ -146,11 +139,19 @@ function productPlan(engine: EngineDevice, plan: MatmulPlan, transposed: boolean
       : { ...plan, algorithm };
   }
   if (algorithm === 'register' && !transposed) return { ...plan, algorithm };
-  const threads = threadsFor(engine, algorithm, cols);
+  const threads = threadsFor(engine, algorithm === 'lanes' ? sureLanes(engine) : 4, cols);
   const rows = { tileRows: plan.tileRows, tileCols: threads * 4 };
   const modules = { rows: plan.variant.modules?.['rows'] ?? 'rows_plain.wgsl' };
   if (!transposed)
-    return { algorithm, variant: { overrides: { WORKGROUP_SIZE: threads }, modules }, ...rows };
+    return {
+      algorithm,
+      variant: {
+        overrides: { WORKGROUP_SIZE: threads },
+        ...(algorithm === 'lanes' ? { constants: { COLS: 4 } } : {}),
+        modules,
+      },
+      ...rows,
+    };
   return {
     algorithm: 'backRows',
     variant: {
@@ -167,7 +168,7 @@ export function product(sink: KernelSink, input: Product): void {
   checkShape('product x', x, x.rows, transposed ? weight.rows : weight.cols);
   checkShape('product out', out, x.rows, transposed ? weight.cols : weight.rows);
   if (x.rows === 0) return;
-  const plan = productPlan(sink.engine, planTiles(sink.engine, x.rows), transposed, out.cols);
+  const plan = productPlan(sink.engine, planTiles(sink.engine, x.rows, out.cols), transposed, out.cols);
   const rowTiles = Math.ceil(x.rows / plan.tileRows);
   weight.parts.forEach((part, index) => {
     assert(part.firstRow % 4 === 0, `${weight.label} is split at row ${part.firstRow}`);

@@ -2,7 +2,7 @@ import source from '../../../shaders/backward/rms_norm_back.wgsl?raw';
 import type { BufferRange } from '../buffers.ts';
 import { defineKernel, type KernelSink } from '../kernel.ts';
 import type { Rows } from '../tensors.ts';
-import { checkShape, reduceModule, vectors } from './common.ts';
+import { checkShape, groupReduction, vectors } from './common.ts';
 
 /** Inputs of `rmsNormBack`: dx (+)= gradient of the norm of `x` by x, given that of its result, `dy`. */
 export interface RmsNormBack {
@@ -47,10 +47,7 @@ export function rmsNormBack(sink: KernelSink, input: RmsNormBack): void {
   checkShape('rmsNormBack dx', dx, rowIndex ? dx.rows : dy.rows, x.cols);
   sink.dispatch({
     kernel: rmsNormBackKernel,
-    variant: {
-      overrides: { WORKGROUP_SIZE: engine.choices.rowThreads },
-      modules: { reduce: reduceModule(engine) },
-    },
+    variant: groupReduction(engine),
     buffers: { x: x.range, weight, dy: dy.range, rowIndex: rowIndex ?? engine.nullRange, dx: dx.range },
     params: {
       cols: x.cols,

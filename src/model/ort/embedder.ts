@@ -2,9 +2,6 @@ import type * as Ort from 'onnxruntime-web';
 import { InputError } from '../../core/errors.ts';
 import { loadOrt } from './session.ts';
 
-/** How many texts run at a time. */
-export const embedBatch = 16;
-
 const idInputs = new Set(['input_ids', 'attention_mask', 'token_type_ids', 'position_ids']);
 
 /** A sentence-embedding model of any maker under onnxruntime. Call `release` when done. */

@@ -23,7 +23,7 @@ const mechanismChunk = 64;
 const heapBytes = 3.8e9;
 
 /** What the options become on this runtime: it holds and computes in f32. */
-export function ortOptions(options: LoadOptions): LoadOptions {
+function ortOptions(options: LoadOptions): LoadOptions {
   return { ...options, weightType: 'f32', kvType: 'f32' };
 }
 
@@ -31,7 +31,7 @@ export function ortOptions(options: LoadOptions): LoadOptions {
  * Bytes a checkpoint will take under onnxruntime, with what does not fit.
  * @param mechanism the attention weights of all layers come out, a chunk of tokens at a time
  */
-export function planOrt(checkpoint: Checkpoint, given: LoadOptions, mechanism = false): MemoryPlan {
+function planOrt(checkpoint: Checkpoint, given: LoadOptions, mechanism = false): MemoryPlan {
   const options = ortOptions(given);
   const { config } = checkpoint;
   const chunk = Math.min(options.chunkTokens, options.contextLength);

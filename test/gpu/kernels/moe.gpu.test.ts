@@ -54,12 +54,14 @@ describe.skipIf(!hasGpu)(
       it(`routes: softmax over all, top k, ties to the lowest index: ${mode.name}`, async () => {
         const engine = (await testEngine(mode.options)) as EngineDevice;
         const h = new Harness(engine);
-        for (const [tokens, experts, k, normalize] of [
-          [1, 3, 1, true],
-          [17, 65, 4, true],
-          [5, 512, 32, false],
-          [3, 128, 8, true],
+        for (const [rowThreads, tokens, experts, k, normalize] of [
+          [1, 1, 3, 1, true],
+          [1, 17, 65, 4, true],
+          [1, 5, 512, 32, false],
+          [16, 3, 128, 8, true],
+          [128, 17, 65, 4, false],
         ] as const) {
+          engine.choices = { ...engine.choices, rowThreads };
           const x = randomMatrix('x', tokens, 36);
           const router = randomMatrix('router', experts, 36);
           // Expert 2 is a copy of expert 0: equal logits.
@@ -114,7 +116,7 @@ describe.skipIf(!hasGpu)(
             [1, 8, 2, 20, 36, 'f32', 0],
             [2, 5, 3, 32, 64, 'int8', 16384],
             [17, 3, 1, 12, 32, 'f32', 0],
-            [65, 16, 4, 64, 96, 'f32', 110000],
+            [65, 16, 4, 80, 144, 'f32', 220000],
             [127, 8, 8, 32, 32, 'int4', 0],
           ] as [number, number, number, number, number, WeightType, number][]) {
             const rng = new Rng(tokens);

@@ -38,10 +38,10 @@ function sourceOf(
 
 describe.skipIf(!hasGpu)(hasGpu ? 'row kernels' : `row kernels (${gpuSkipReason})`, () => {
   for (const mode of engineModes) {
-    it(`rmsNorm agrees with f64, alone and with a residual: ${mode.name}`, async () => {
+    it(`rmsNorm agrees with f64: ${mode.name}`, async () => {
       const engine = (await testEngine(mode.options)) as EngineDevice;
       const h = new Harness(engine);
-      for (const threads of [16, 128]) {
+      for (const threads of [1, 16, 128]) {
         engine.choices = { ...engine.choices, rowThreads: threads };
         for (const [rows, cols] of [
           [1, 3],
@@ -49,27 +49,15 @@ describe.skipIf(!hasGpu)(hasGpu ? 'row kernels' : `row kernels (${gpuSkipReason}
           [17, 1000],
         ] as const) {
           const x = randomMatrix('x', rows, cols);
-          const add = randomMatrix('add', rows, cols);
           const weight = randomMatrix('w', 1, cols);
-          for (const fused of [false, true]) {
-            const input = x.data.map((value, i) => value + (fused ? add.data[i]! : 0));
-            const expected = input.map((value, i) => {
-              const row = input.subarray(Math.floor(i / cols) * cols, (Math.floor(i / cols) + 1) * cols);
-              const mean = row.reduce((total, one) => total + one * one, 0) / cols;
-              return (value / Math.sqrt(mean + 1e-6)) * weight.data[i % cols]!;
-            });
-            const out = h.emptyRows(rows, cols);
-            const sum = h.emptyRows(rows, cols);
-            rmsNorm(h.recorder, {
-              x: h.rows(x),
-              weight: h.floats(weight.data),
-              eps: 1e-6,
-              out,
-              ...(fused ? { residual: { add: h.rows(add), sum } } : {}),
-            });
-            expect(relativeError(await h.read(out), expected)).toBeLessThan(tolerance('f32', cols));
-            if (fused) expect(relativeError(await h.read(sum), input)).toBeLessThan(tolerance('f32', 1));
-          }
+          const expected = x.data.map((value, i) => {
+            const row = x.data.subarray(Math.floor(i / cols) * cols, (Math.floor(i / cols) + 1) * cols);
+            const mean = row.reduce((total, one) => total + one * one, 0) / cols;
+            return (value / Math.sqrt(mean + 1e-6)) * weight.data[i % cols]!;
+          });
+          const out = h.emptyRows(rows, cols);
+          rmsNorm(h.recorder, { x: h.rows(x), weight: h.floats(weight.data), eps: 1e-6, out });
+          expect(relativeError(await h.read(out), expected)).toBeLessThan(tolerance('f32', cols));
         }
       }
       h.dispose();

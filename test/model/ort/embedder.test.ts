@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { InputError } from '../../../src/core/errors.ts';
+import { Rng } from '../../../src/core/rng.ts';
 import { OrtEmbedder } from '../../../src/model/ort/embedder.ts';
 import { lookupEmbedder, lookupTable } from '../../helpers/onnxModels.ts';
 
@@ -29,5 +31,27 @@ describe('a sentence-embedding model under onnxruntime', () => {
     await expect(OrtEmbedder.open(Uint8Array.of(1, 2, 3), 'x.onnx', 1)).rejects.toThrow(
       /cannot open this model/,
     );
+  });
+
+  it('with damaged bytes anywhere is refused or opened, and never spoils the next model', async () => {
+    const whole = lookupEmbedder(vocab, dim);
+    const rng = new Rng('damaged models');
+    const seen = { opened: 0, refused: 0 };
+    for (let round = 0; round < 200; round++) {
+      const bytes = whole.slice(0, rng.below(4) ? whole.length : rng.below(whole.length));
+      for (let hit = 0; hit <= rng.below(4); hit++) bytes[rng.below(bytes.length)] = rng.below(256);
+      try {
+        await (await OrtEmbedder.open(bytes, 'damaged.onnx', 1)).release();
+        seen.opened++;
+      } catch (error) {
+        expect(error).toBeInstanceOf(InputError);
+        seen.refused++;
+      }
+    }
+    expect(seen.refused).toBeGreaterThan(20);
+    const embedder = await OrtEmbedder.open(whole, 'lookup.onnx', 1);
+    const { data } = await embedder.embed([[4]]);
+    expect(data[0]).toBeCloseTo(table[4 * dim]!, 5);
+    await embedder.release();
   });
 });
