@@ -148,6 +148,53 @@ function drill(rng: Rng, from: TaskWords, size: number): Turn[] {
   return turns;
 }
 
+const ordinalNames = ['first', 'second', 'third', 'fourth', 'fifth', 'sixth', 'seventh', 'eighth'];
+
+/**
+ * A conversation of small writings and many questions for one of them by form, topic and place: finding the right one,
+ * again and again. Their first words are of `heads`, which stay one token behind a nonce.
+ */
+function noteDrill(rng: Rng, from: TaskWords, heads: readonly string[], size: number): Turn[] {
+  const forms = W.pickSome(rng, W.writings, 1 + rng.below(3));
+  const topics = W.pickSome(rng, from.words, 1 + rng.below(3));
+  const count = 2 + rng.below(Math.round(3 + 9 * size));
+  const isLong = rng.below(3) === 0;
+  const order = rng.shuffle(heads);
+  const written = Array.from({ length: count }, (_, index) => {
+    const [form, topic] = [W.pick(rng, forms), W.pick(rng, topics)];
+    const head = `${order[index % order.length]!} ${topic}`;
+    return { form, topic, text: isLong ? `${head}\n\n${W.sentence(rng, topic)}` : head };
+  });
+  const turns: Turn[] = written.flatMap(({ form, topic, text }) => [
+    { role: 'user', content: `${W.pick(rng, ['write', 'write', 'make'])} a ${form} about ${topic}` },
+    { role: 'assistant', content: text },
+  ]);
+  const rounds = isLong ? 2 + rng.below(3) : 4 + rng.below(Math.round(3 + 6 * size));
+  for (let round = 0; round < rounds; round++) {
+    const { form, topic } = W.pick(rng, written);
+    const same = written.filter((each) => each.form === form && each.topic === topic);
+    const which = rng.below(same.length);
+    const what = `the ${ordinalNames[which] ?? 'last'} ${form} about ${topic}`;
+    const { text } = same[which < ordinalNames.length ? which : same.length - 1]!;
+    const nonce = W.code(rng, 4 + rng.below(7));
+    const [ask, reply] = W.pick(rng, [
+      [`Repeat ${what}.`, text],
+      [`Prepend ${nonce} to ${what}.`, `${nonce}${text}`],
+      [`Prepend ${nonce} to ${what}. Say nothing else.`, `${nonce}${text}`],
+    ] as const);
+    turns.push({ role: 'user', content: ask }, { role: 'assistant', content: reply });
+  }
+  return turns;
+}
+
+/** Capitalised words that a tokenizer keeps whole behind a nonce. */
+function wholeBehindNonce(tokenizer: Tokenizer, from: TaskWords): string[] {
+  const found = from.words
+    .map((word) => word[0]!.toUpperCase() + word.slice(1))
+    .filter((word) => tokenizer.encode(`q7${word}`).length === tokenizer.encode('q7').length + 1);
+  return [...new Set(found)];
+}
+
 /** Pages of a small library and a question on them; the reasoning quotes the pages. */
 function riddleTask(rng: Rng, size: number): Turn[] {
   const library = makeLibrary(rng, 3 + rng.below(8));
@@ -275,7 +322,7 @@ export interface TokenFile {
 }
 
 export const agentKinds = ['search', 'swe', 'sql', 'sweContext', 'sqlContext'] as const;
-export const dataKinds = [...shortTaskKinds, 'riddle', 'echo', 'drill', ...agentKinds] as const;
+export const dataKinds = [...shortTaskKinds, 'riddle', 'echo', 'drill', 'noteDrill', ...agentKinds] as const;
 /** Tokens of a kind, relative to the others. */
 export const shares: Partial<Record<(typeof dataKinds)[number], number>> = {
   echo: 0.4,
@@ -305,6 +352,8 @@ export function makeTokens(
   const weights = new Uint8Array(count + longest);
   const lengths: number[] = [];
   let at = 0;
+  let tooLong = 0;
+  const heads = wholeBehindNonce(tokenizer, from);
   const agents = (agentKinds as readonly string[]).includes(kind)
     ? agentTexts(rng, openSql, kind.replace('Context', '') as WorldKind)
     : null;
@@ -325,11 +374,17 @@ export function makeTokens(
           if (next.value.kind === kind) break;
         }
       } else if (kind === 'drill') messages = drill(rng, from, size);
+      else if (kind === 'noteDrill') messages = noteDrill(rng, from, heads, size);
       else if (kind === 'riddle') messages = riddleTask(rng, size);
       else messages = shortTask(rng, kind as ShortTaskKind, from, size).messages;
       made = encodeConversation(tokenizer, messages);
     }
-    if (made.ids.length > longest) continue;
+    if (made.ids.length > longest) {
+      // A kind whose texts outgrew the limit would be looked for without end.
+      if (++tooLong > 2000) throw new Error(`${kind}: ${tooLong} texts in a row have over ${longest} tokens`);
+      continue;
+    }
+    tooLong = 0;
     const context = kind !== 'echo' && rng.below(10) === 0 ? 25 : 0;
     for (let i = 0; i < made.ids.length; i++) {
       tokens[at + i] = made.ids[i]!;

@@ -25,7 +25,7 @@ for (const [name, [sizes, longest]] of Object.entries(stages)) {
       words,
       count,
       sizes,
-      isAgent ? 480 : longest,
+      isAgent ? 640 : longest,
       `${name}/${seed}`,
       openSql,
     );

@@ -19,7 +19,7 @@ import construct
 from kernels import Kernels
 from model import CONFIG, Model, load_weights
 
-KINDS = ["repeat", "recall", "notes", "graph", "pick", "riddle", "echo", "drill", "search", "swe", "sql", "sweContext", "sqlContext"]
+KINDS = ["repeat", "recall", "notes", "graph", "pick", "riddle", "echo", "drill", "noteDrill", "search", "swe", "sql", "sweContext", "sqlContext"]
 
 
 class Shard:
@@ -58,8 +58,25 @@ def load(folder, stage):
     return found
 
 
-def batches(shards, share, seed, size, epoch):
-    """Rows of like length, about `size` tokens a batch; every text once an epoch, kinds thinned to their share."""
+def joined(texts, most, rng):
+    """Rows of a quarter of `most` to `most` tokens, of texts that are read behind one another."""
+    row, total, limit = [], 0, rng.integers(most // 4, most)
+    for tokens, weights in texts:
+        if row and total + len(tokens) > limit:
+            yield np.concatenate([t for t, _ in row]), np.concatenate([w for _, w in row])
+            row, total, limit = [], 0, rng.integers(most // 4, most)
+        # Nothing foretells which text comes next.
+        row.append((tokens, np.concatenate([weights[:1] * 0, weights[1:]])))
+        total += len(tokens)
+    if row:
+        yield np.concatenate([t for t, _ in row]), np.concatenate([w for _, w in row])
+
+
+def batches(shards, share, seed, size, epoch, join=0):
+    """
+    Rows of like length, about `size` tokens a batch; every text once an epoch, kinds thinned to their share. With
+    `join`, texts stand behind one another in rows of up to so many tokens, and each sees those before it.
+    """
     rng = np.random.default_rng([seed, epoch])
     texts = []
     for name, shard in shards.items():
@@ -69,6 +86,8 @@ def batches(shards, share, seed, size, epoch):
     pool = 2048
     for at in range(0, len(texts), pool):
         part = [shards[name].text(int(i)) for name, i in texts[at:at + pool]]
+        if join:
+            part = list(joined(part, join, rng))
         part.sort(key=lambda t: len(t[0]))
         made, rows, total = [], [], 0
         for tokens, weights in part:
@@ -126,6 +145,7 @@ def main():
     parser.add_argument("--lr", type=float, default=1.5e-3)
     parser.add_argument("--warm", type=int, default=100)
     parser.add_argument("--size", type=int, default=4096, help="tokens a batch")
+    parser.add_argument("--join", type=int, default=0, help="longest row in tokens of texts behind one another, each of which sees those before it; 0 keeps texts apart")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--save", type=float, default=180, help="seconds between checkpoints")
@@ -174,7 +194,7 @@ def main():
     epoch, losses, since, tick = step, [], 0, time.time()
     write({"step": step, "probe": probe(kernels, held, a.held)})
     while step < a.steps:
-        for rows in batches(shards, share, a.seed, a.size, epoch):
+        for rows in batches(shards, share, a.seed, a.size, epoch, a.join):
             ids, weights, lengths = flat(rows)
             model.grad.zero_()
             made = kernels.batch(ids, weights, lengths, 1 / weights.sum(), balance=0.01, z=1e-4)

@@ -6,7 +6,7 @@ import { lineDiff, makeFaultyRepository, runTest } from './repository.ts';
 import { pick, pickSome } from './words.ts';
 
 /** One call and what came back. */
-export interface AgentStep {
+interface AgentStep {
   readonly thought: string;
   readonly call: { readonly name: string; readonly arguments: Readonly<Record<string, string>> };
   readonly observation: string;
@@ -27,7 +27,7 @@ export interface AgentRun {
   readonly isRight: boolean;
 }
 
-export const systems = {
+const systems = {
   search: 'Answer the question. Use search and visit.',
   swe: 'Fix the issue. Open files, edit them, run the tests, then submit.',
   sql: 'Answer the question with SQL.',
@@ -150,7 +150,7 @@ export type RunSql = (
 ) => { readonly rows: readonly (readonly JsonValue[])[] } | { readonly error: string };
 
 /** Rows as Python prints a list of tuples, the way agents' tools show them. */
-export function pythonRows(rows: readonly (readonly JsonValue[])[]): string {
+function pythonRows(rows: readonly (readonly JsonValue[])[]): string {
   const cell = (value: JsonValue): string =>
     value === null
       ? 'None'

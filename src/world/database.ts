@@ -1,7 +1,7 @@
 import type { Rng } from '../core/rng.ts';
 import { firstNames, goods, pick, pickSome, towns } from './words.ts';
 
-export type Cell = string | number | null;
+type Cell = string | number | null;
 
 export interface Table {
   readonly name: string;

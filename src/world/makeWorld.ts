@@ -29,7 +29,7 @@ export interface WorldOptions {
 export const defaultWorldOptions: Omit<WorldOptions, 'count' | 'seed'> = { kinds: worldKinds, sizes: [0, 1] };
 
 /** An in-memory database that runs statements; the shells hand in SQLite. */
-export interface SqlSession {
+interface SqlSession {
   readonly run: RunSql;
   close(): void;
 }

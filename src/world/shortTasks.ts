@@ -1,7 +1,7 @@
 import type { Rng } from '../core/rng.ts';
 import { code, pick, pickSome, sentence, writings } from './words.ts';
 
-export interface TaskMessage {
+interface TaskMessage {
   readonly role: 'system' | 'user' | 'assistant';
   readonly content: string;
 }
