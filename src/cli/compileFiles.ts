@@ -38,7 +38,7 @@ export async function listFiles(paths: readonly string[]): Promise<NamedFile[]> 
 }
 
 /** Name, size and sha256 of a file for the recipe. */
-export async function hashFile(file: NamedFile): Promise<RecipeFile> {
+async function hashFile(file: NamedFile): Promise<RecipeFile> {
   const hash = createHash('sha256');
   for (const part of file.parts ?? [file]) {
     for await (const chunk of createReadStream(part.path, { highWaterMark: 4 << 20 }))

@@ -49,7 +49,7 @@ export interface CompileOutcomeSummary {
 const listedIssues = 5000;
 
 /** A file that decides the output without being imported. */
-export interface HashedFile {
+interface HashedFile {
   readonly file: NamedFile;
   readonly hash: RecipeFile;
 }

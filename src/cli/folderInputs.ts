@@ -22,7 +22,7 @@ export interface PlannedFiles {
  * Joins files that were given together: runs that are spread over files, and verdicts beside runs. A single file
  * stands for itself. The order is kept.
  */
-export async function planFiles(files: readonly NamedFile[]): Promise<PlannedFiles> {
+async function planFiles(files: readonly NamedFile[]): Promise<PlannedFiles> {
   const byName = new Map(files.map((file) => [file.name, file]));
   // Files of one name (from several folders) could not be told apart.
   if (files.length < 2 || byName.size < files.length) return { files, reports: [] };

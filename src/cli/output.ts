@@ -28,9 +28,19 @@ export function note(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-/** A line on standard error that each call replaces; nothing where standard error is no terminal. */
+/** Milliseconds between lines of progress in a log: few lines, and yet no long job looks as if it hung. */
+const logIntervalMs = 10_000;
+let loggedAtMs = performance.now();
+
+/** A line on standard error that each call replaces; where that is no terminal, a line every ten seconds at most. */
 export function progressLine(text: string): void {
-  if (!process.stderr.isTTY) return;
+  if (!process.stderr.isTTY) {
+    const nowMs = performance.now();
+    if (nowMs - loggedAtMs < logIntervalMs) return;
+    loggedAtMs = nowMs;
+    note(text);
+    return;
+  }
   process.stderr.write(`\r\u001b[2K${text.slice(0, (process.stderr.columns || 80) - 1)}`);
 }
 

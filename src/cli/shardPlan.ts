@@ -17,7 +17,7 @@ const planVersion = 1;
 export const defaultShardBytes = 64 << 20;
 
 /** What decides the output; a plan fixes it for all processes that work on it. */
-export type PlannedJob = Pick<CompileJob, 'tokenizer' | 'options' | 'curation' | 'toolVersion'>;
+type PlannedJob = Pick<CompileJob, 'tokenizer' | 'options' | 'curation' | 'toolVersion'>;
 
 /**
  * One unit of work. `lines`: ranges of whole lines of a large JSON-lines file, each as start, end and number of the

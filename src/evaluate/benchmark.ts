@@ -49,7 +49,7 @@ export interface RuleOutcome {
   readonly approximate: boolean;
 }
 
-export interface GradeOptions {
+interface GradeOptions {
   /** One of the benchmark's modes. */
   readonly mode: string;
   /** Also compute what costs time and is not needed for the score (MRCR's wrong-needle floor). */

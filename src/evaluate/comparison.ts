@@ -11,14 +11,14 @@ export interface ItemScore {
 }
 
 /** Items by how two subjects did on them. Right means: on more than half of the seeds. */
-export interface ItemMatrix {
+interface ItemMatrix {
   readonly bothRight: number;
   readonly onlyBefore: number;
   readonly onlyAfter: number;
   readonly bothWrong: number;
 }
 
-export interface SliceDifference extends PairedDifference {
+interface SliceDifference extends PairedDifference {
   readonly dimension: string;
   readonly label: string;
 }
@@ -110,7 +110,7 @@ export interface ComparisonNames {
 }
 
 /**
- * Compares two subjects by the paired two-level bootstrap (seeds, then items), overall and per slice. Null when
+ * Compares two subjects by the paired two-level bootstrap (seeds and items), overall and per slice. Null when
  * no item was graded for both under a common seed.
  */
 export function compareScores(

@@ -80,7 +80,7 @@ export const defaultEndpointOptions: Omit<EndpointOptions, 'url' | 'model'> = {
 };
 
 /** The address that questions are posted to. Throws `InputError` for what is no http(s) address. */
-export function completionsUrl(base: string): string {
+function completionsUrl(base: string): string {
   let url: URL;
   try {
     url = new URL(base);
@@ -109,23 +109,6 @@ class Transient extends Error {
 }
 
 const transientStatus = new Set([408, 409, 425, 429]);
-
-/** Model names that the endpoint lists; empty when it does not say. */
-export async function listEndpointModels(
-  base: string,
-  key: string | null,
-  transport: Transport,
-  signal: AbortSignal,
-): Promise<string[]> {
-  const url = completionsUrl(base).replace(/\/chat\/completions$/, '/models');
-  const headers: Record<string, string> = key === null ? {} : { authorization: `Bearer ${key}` };
-  const answer = await transport({ url, method: 'GET', headers, body: null }, signal);
-  if (answer.status !== 200) return [];
-  const value = parse(await textOf(answer.chunks, 4_000_000));
-  const data = isObject(value) ? value['data'] : null;
-  if (!Array.isArray(data)) return [];
-  return data.flatMap((entry) => (isObject(entry) && typeof entry['id'] === 'string' ? [entry['id']] : []));
-}
 
 async function textOf(chunks: AsyncIterable<Uint8Array>, most: number): Promise<string> {
   const decoder = new TextDecoder();

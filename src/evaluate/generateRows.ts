@@ -3,7 +3,7 @@ import type { SchemaElement } from 'hyparquet';
 import { UsageError } from '../core/errors.ts';
 import type { LengthCounter } from './lengthBins.ts';
 import { generateGraphWalks, nodesForTokens, type GeneratedGraphWalks } from './graphwalksGenerator.ts';
-import { generateMrcr, type GeneratedMrcr, type PromptFrame } from './mrcrGenerator.ts';
+import { generateMrcrSet, type GeneratedMrcr, type PromptFrame } from './mrcrGenerator.ts';
 
 export const graphProblems = ['bfs', 'parents', 'shortest-path', 'reachability'] as const;
 export type GraphProblemName = (typeof graphProblems)[number];
@@ -21,6 +21,11 @@ export interface GenerateOptions {
   readonly outDegree: number;
   /** Default `published`. */
   readonly frame?: PromptFrame;
+  /**
+   * Default 1. Rows that follow one another ask about the same conversation or graph, so that a model with a cache of
+   * keys and values reads it once. They are no independent items: statistics draw contexts, not rows.
+   */
+  readonly questionsPerContext?: number;
 }
 
 export const defaultGenerateOptions: Omit<GenerateOptions, 'benchmark' | 'count' | 'tokens' | 'seed'> = {
@@ -34,47 +39,83 @@ export type GeneratedRow = GeneratedMrcr | GeneratedGraphWalks;
 
 /** Rows of a generated benchmark, one at a time; the same options and tokenizer give the same rows. */
 export function* generateRows(options: GenerateOptions, counter: LengthCounter): Generator<GeneratedRow> {
-  const { benchmark, count, tokens, seed, frame = 'published' } = options;
+  const { benchmark, count, tokens, seed, frame = 'published', questionsPerContext = 1 } = options;
   if (!(Number.isInteger(count) && count > 0))
     throw new UsageError('bad-count', 'The number of rows must be a whole number above 0');
   if (!(Number.isInteger(tokens) && tokens > 0))
     throw new UsageError('bad-tokens', 'The number of tokens must be a whole number above 0');
   const counted = (text: string): number => counter.count(text);
   if (benchmark === 'mrcr') {
-    for (let row = 0; row < count; row++) {
-      yield generateMrcr({ needles: options.needles, tokens, seed: `${seed}/${row}`, frame }, counted);
+    for (let row = 0; row < count; row += questionsPerContext) {
+      const questions = Math.min(questionsPerContext, count - row);
+      yield* generateMrcrSet(
+        { needles: options.needles, tokens, seed: `${seed}/${row}`, frame, questions },
+        counted,
+      );
     }
     return;
   }
   const { outDegree, depth, problems } = options;
   const nodes = nodesForTokens(tokens, outDegree, counted, frame);
-  for (let row = 0; row < count; row++) {
-    const problem = problems[row % problems.length] ?? 'bfs';
-    yield fittingGraph({ problem, nodes, outDegree, depth, seed: `${seed}/${row}`, frame }, tokens, counted);
+  for (let row = 0; row < count; row += questionsPerContext) {
+    const problemOf = (at: number): GraphProblemName => problems[(row + at) % problems.length] ?? 'bfs';
+    const graph = { outDegree, depth, seed: `${seed}/${row}`, frame };
+    if (questionsPerContext === 1) {
+      yield fittingGraph({ ...graph, problem: problemOf(0), nodes }, tokens, counted).row;
+      continue;
+    }
+    const at = Array.from({ length: Math.min(questionsPerContext, count - row) }, (_, question) => question);
+    // The graph that fits all questions is the smallest of those that fit one.
+    const fits = at.map(
+      (question) =>
+        fittingGraph({ ...graph, problem: problemOf(question), nodes, question }, tokens, counted).nodes,
+    );
+    const size = Math.min(...fits);
+    for (const question of at)
+      yield generateGraphWalks({ ...graph, problem: problemOf(question), nodes: size, question });
   }
 }
 
 type GraphOptions = Parameters<typeof generateGraphWalks>[0];
 
-/** Ids differ in tokens: the estimate of the node count is corrected until the prompt fits. */
+/** A prompt that fills this much of its tokens is near enough. */
+const nearEnough = 0.97;
+
+/**
+ * Ids differ in tokens, most of all where a tokenizer knows only the first of them: the estimate of the node count is
+ * lowered until the prompt fits, then raised again by halving where that went too far.
+ */
 function fittingGraph(
   options: GraphOptions,
   tokens: number,
   count: (text: string) => number,
-): GeneratedGraphWalks {
-  for (let { nodes } = options; ;) {
+): { readonly row: GeneratedGraphWalks; readonly nodes: number } {
+  const make = (nodes: number): { row: GeneratedGraphWalks; used: number } => {
     const row = generateGraphWalks({ ...options, nodes });
-    const used = count(row.prompt);
-    if (used <= tokens) return row;
+    return { row, used: count(row.prompt) };
+  };
+  let tooMany: number | null = null;
+  let { nodes } = options;
+  let best = make(nodes);
+  while (best.used > tokens) {
     if (nodes <= 2) {
       throw new UsageError('too-few-tokens', 'No graph fits', {
-        expected: `at least ${used} tokens`,
+        expected: `at least ${best.used} tokens`,
         actual: String(tokens),
         advice: 'the instructions of a GraphWalks prompt alone take several hundred tokens',
       });
     }
-    nodes = Math.max(2, Math.min(nodes - 1, Math.floor((nodes * tokens) / used)));
+    tooMany = nodes;
+    nodes = Math.max(2, Math.min(nodes - 1, Math.floor((nodes * tokens) / best.used)));
+    best = make(nodes);
   }
+  while (tooMany !== null && tooMany - nodes > 1 && best.used < nearEnough * tokens) {
+    const middle = Math.floor((nodes + tooMany) / 2);
+    const next = make(middle);
+    if (next.used > tokens) tooMany = middle;
+    else [nodes, best] = [middle, next];
+  }
+  return { row: best.row, nodes };
 }
 
 const text = (name: string): SchemaElement => ({

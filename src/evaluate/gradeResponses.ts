@@ -9,7 +9,7 @@ import { ScoreTable, type Scores, type SeedScore } from './scoreTable.ts';
 import { splitThinking } from './thinking.ts';
 
 /** A line of a responses file that was not used, and why. */
-export interface ResponseProblem {
+interface ResponseProblem {
   /** One-based line of the responses file; null for what concerns the data. */
   readonly line: number | null;
   readonly index: number | null;

@@ -7,7 +7,6 @@ import type { PromptFrame } from './mrcrGenerator.ts';
 
 /** `bfs` and `parents` are the published operations; the other two are ours, in the published frame. */
 export type GraphProblem = 'bfs' | 'parents' | 'shortest-path' | 'reachability';
-export const publishedProblems: readonly GraphProblem[] = ['bfs', 'parents'];
 
 /** A generated row in the published columns. */
 export interface GeneratedGraphWalks {
@@ -121,6 +120,8 @@ export interface GraphWalksOptions {
   readonly depth: number;
   readonly seed: number | string;
   readonly frame?: PromptFrame;
+  /** Number of a question on the graph that the seed alone decides; without it every problem has its own graph. */
+  readonly question?: number;
 }
 
 function drawEdges(rng: Rng, ids: readonly string[], outDegree: number): [string, string][] {
@@ -183,10 +184,16 @@ export function generateGraphWalks(options: GraphWalksOptions): GeneratedGraphWa
       actual: `${nodes} nodes, out-degree ${outDegree}, depth ${depth}`,
     });
   }
-  const rng = new Rng(`graphwalks/${problem}/${nodes}/${outDegree}/${depth}/${options.seed}`);
+  const rng = new Rng(
+    ['graphwalks', problem, nodes, outDegree, depth, options.seed, options.question ?? []].flat().join('/'),
+  );
   const ids = Array.from({ length: nodes }, (_, i) => nodeId(i));
+  const shared =
+    options.question === undefined
+      ? null
+      : drawEdges(new Rng(`graphwalks/edges/${nodes}/${outDegree}/${options.seed}`), ids, outDegree);
   for (let attempt = 0; attempt < 200; attempt++) {
-    const edges = drawEdges(rng, ids, outDegree);
+    const edges = shared ?? drawEdges(rng, ids, outDegree);
     const node = ids[rng.below(nodes)]!;
     let text: string;
     let answer: readonly string[];

@@ -174,9 +174,9 @@ export function floorNormalised(score: number, floor: number): number {
 }
 
 /** Right edges of the published bins, in o200k tokens of all messages and the answer; the first starts at 4,096. */
-export const mrcrBinEdges = [8192, 16384, 32768, 65536, 131072, 262144, 524288, 1048576] as const;
+const mrcrBinEdges = [8192, 16384, 32768, 65536, 131072, 262144, 524288, 1048576] as const;
 /** Edges below the published ones, for models of browser size. */
-export const smallBinEdges = [256, 512, 1024, 2048, 4096] as const;
+const smallBinEdges = [256, 512, 1024, 2048, 4096] as const;
 
 /** The right-closed bin of a token count, null beyond the last edge. Below 4,096 the small bins apply. */
 export function mrcrBin(tokenCount: number): { readonly from: number; readonly to: number } | null {

@@ -187,6 +187,12 @@ export interface MrcrOptions {
   readonly frame?: PromptFrame;
 }
 
+/** Of rows that ask about one conversation. */
+export interface MrcrSetOptions extends MrcrOptions {
+  /** Default 1. Each text of `questions / needles` groups of alike ones is asked for once. */
+  readonly questions?: number;
+}
+
 /** The published prompt, or one of ours without worked examples. */
 export type PromptFrame = 'published' | 'short';
 const shortPreamble = 'Here is a conversation, followed by a question about it:';
@@ -204,28 +210,53 @@ function needleTexts(rng: Rng, format: string, topic: string, count: number, sen
   return texts;
 }
 
+/** Texts that answer the same request. */
+interface Needles {
+  readonly format: string;
+  readonly topic: string;
+  readonly texts: readonly string[];
+}
+
+function needleGroups(rng: Rng, groups: number, needles: number, sentences: number): Needles[] {
+  const found: Needles[] = [];
+  while (found.length < groups) {
+    const [format, topic] = [pick(rng, formats), pick(rng, topics)];
+    if (found.some((each) => each.format === format && each.topic === topic)) continue;
+    found.push({ format, topic, texts: needleTexts(rng, format, topic, needles, sentences) });
+  }
+  return found;
+}
+
 /**
  * A row in the shape of OpenAI MRCR with texts of our own grammar, at any length. `count` counts tokens.
  * Throws `InputError` when the needles alone exceed `tokens`.
  */
 export function generateMrcr(options: MrcrOptions, count: (text: string) => number): GeneratedMrcr {
-  const { needles, tokens } = options;
+  return generateMrcrSet(options, count)[0]!;
+}
+
+/** As `generateMrcr`, several questions on one conversation; all but the last message of the prompts is the same. */
+export function generateMrcrSet(options: MrcrSetOptions, count: (text: string) => number): GeneratedMrcr[] {
+  const { needles, tokens, questions = 1 } = options;
   const rng = new Rng(`mrcr/${needles}/${tokens}/${options.seed}`);
   const frame = options.frame ?? 'published';
   const sentences = options.sentences ?? (tokens <= 600 ? 1 : tokens <= 2500 ? 2 : 6);
-  const [format, topic] = [pick(rng, formats), pick(rng, topics)];
-  const texts = needleTexts(rng, format, topic, needles, sentences);
-  const nonce = nonceOf(rng);
-  const wanted = rng.below(needles);
+  const groups = needleGroups(rng, Math.ceil(questions / needles), needles, sentences);
+  const asked = Array.from({ length: questions }, (_, at) => {
+    const { format, topic, texts } = groups[Math.floor(at / needles)]!;
+    const nonce = nonceOf(rng);
+    const wanted = questions === 1 ? rng.below(needles) : at % needles;
+    const text = texts[wanted]!;
+    return { text, nonce, ask: question(nonce, wanted, format, topic), answer: nonce + text };
+  });
   const preamble =
     frame === 'short' ? shortPreamble : `${mrcrPreamble}\n\n${workedExample(rng)}\n\n${workedExample(rng)}`;
-  const ask = question(nonce, wanted, format, topic);
-  const answer = nonce + texts[wanted]!;
   const pair = (text: string, to: string): number => count(text) + count(to);
-  let used = count(preamble) + count(ask) + count(answer);
-  for (const text of texts) used += pair(request(format, topic), text);
+  let used = count(preamble) + Math.max(...asked.map(({ ask, answer }) => pair(ask, answer)));
+  for (const { format, topic, texts } of groups)
+    for (const text of texts) used += pair(request(format, topic), text);
   if (used > tokens) {
-    throw new InputError('mrcr-options', `${needles} needles do not fit`, {
+    throw new InputError('mrcr-options', `${groups.length * needles} needles do not fit`, {
       expected: `at least ${used} tokens`,
       actual: `${tokens}`,
       advice: 'ask for more tokens or fewer needles',
@@ -233,11 +264,12 @@ export function generateMrcr(options: MrcrOptions, count: (text: string) => numb
   }
   const distractors: [string, string][] = [];
   for (let misses = 0; misses < 20;) {
-    // Every third shares the format, every third the topic: near misses of the wanted request.
+    // Every third shares the format, every third the topic: near misses of a wanted request.
     const kind = rng.below(3);
-    const f = kind === 0 ? format : pick(rng, formats);
-    const t = kind === 1 ? topic : pick(rng, topics);
-    if (f === format && t === topic) continue;
+    const near = groups.length === 1 ? groups[0]! : pick(rng, groups);
+    const f = kind === 0 ? near.format : pick(rng, formats);
+    const t = kind === 1 ? near.topic : pick(rng, topics);
+    if (groups.some(({ format, topic }) => f === format && t === topic)) continue;
     const text = reply(rng, f, t, sentences);
     const cost = pair(request(f, t), text);
     if (used + cost > tokens) {
@@ -247,24 +279,32 @@ export function generateMrcr(options: MrcrOptions, count: (text: string) => numb
     used += cost;
     distractors.push([request(f, t), text]);
   }
-  const slots = rng.shuffle([...distractors.map((_, i) => i), ...texts.map(() => -1)]);
+  const places = groups.flatMap((group) => group.texts.map(() => group));
+  const slots = rng.shuffle([...distractors.map((_, i) => i), ...places.map((_, i) => -1 - i)]);
   const messages: MrcrMessage[] = [{ role: 'user', content: preamble }];
-  let placed = 0;
-  let wantedIndex = 0;
+  const placed = new Map<Needles, number>();
   for (const slot of slots) {
-    const [asked, text] = slot < 0 ? [request(format, topic), texts[placed]!] : distractors[slot]!;
-    if (slot < 0 && placed++ === wanted) wantedIndex = messages.length;
-    messages.push({ role: 'user', content: asked }, { role: 'assistant', content: text });
+    let turn = distractors[slot];
+    if (!turn) {
+      // The texts of a group stand in their order, whichever of its places comes first.
+      const group = places[-1 - slot]!;
+      const next = placed.get(group) ?? 0;
+      placed.set(group, next + 1);
+      turn = [request(group.format, group.topic), group.texts[next]!];
+    }
+    messages.push({ role: 'user', content: turn[0] }, { role: 'assistant', content: turn[1] });
   }
-  messages.push({ role: 'user', content: ask });
-  return {
-    prompt: JSON.stringify(messages),
-    answer,
-    random_string_to_prepend: nonce,
-    n_needles: needles,
-    desired_msg_index: wantedIndex,
-    total_messages: messages.length,
-    n_chars: messages.reduce((sum, message) => sum + message.content.length, 0),
-    date_added: '',
-  };
+  return asked.map(({ text, nonce, ask, answer }) => {
+    const all = [...messages, { role: 'user', content: ask } as MrcrMessage];
+    return {
+      prompt: JSON.stringify(all),
+      answer,
+      random_string_to_prepend: nonce,
+      n_needles: needles,
+      desired_msg_index: messages.findIndex(({ content }) => content === text) - 1,
+      total_messages: all.length,
+      n_chars: all.reduce((sum, message) => sum + message.content.length, 0),
+      date_added: '',
+    };
+  });
 }

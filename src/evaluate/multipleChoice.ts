@@ -3,12 +3,6 @@ import { wordClass } from './pythonText.ts';
 /** Letters of up to ten options. */
 export const optionLetters = 'ABCDEFGHIJ';
 
-/** A letter that a rule found, and where. */
-export interface FoundLetter {
-  readonly letter: string;
-  readonly rule: string;
-}
-
 /** MMLU-Pro, first rule: the first `answer is (X)`. Source: TIGER-AI-Lab/MMLU-Pro compute_accuracy.py. */
 export function answerIsLetter(text: string): string | null {
   return /answer is \(?([A-J])\)?/.exec(text)?.[1] ?? null;

@@ -16,10 +16,6 @@ export function wordsOf(text: string): string[] {
 // eslint-disable-next-line no-control-regex -- Python's white space includes control characters
 const pythonSpace = /[\t-\r\u001c-\u001f \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/u;
 
-export function isPythonSpace(character: string): boolean {
-  return pythonSpace.test(character);
-}
-
 /** `text.strip()`. */
 export function strip(text: string): string {
   let start = 0;
@@ -68,7 +64,7 @@ const plainText = /^[^\\^$.*+?()[\]{}|]*$/;
 const riskyGroup = /\((?:[^()\\]|\\.)*[*+{|](?:[^()\\]|\\.)*\)\s*[*+{]/;
 
 /** Escapes a text so that a pattern matches it literally. */
-export function escapePattern(text: string): string {
+function escapePattern(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
 }
 

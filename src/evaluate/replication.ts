@@ -21,7 +21,7 @@ export const replicationArmNames: Readonly<Record<ReplicationArm, string>> = {
   'acc-chronological': 'ACC, chronological',
 };
 
-export const replicationBenchmarks = ['mrcr', 'graphwalks', 'short-tasks'] as const;
+const replicationBenchmarks = ['mrcr', 'graphwalks', 'short-tasks'] as const;
 export type ReplicationBenchmark = (typeof replicationBenchmarks)[number];
 
 /** A held-out set: one benchmark at one length (null: the short tasks). */
@@ -29,6 +29,8 @@ export interface ReplicationSet {
   readonly benchmark: ReplicationBenchmark;
   readonly tokens: number | null;
   readonly items: number;
+  /** Items that follow one another share a context, so many at a time. */
+  readonly questionsPerContext: number;
   readonly sha256: string;
 }
 
@@ -108,6 +110,8 @@ interface Scores {
   readonly rows: number[][];
   /** The set of each item. */
   readonly strata: string[];
+  /** The context of each item within its set. */
+  readonly clusters: number[];
 }
 
 /** Scores of an arm, one row a seed; the base model's stand for every seed. Null where a run is missing. */
@@ -126,7 +130,12 @@ function scoresOf(facts: Facts, arm: ReplicationArm, positions: readonly number[
     );
   }
   const strata = positions.flatMap((at) => Array.from({ length: facts.sets[at]!.items }, () => String(at)));
-  return total === 0 ? null : { rows, strata };
+  const clusters = positions.flatMap((at) =>
+    Array.from({ length: facts.sets[at]!.items }, (_, item) =>
+      Math.floor(item / facts.sets[at]!.questionsPerContext),
+    ),
+  );
+  return total === 0 ? null : { rows, strata, clusters };
 }
 
 /** Benchmarks with their lengths, and all lengths together (null) where there are several. */
@@ -145,10 +154,10 @@ export function replicationCells(facts: Facts): ReplicationCell[] {
     return replicationArms.flatMap((arm): ReplicationCell[] => {
       const scores = scoresOf(facts, arm, positions);
       if (!scores) return [];
-      const { rows, strata } = scores;
+      const { rows, strata, clusters } = scores;
       const zeros = rows.map((row) => row.map(() => 0));
       const seed = `${benchmark}/${String(tokens)}/${arm}`;
-      const { mean: centre, interval } = pairedBootstrap(zeros, rows, { seed, strata });
+      const { mean: centre, interval } = pairedBootstrap(zeros, rows, { seed, strata, clusters });
       return [
         {
           arm,
@@ -177,7 +186,15 @@ export function replicationDifferences(facts: Facts): ReplicationDifference[] {
       const [a, b] = [scoresOf(facts, before, positions), scoresOf(facts, after, positions)];
       if (!a || !b) return [];
       const seed = `${benchmark}/${String(tokens)}/${before}/${after}`;
-      const { mean: centre, interval, p } = pairedBootstrap(a.rows, b.rows, { seed, strata: a.strata });
+      const {
+        mean: centre,
+        interval,
+        p,
+      } = pairedBootstrap(a.rows, b.rows, {
+        seed,
+        strata: a.strata,
+        clusters: a.clusters,
+      });
       return [
         { benchmark, before, after, tokens, items: a.strata.length, mean: centre, interval, p, holmP: null },
       ];

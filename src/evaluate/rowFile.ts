@@ -16,7 +16,7 @@ export interface FileRow {
 }
 
 /** Consecutive rows of a Parquet file. */
-export interface ParquetWindow {
+interface ParquetWindow {
   readonly firstRow: number;
   readonly endRow: number;
   readonly rows: readonly JsonObject[];
@@ -34,7 +34,7 @@ export type WindowReader = (
   signal: AbortSignal | undefined,
 ) => AsyncIterable<ParquetWindow>;
 
-export interface RowsWanted {
+interface RowsWanted {
   /** Top-level columns to read; the rest is not even fetched from a Parquet file. All by default. */
   readonly columns?: readonly string[];
   /** Row numbers wanted, ascending; all by default. */

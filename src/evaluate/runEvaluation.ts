@@ -11,7 +11,7 @@ import { QuestionError, type GenerationOptions, type Subject } from './subject.t
 import type { ItemScore } from './comparison.ts';
 
 /** Which rows of the file are asked. */
-export interface ItemSelection {
+interface ItemSelection {
   /** At most this many rows, taken at even distances over those that the filters leave. */
   readonly limit: number | null;
   /** Keep rows whose light columns have these slice labels, e.g. { needles: ['2', '4'] }. */
@@ -73,7 +73,7 @@ export interface EvaluationResult {
   readonly notes: readonly string[];
 }
 
-export interface EvaluationProgress {
+interface EvaluationProgress {
   readonly stage: 'choosing' | 'asking';
   readonly questions: number;
   readonly done: number;

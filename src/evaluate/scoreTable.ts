@@ -19,12 +19,12 @@ export interface GroupScore {
 }
 
 /** One slice dimension: length, needles, depth, type … */
-export interface SliceScores {
+interface SliceScores {
   readonly dimension: string;
   readonly groups: readonly GroupScore[];
 }
 
-export interface MeasureScore {
+interface MeasureScore {
   readonly name: string;
   /** Sum over everything counted, divided by its count (a micro-average where an item counts several things). */
   readonly mean: number;
@@ -34,7 +34,7 @@ export interface MeasureScore {
 }
 
 /** What several samples of an item add, where answers are right or wrong. */
-export interface RepeatedScore {
+interface RepeatedScore {
   /** Samples per item: all items counted here have as many. */
   readonly samples: number;
   readonly items: number;

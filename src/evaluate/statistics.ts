@@ -60,9 +60,11 @@ export interface PairedDifference {
 }
 
 /**
- * Paired two-level bootstrap: seeds are drawn with replacement, then items within each drawn seed, and the
- * difference of the same items is averaged. `before[s][i]` and `after[s][i]` are scores of item i under seed s.
- * With `strata` (one label per item) items are drawn within their stratum.
+ * Paired two-level bootstrap: seeds are drawn with replacement, then items, the same for all drawn seeds since all seeds
+ * answer the same items (Owen 2007, the pigeonhole bootstrap; items drawn anew for each seed would count as more items
+ * than there are). The difference of the same items is averaged. `before[s][i]` and `after[s][i]` are scores of item i under seed s.
+ * With `strata` (one label per item) items are drawn within their stratum; with `clusters` (one label per item, of its
+ * stratum) whole clusters are drawn, as for items that share a context.
  */
 export function pairedBootstrap(
   before: readonly ArrayLike<number>[],
@@ -71,6 +73,7 @@ export function pairedBootstrap(
     readonly resamples?: number;
     readonly seed?: number | string;
     readonly strata?: readonly string[];
+    readonly clusters?: readonly number[];
   } = {},
 ): PairedDifference {
   const resamples = options.resamples ?? 10_000;
@@ -80,22 +83,23 @@ export function pairedBootstrap(
   const differences = before.map((row, s) =>
     Float64Array.from({ length: items }, (_, i) => after[s]![i]! - row[i]!),
   );
-  const groups = new Map<string, number[]>();
+  const groups = new Map<string, Map<number, number[]>>();
   for (let i = 0; i < items; i++) {
     const label = options.strata?.[i] ?? '';
-    const group = groups.get(label);
-    if (group) group.push(i);
-    else groups.set(label, [i]);
+    if (!groups.has(label)) groups.set(label, new Map());
+    const group = groups.get(label)!;
+    const cluster = options.clusters?.[i] ?? i;
+    if (group.has(cluster)) group.get(cluster)!.push(i);
+    else group.set(cluster, [i]);
   }
-  const strata = [...groups.values()];
+  const strata = [...groups.values()].map((group) => [...group.values()]);
   const means = new Float64Array(resamples);
   for (let r = 0; r < resamples; r++) {
+    const drawn = differences.map((_, s) => differences[seeds === 1 ? s : rng.below(seeds)]!);
     let sum = 0;
-    for (let s = 0; s < seeds; s++) {
-      const row = differences[seeds === 1 ? 0 : rng.below(seeds)]!;
-      for (const group of strata)
-        for (let i = 0; i < group.length; i++) sum += row[group[rng.below(group.length)]!]!;
-    }
+    for (const clusters of strata)
+      for (let i = 0; i < clusters.length; i++)
+        for (const item of clusters[rng.below(clusters.length)]!) for (const row of drawn) sum += row[item]!;
     means[r] = sum / (seeds * items);
   }
   means.sort();

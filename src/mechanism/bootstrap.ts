@@ -22,7 +22,7 @@ export interface BootstrapOptions {
 }
 
 /** Fewer items give no interval: the resamples of two hold the true mean about every other time. */
-export const fewestItems = 3;
+const fewestItems = 3;
 
 /** True when the interval lies on one side of zero. */
 export function excludesZero({ interval }: ItemDifference): boolean {

@@ -20,7 +20,7 @@ import type {
  * count. `differs`: only that to the baseline does. `no-control`: it counts and there is no control to hold it against.
  * `unclear`: it does not count. `no-interval`: fewer than `fewestItems` items.
  */
-export type Claim = 'changed-by-acc' | 'differs' | 'no-control' | 'unclear' | 'no-interval';
+type Claim = 'changed-by-acc' | 'differs' | 'no-control' | 'unclear' | 'no-interval';
 
 /** One head or expert under baseline and comparison. */
 export interface CellComparison {
@@ -186,25 +186,10 @@ export function compareRouting(
   );
 }
 
-/** Heads with a retrieval score above `threshold` (Wu et al.: 0.1), as `layer/head`, highest first. */
-export function retrievalHeads(subject: MechanismSubject, threshold = 0.1): string[] {
-  return subject.attention
-    .filter(({ retrievalScore }) => (retrievalScore ?? 0) > threshold)
-    .sort((a, b) => (b.retrievalScore ?? 0) - (a.retrievalScore ?? 0))
-    .map(({ layer, head }) => `${layer}/${head}`);
-}
-
 /** |A ∩ B| / |A ∪ B| of two head sets; null when both are empty. */
 export function headOverlap(a: readonly string[], b: readonly string[]): number | null {
   const union = new Set([...a, ...b]);
   if (union.size === 0) return null;
   const other = new Set(b);
   return a.filter((head) => other.has(head)).length / union.size;
-}
-
-/** goldMass / (goldMass + distractorMass) of a head, to be held against the items' mean goldTokenShare. */
-export function goldShare(row: AttentionRow): number | null {
-  const { goldMass, distractorMass } = row;
-  if (goldMass === null || distractorMass === null || goldMass + distractorMass === 0) return null;
-  return goldMass / (goldMass + distractorMass);
 }

@@ -143,13 +143,13 @@ export interface MechanismModel {
 }
 
 /** Numbers that the definitions name. */
-export interface MechanismSettings {
+interface MechanismSettings {
   readonly sinkTokens: number;
   readonly thresholds: readonly number[];
 }
 
 /** What was run, so that every number can be traced. Free to grow. */
-export type MechanismRun = Readonly<Record<string, unknown>>;
+type MechanismRun = Readonly<Record<string, unknown>>;
 
 /** The document that `acc mechanism` writes and the charts open: docs/mechanism-json.md. */
 export interface MechanismDocument {

@@ -52,7 +52,7 @@ export interface ItemMeasurement {
   readonly routing: readonly (ItemRouting | null)[];
 }
 
-export interface ItemRouting {
+interface ItemRouting {
   /** f32 [8, E, 2]: times chosen and Σ gate by class. */
   readonly sums: Float32Array;
   /** Σ router entropy over the query tokens. */

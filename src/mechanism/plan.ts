@@ -61,14 +61,14 @@ export interface MechanismBuffers {
   readonly routing: RoutingBuffers | null;
 }
 
-export interface RoutingBuffers {
+interface RoutingBuffers {
   /** u32 [chunk] */
   readonly classes: BufferRange;
   /** By layer, null for dense ones: f32 [8, E, 2]; f32 [1]; u32 [2, E, E]; u32 [sampled queries, k]. */
   readonly layers: readonly (RoutingLayerBuffers | null)[];
 }
 
-export interface RoutingLayerBuffers {
+interface RoutingLayerBuffers {
   readonly sums: BufferRange;
   readonly entropy: BufferRange;
   readonly pairs: BufferRange;

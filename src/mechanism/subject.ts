@@ -326,7 +326,7 @@ function routerSummary(
 }
 
 /** Throws unless two subjects were measured on identical tokens. */
-export function checkSameItems(base: SubjectMeasurement, other: SubjectMeasurement, name: string): void {
+function checkSameItems(base: SubjectMeasurement, other: SubjectMeasurement, name: string): void {
   const differs = base.items.findIndex((m, index) => m.item.hash !== other.items[index]?.item.hash);
   if (differs < 0 && base.items.length === other.items.length) return;
   throw new InputError('different-tokens', `"${name}" was measured on other tokens than the base`, {

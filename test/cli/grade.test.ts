@@ -156,7 +156,7 @@ describe('acc grade', () => {
     const run = spawnSync(process.execPath, ['--max-old-space-size=40', '-e', script, ...argv], {
       encoding: 'utf8',
     });
-    expect(run.stderr).toMatch(/^peak KiB \d+\n$/);
+    expect(run.stderr).toMatch(/^peak KiB \d+\n$/m);
     expect(run.stdout).toContain(`${count} of ${count} rows graded`);
     expect(run.stdout).toMatch(new RegExp(`${count - 1} out of order`));
     if (process.env['ACC_GRADE_ROWS'])

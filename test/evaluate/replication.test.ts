@@ -7,10 +7,11 @@ import {
   type ReplicationRun,
 } from '../../src/evaluate/replication.ts';
 
-const set = (tokens: number, items: number) => ({
+const set = (tokens: number, items: number, questionsPerContext = 1) => ({
   benchmark: 'mrcr' as const,
   tokens,
   items,
+  questionsPerContext,
   sha256: String(tokens),
 });
 const run = (arm: ReplicationArm, seed: number | null, scores: number[][]): ReplicationRun => ({
@@ -54,6 +55,18 @@ describe('a replication', () => {
     expect(of('acc', 512).interval).toEqual([0.5, 0.5]);
     // Only one of two seeds is there.
     expect(cells.some(({ arm }) => arm === 'sft-processed')).toBe(false);
+  });
+
+  it('draws contexts, not the questions that share one', () => {
+    // Two contexts, one right and one wrong throughout: their mean is 0, 0.5 or 1 in a quarter, half, quarter of draws.
+    const shared = {
+      seeds: [0],
+      sets: [set(256, 40, 20)],
+      runs: [run('base', null, [Array.from({ length: 40 }, (_, item) => (item < 20 ? 1 : 0))])],
+    };
+    expect(replicationCells(shared)[0]!.interval).toEqual([0, 1]);
+    const alone = { ...shared, sets: [set(256, 40)] };
+    expect(replicationCells(alone)[0]!.interval[0]).toBeGreaterThan(0.3);
   });
 
   it('compares on the same items and corrects over the benchmarks together', () => {

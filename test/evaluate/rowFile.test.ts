@@ -4,6 +4,7 @@ import type { JsonValue } from '../../src/core/json.ts';
 import { benchmarkOf } from '../../src/evaluate/benchmarks.ts';
 import { parseCsv } from '../../src/evaluate/csv.ts';
 import { BenchmarkParquet, defaultGenerateOptions, generateRows } from '../../src/evaluate/generateRows.ts';
+import { nodeId } from '../../src/evaluate/graphwalksGenerator.ts';
 import { gradeResponses } from '../../src/evaluate/gradeResponses.ts';
 import { openRowFile, type FileRow } from '../../src/evaluate/rowFile.ts';
 import { bytesSource } from '../helpers/checkpoint.ts';
@@ -52,6 +53,26 @@ describe.each(['mrcr', 'graphwalks'] as const)('generated %s rows', (benchmark) 
     }
   });
 
+  it('ask several questions about one context where that is wanted', () => {
+    const rows = [
+      ...generateRows({ ...options, count: 10, frame: 'short', questionsPerContext: 4 }, counter),
+    ];
+    const bench = benchmarkOf(benchmark);
+    const contextOf = (prompt: string): string =>
+      benchmark === 'mrcr'
+        ? JSON.stringify((JSON.parse(prompt) as unknown[]).slice(0, -1))
+        : prompt.split('Operation:')[0]!;
+    const contexts = rows.map(({ prompt }) => contextOf(prompt));
+    expect(contexts.map((context) => contexts.indexOf(context))).toEqual([0, 0, 0, 0, 4, 4, 4, 4, 8, 8]);
+    expect(new Set(rows.map(({ prompt }) => prompt)).size).toBe(10);
+    rows.forEach((each, index) => {
+      const row = bench.read(each as unknown as JsonValue, `row ${index}`);
+      // The short frame is ours; all else is as published.
+      expect(bench.violations(row).filter((violation) => !/example|prompt/.test(violation))).toEqual([]);
+      expect(counter.count(bench.lengthTexts(row)!.join('\n'))).toBeLessThanOrEqual(1500);
+    });
+  });
+
   it('give up their light columns without the prompts being read', async () => {
     const parquet = new BenchmarkParquet(benchmark);
     for (const row of generateRows({ ...options, count: 40 }, counter)) await parquet.add(row);
@@ -64,6 +85,26 @@ describe.each(['mrcr', 'graphwalks'] as const)('generated %s rows', (benchmark) 
     expect(Object.keys(light[0]!.value as object)).not.toContain('prompt');
     expect(source.readBytes).toBeLessThan(source.sizeBytes! / 3);
     expect(bench.lengthTexts(bench.read(light[0]!.value, 'row 3'))).toBeNull();
+  });
+});
+
+describe('generated graphwalks rows', () => {
+  it('fill their tokens where a tokenizer knows the ids of small graphs only', () => {
+    const known = new Set(Array.from({ length: 100 }, (_, index) => nodeId(index)));
+    const spelled = {
+      tokenizer: 'some ids',
+      count: (prompt: string) =>
+        (prompt.match(/\w+|[^\w\s]/g) ?? []).reduce((sum, word) => {
+          const isOther = /^[0-9a-f]{10}$/.test(word) && !known.has(word);
+          return sum + (isOther ? 6 : 1);
+        }, 0),
+    };
+    const options = { ...defaultGenerateOptions, benchmark: 'graphwalks', count: 4, tokens: 2000 } as const;
+    for (const row of generateRows({ ...options, seed: 1 }, spelled)) {
+      const used = spelled.count(row.prompt);
+      expect(used).toBeLessThanOrEqual(2000);
+      expect(used).toBeGreaterThan(0.95 * 2000);
+    }
   });
 });
 

@@ -35,6 +35,19 @@ describe('statistics', () => {
     );
   });
 
+  it('is no surer for seeds that say the same again', () => {
+    const rng = new Rng('scores');
+    const [zeros, scores] = [() => 0, () => rng.normal()].map((make) => Array.from({ length: 100 }, make));
+    const width = (seeds: number): number => {
+      const rows = (row: number[] | undefined) => Array.from({ length: seeds }, () => row!);
+      const [low, high] = pairedBootstrap(rows(zeros), rows(scores), { resamples: 4000 }).interval;
+      return high - low;
+    };
+    // The standard error of the mean of 100 items, both ways.
+    expect(width(1)).toBeCloseTo((2 * 1.96) / 10, 1);
+    expect(width(3) / width(1)).toBeCloseTo(1, 1);
+  });
+
   it('tests discordant pairs exactly (binomial) and corrects by Holm', () => {
     expect(mcNemarP(0, 0)).toBe(1);
     expect(mcNemarP(1, 9)).toBeCloseTo(0.021484375, 12);

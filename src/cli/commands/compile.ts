@@ -126,7 +126,7 @@ export async function run(argv: string[]): Promise<number> {
     curation: curationFrom(parsed),
     jobs: jobsFrom(parsed),
     toolVersion: version,
-    onProgress: progressReporter(started),
+    onProgress: parsed.flags.has('quiet') ? () => undefined : progressReporter(started),
   };
   if (step === 'plan') return runPlan(parsed, job);
   const folder = lastValue(parsed, 'reduce');

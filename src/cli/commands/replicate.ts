@@ -24,11 +24,13 @@ training text resembles in length, and the world's short tasks, which must not b
   acc-no-distractors, acc-chronological
 
   --model DIR         default public/models/world-moe-3m
-  --out DIR           default replication; holds every training, answer and result.json; a stopped run goes on
+  --out DIR           default replication; holds every training, answer and result.json; a stopped run goes on, also
+                      from a result.json alone: what it holds of the same model, sets and options is not done again
   --seeds N           default 3: permutation, data order, start of the adapter
   --arms NAME…        default all
   --lengths N…        default 256 512 1024 2048 tokens
   --items N…          questions of a benchmark at each length, default 200
+  --per-context N     questions that share a conversation or graph, default 4: it is read once; intervals draw contexts
   --short N           short tasks, default 500; 0 leaves them out
   --trajectories N    default 600                     --size A B     how much an agent has to read, default 0.5 1
   --steps N           default 60                      --step-tokens N   read in a step, default 4096
@@ -38,7 +40,17 @@ training text resembles in length, and the world's short tasks, which must not b
 
 Exit codes: 0 done, 1 stopped, 2 usage or unreadable input.`;
 
-const one = ['model', 'out', 'seeds', 'short', 'trajectories', 'steps', 'step-tokens', 'budget'];
+const one = [
+  'model',
+  'out',
+  'seeds',
+  'short',
+  'per-context',
+  'trajectories',
+  'steps',
+  'step-tokens',
+  'budget',
+];
 const many = ['arms', 'lengths', 'items', 'size', 'set'];
 
 /** `acc replicate`. */
@@ -73,7 +85,7 @@ export async function run(argv: string[]): Promise<number> {
     version,
     seeds: whole('seeds', 3),
     arms: armsOf(parsed),
-    sets: setsOf(parsed, whole('short', 500, 0)),
+    sets: setsOf(parsed, whole('short', 500, 0), whole('per-context', 4)),
     isDev: parsed.flags.has('dev'),
     trajectories: whole('trajectories', 600),
     sizes: [sizes[0]!, sizes[1]!] as const,
@@ -143,7 +155,7 @@ function armsOf(parsed: ParsedArguments): ReplicationArm[] {
   return arms;
 }
 
-function setsOf(parsed: ParsedArguments, short: number): SetPlan[] {
+function setsOf(parsed: ParsedArguments, short: number, questionsPerContext: number): SetPlan[] {
   const lengths = numbers(parsed, 'lengths', [256, 512, 1024, 2048], 64).map(Math.floor);
   const items = numbers(parsed, 'items', [200], 1).map(Math.floor);
   if (items.length !== 1 && items.length !== lengths.length) {
@@ -152,12 +164,24 @@ function setsOf(parsed: ParsedArguments, short: number): SetPlan[] {
       actual: items.join(' '),
     });
   }
-  const sets = lengths.map((tokens, at) => ({ tokens, count: items[at] ?? items[0]! }));
+  const sets = lengths.map((tokens, at) => ({
+    tokens,
+    count: items[at] ?? items[0]!,
+    questionsPerContext,
+  }));
   return [
     ...sets.map((set) => ({ ...set, benchmark: 'mrcr' as const, maxNewTokens: 96 })),
     ...sets.map((set) => ({ ...set, benchmark: 'graphwalks' as const, maxNewTokens: 64 })),
     ...(short > 0
-      ? [{ benchmark: 'short-tasks' as const, tokens: null, count: short, maxNewTokens: 128 }]
+      ? [
+          {
+            benchmark: 'short-tasks' as const,
+            tokens: null,
+            count: short,
+            questionsPerContext: 1,
+            maxNewTokens: 128,
+          },
+        ]
       : []),
   ];
 }

@@ -24,7 +24,7 @@ import { ModelSession } from '../../model/session.ts';
 import { defaultLoadOptions } from '../../model/planner.ts';
 import { defaultTrainConfig, trainerOptionsOf, type TrainConfig } from '../../train/config.ts';
 import type { RowPlan } from '../../train/dataset.ts';
-import { longestRow, matchedPlan, type MatchedBudget } from '../../train/matchedPlan.ts';
+import { longestExample, longestRow, matchedPlan, type MatchedBudget } from '../../train/matchedPlan.ts';
 import { openTrainer } from '../../train/openTrainer.ts';
 import { hashCheckpoint, type ModelHash, type RunRecord } from '../../train/runRecord.ts';
 import { readMetrics, runFileNames } from '../../train/runStore.ts';
@@ -107,8 +107,8 @@ export async function runReplication(
       const path = await writeSetRows(plan, join(out, 'sets'), counter, options.isDev);
       files.push(path);
       const file = await openBenchmarkFile(path);
-      const { benchmark, tokens, count } = plan;
-      sets.push({ benchmark, tokens, items: count, sha256: await file.sha256() });
+      const { benchmark, tokens, count, questionsPerContext } = plan;
+      sets.push({ benchmark, tokens, items: count, questionsPerContext, sha256: await file.sha256() });
       await file.source.close();
     }
     const seeds = Array.from({ length: options.seeds }, (_, seed) => seed);
@@ -140,8 +140,11 @@ export async function runReplication(
       ),
     ];
     const learnt: Learnt = new Map();
+    const earlier = await earlierRuns(join(out, 'result.json'), resultOf(false));
     for (const [index, [arm, seed]] of todo.entries()) {
-      runs.push(await oneRun(place, arm, seed, { world, files, learnt }));
+      const done = earlier.find((run) => run.arm === arm && run.seed === seed);
+      if (done && arm === 'acc') learnt.set(seed!, done.trained!.supervisedTokens);
+      runs.push(done ?? (await oneRun(place, arm, seed, { world, files, learnt })));
       const minutes = (performance.now() - started) / 60_000;
       endProgress();
       note(
@@ -154,6 +157,21 @@ export async function runReplication(
     endProgress();
     (device as EngineDevice | null)?.destroy();
   }
+}
+
+/** Runs that a result in the folder holds, where all that decides them is the same. */
+async function earlierRuns(path: string, now: ReplicationResult): Promise<readonly ReplicationRun[]> {
+  if (!existsSync(path)) return [];
+  let found: ReplicationResult;
+  try {
+    found = JSON.parse(await readFile(path, 'utf8')) as ReplicationResult;
+  } catch {
+    // Cut by a crash.
+    return [];
+  }
+  const decides = ({ format, version, model, options, sets }: ReplicationResult): string =>
+    JSON.stringify([format, version, model.sha256, model.tokenizerSha256, options, sets]);
+  return decides(found) === decides(now) ? found.runs : [];
 }
 
 /** The options that decide the numbers. */
@@ -225,7 +243,11 @@ async function train(
     const prepared: PreparedTraining = {
       ...whole,
       plan,
-      options: { ...trainerOptionsOf(config, automaticWeightType(checkpoint)), maxLength },
+      options: {
+        ...trainerOptionsOf(config, automaticWeightType(checkpoint)),
+        maxLength,
+        longestExample: longestExample(plan),
+      },
       // The rows are part of what the steps compute.
       identity: `${whole.identity}/${budget.of}/${budget.tokens}/${budget.steps}`,
     };
@@ -249,7 +271,7 @@ async function train(
         steps: record.ledger.steps,
         processedTokens: record.ledger.processedTokens,
         supervisedTokens: record.ledger.supervisedTokens,
-        longestExample: Math.max(...entries.map(({ tokens }) => tokens)),
+        longestExample: longestExample(plan),
         lastLoss: metrics.at(-1)?.loss ?? NaN,
       },
     };

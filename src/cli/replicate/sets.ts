@@ -14,6 +14,8 @@ export interface SetPlan {
   readonly benchmark: ReplicationBenchmark;
   readonly tokens: number | null;
   readonly count: number;
+  /** 1 for the short tasks. */
+  readonly questionsPerContext: number;
   readonly maxNewTokens: number;
 }
 
@@ -69,5 +71,6 @@ function rowOptions(plan: SetPlan, benchmark: 'mrcr' | 'graphwalks', seed: numbe
     depth: 1,
     outDegree: 2,
     frame: 'short',
+    questionsPerContext: plan.questionsPerContext,
   };
 }
