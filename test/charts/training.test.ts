@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { layoutExpertLoad } from '../../src/charts/expertLoad/layout.ts';
-import { layoutTrainingCurve, smoothed, type CurveSpec } from '../../src/charts/trainingCurve/layout.ts';
+import {
+  layoutTrainingCurve,
+  smoothed,
+  trendOf,
+  type CurveSpec,
+} from '../../src/charts/trainingCurve/layout.ts';
 
 const size = { width: 600, height: 240, fontSize: 12 };
 const spec: CurveSpec = {
@@ -23,6 +28,15 @@ describe('the training curve', () => {
     expect(smoothed([{ x: 1, y: 5 }, { x: 2, y: 5 }], 0.5)[1]!.y).toBeCloseTo(5, 12); // prettier-ignore
   });
 
+  it('tells a trend only where the ends lie apart beyond their noise, and none of a few steps', () => {
+    const noisy = (slope: number) => Array.from({ length: 40 }, (_, step) => 2 + slope * step + (step % 2 === 0 ? 0.2 : -0.2)); // prettier-ignore
+    expect(trendOf(noisy(-0.02))).toMatchObject({ window: 8, way: 'falls' });
+    expect(trendOf(noisy(0.02))?.way).toBe('rises');
+    expect(trendOf(noisy(-0.002))?.way).toBe('unclear');
+    expect(trendOf(noisy(-1).slice(0, 19))).toBeNull();
+    expect(trendOf([...noisy(-0.02), NaN])?.last).toBeCloseTo(1.29, 12);
+  });
+
   it('leaves out what is no number in the picture and names it in the table and aloud', () => {
     const geometry = layoutTrainingCurve(spec, [{ name: 'raw', kind: 'raw', points }], size);
     const path = geometry.marks.find((mark) => mark.type === 'path');
@@ -34,6 +48,18 @@ describe('the training curve', () => {
       'step 3, raw not a number, checkpoint',
       'step 4, raw 1.00',
     ]);
+  });
+
+  it('labels small values as powers of ten, or as it is told', () => {
+    const rates = [1e-4, 9.5e-5].map((y, x) => ({ x, y }));
+    const drawn = (more: Partial<CurveSpec>) =>
+      layoutTrainingCurve(
+        { ...spec, fromZero: true, ...more },
+        [{ name: 'rate', kind: 'line', points: rates }],
+        size,
+      ).marks.flatMap((mark) => (mark.type === 'text' ? [mark.text] : []));
+    expect(drawn({})).toContain('2e-5');
+    expect(drawn({ tickText: (value) => `${value * 1e6} per million` })).toContain('20 per million');
   });
 
   it('draws long runs with few points and keeps every extreme', () => {

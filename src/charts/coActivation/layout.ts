@@ -1,5 +1,5 @@
 import { dataWords, type ComparisonSpec } from '../common/comparison.ts';
-import type { ChartGeometry, ChartSize } from '../common/geometry.ts';
+import type { ChartGeometry, ChartSize, ChartTable } from '../common/geometry.ts';
 import { layoutHeatmaps } from '../heatmap/layout.ts';
 
 /** Experts of one layer that are chosen for the same token. */
@@ -58,7 +58,7 @@ export function clusterOrder(lift: readonly (number | null)[], experts: number):
 }
 
 /** The pairs chosen together most beyond chance, for the table beside the map. */
-export function topPairs(
+function topPairs(
   data: CoActivation,
   count: number,
 ): { a: number; b: number; share: number; lift: number }[] {
@@ -72,6 +72,13 @@ export function topPairs(
     }
   }
   return pairs.sort((x, y) => y.lift * y.share - x.lift * x.share).slice(0, count);
+}
+
+function tableOf(pairs: ReturnType<typeof topPairs>): ChartTable {
+  return {
+    columns: ['expert', 'expert ', 'share of tokens', 'times chance'],
+    rows: pairs.map(({ a, b, share, lift }) => [a, b, share, lift]),
+  };
 }
 
 /** Pairs of experts of one layer: more (orange) or less (blue) often together than by chance (E6). */
@@ -119,7 +126,18 @@ export function layoutCoActivation(spec: ComparisonSpec, data: CoActivation, siz
     subtitle: `Pairs of experts chosen for the same token, ${data.variant}, ${data.subject}; ${dataWords(spec)}`,
     ...laidOut,
     notes: ['Expected: product of the two frequencies. Diagonal left out.'],
-    table: { columns: ['expert', 'expert ', 'share of tokens', 'times chance'], rows: pairs.map(({ a, b, share, lift: times }) => [a, b, share, times]) }, // prettier-ignore
+    plot: {
+      kind: 'heat',
+      row: 'expert',
+      column: 'expert ',
+      rowLabel: 'expert',
+      columnLabel: 'expert; neighbours have like partners (average linkage)',
+      order,
+      isSymmetric: true,
+      cells: tableOf(topPairs(data, experts * experts)),
+      groups: [{ ramp: 'diverging', scale: 'log2', low: -2, high: 2, label: 'together ÷ expected if independent', panels: [{ title: `${data.subject}, layer ${layer}, ${data.variant}`, value: { column: 'times chance' } }] }], // prettier-ignore
+    },
+    table: tableOf(pairs),
     legend: lift.some((value, cell) => value === null && Math.floor(cell / experts) !== cell % experts) ? [{ label: 'never together', fill: 'hatch' }] : [], // prettier-ignore
   };
 }

@@ -15,6 +15,8 @@ export const conditionDash: Readonly<Record<Condition, string | null>> = {
   comparison: null,
   control: '2 3',
 };
+/** The same for programs that draw the table. */
+export const conditionStyle = { baseline: 'dashed', comparison: 'plain', control: 'dotted' } as const;
 
 /** Who is compared with whom, on what: printed beside every chart. */
 export interface ComparisonSpec {

@@ -1,4 +1,5 @@
 import type { ChartPaint } from './palette.ts';
+import type { ChartPlot } from './plot.ts';
 import type { RampName } from './ramps.ts';
 
 /** Size a chart is laid out for. `fontSize` is that of tick labels in pixels and follows the page's scale. */
@@ -11,7 +12,7 @@ export interface ChartSize {
 export type PaintName = Exclude<keyof ChartPaint, 'fontFamily' | 'theme'>;
 
 /** A colour of a ramp: `sequential` t in 0 … 1, `diverging` t in -1 … 1. */
-export interface RampInk {
+interface RampInk {
   readonly ramp: RampName;
   readonly t: number;
 }
@@ -24,7 +25,7 @@ interface MarkBase {
   readonly dash?: string;
   readonly opacity?: number;
 }
-export interface RectMark extends MarkBase {
+interface RectMark extends MarkBase {
   readonly type: 'rect';
   readonly x: number;
   readonly y: number;
@@ -32,18 +33,18 @@ export interface RectMark extends MarkBase {
   readonly height: number;
   readonly radius?: number;
 }
-export interface LineMark extends MarkBase {
+interface LineMark extends MarkBase {
   readonly type: 'line';
   readonly x1: number;
   readonly y1: number;
   readonly x2: number;
   readonly y2: number;
 }
-export interface PathMark extends MarkBase {
+interface PathMark extends MarkBase {
   readonly type: 'path';
   readonly d: string;
 }
-export interface TextMark extends MarkBase {
+interface TextMark extends MarkBase {
   readonly type: 'text';
   readonly x: number;
   readonly y: number;
@@ -107,7 +108,7 @@ export interface ChartTable {
 }
 
 /** Range of the x axis that can be brushed. */
-export interface BrushArea {
+interface BrushArea {
   readonly x0: number;
   readonly x1: number;
   readonly y0: number;
@@ -129,6 +130,8 @@ export interface ChartGeometry {
   readonly marks: readonly Mark[];
   readonly cells: readonly ChartCell[];
   readonly table: ChartTable;
+  /** How other programs draw the table. */
+  readonly plot: ChartPlot;
   readonly brush?: BrushArea;
   /** What a reader needs beside the picture: definitions, what an interval is, what is claimed. */
   readonly notes?: readonly string[];

@@ -10,7 +10,7 @@ export interface SvgElement {
 }
 
 /** Id of the hatch pattern (distractors, missing values). */
-export const hatchId = 'chart-hatch';
+const hatchId = 'chart-hatch';
 
 /** Turns a mark into an element with the colours of `paint`. */
 export function svgElement(
@@ -48,7 +48,7 @@ export function svgElement(
 const round = (value: number): number => Math.round(value * 100) / 100;
 
 /** A grid as paths: one a colour, so that thousands of cells stay a small file. */
-export function gridElements(grid: GridMark, paint: ChartPaint, hatch: string): SvgElement[] {
+function gridElements(grid: GridMark, paint: ChartPaint, hatch: string): SvgElement[] {
   const { columns, cellWidth, cellHeight, ramp, values, muted, absent } = grid;
   const theme = paint.theme === 'dark' ? 'dark' : 'light';
   const byFill = new Map<string, string>();
@@ -109,7 +109,7 @@ export function asGlyphs(value: { perEm: number; regular: object; bold: object }
 }
 
 /** A text as outlines, letter by letter; null when a letter is missing, so that nothing is lost. */
-export function outlined({ attributes, text = '' }: SvgElement, glyphs: Glyphs): string | null {
+function outlined({ attributes, text = '' }: SvgElement, glyphs: Glyphs): string | null {
   const letters: Letters = Number(attributes['font-weight'] ?? 400) >= 600 ? glyphs.bold : glyphs.regular;
   let advance = 0;
   const placed: string[] = [];
@@ -257,6 +257,6 @@ export function svgDocument(
 }
 
 /** Diagonal lines on the surface's colour. */
-export function hatchPattern(id: string, paint: ChartPaint): string {
+function hatchPattern(id: string, paint: ChartPaint): string {
   return `<pattern id="${id}" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect width="5" height="5" fill="${paint.surface}"/><line x1="0" y1="0" x2="0" y2="5" stroke="${paint.inkFaint}" stroke-width="2.4"/></pattern>`;
 }

@@ -6,9 +6,13 @@ export type RampName = 'sequential' | 'cividis' | 'diverging';
 export type Theme = 'light' | 'dark';
 
 /** Even in lightness on both sides and apart for every common colour vision; measured with simulations. */
+export const divergingStops = {
+  light: ['#084c86', '#6ba6d6', '#f7f7f7', '#e89a5b', '#8c3b00'],
+  dark: ['#7cc4f5', '#2b6ca3', '#1b2230', '#a85a1e', '#fdb97d'],
+};
 const diverging: Readonly<Record<Theme, (t: number) => string>> = {
-  light: piecewise(interpolateLab, ['#084c86', '#6ba6d6', '#f7f7f7', '#e89a5b', '#8c3b00']),
-  dark: piecewise(interpolateLab, ['#7cc4f5', '#2b6ca3', '#1b2230', '#a85a1e', '#fdb97d']),
+  light: piecewise(interpolateLab, divergingStops.light),
+  dark: piecewise(interpolateLab, divergingStops.dark),
 };
 
 function toHex(colour: string): string {

@@ -1,4 +1,4 @@
-import { useLayoutEffect, useRef, useState, type RefObject } from 'react';
+import { useCallback, useState, type RefCallback } from 'react';
 import type { ChartSize } from './geometry.ts';
 
 /**
@@ -6,14 +6,12 @@ import type { ChartSize } from './geometry.ts';
  * `heightEm`: height in multiples of the tick size.
  */
 export function useChartSize(heightEm: number): {
-  readonly ref: RefObject<HTMLDivElement | null>;
+  readonly ref: RefCallback<HTMLDivElement>;
   readonly size: ChartSize | null;
 } {
-  const ref = useRef<HTMLDivElement>(null);
   const [box, setBox] = useState<{ width: number; fontSize: number } | null>(null);
-  useLayoutEffect(() => {
-    const element = ref.current;
-    if (!element) return;
+  // A callback, because the element may come later than the component.
+  const ref = useCallback((element: HTMLDivElement) => {
     const measure = (): void => {
       const fontSize = Number.parseFloat(getComputedStyle(element).fontSize);
       const width = Math.floor(element.clientWidth);

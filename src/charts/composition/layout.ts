@@ -69,6 +69,19 @@ export function layoutComposition(
     notes: [
       'Other: question, template and what is not a piece. No intervals: read the tests in the other charts.',
     ],
+    plot: {
+      kind: 'bars',
+      bars: 'layer',
+      barsLabel: 'layer',
+      isLying: true,
+      perRow: subjects.length,
+      panels: subjects.map(({ name }) => ({
+        title: name,
+        valueLabel: 'share of attention',
+        limits: [0, 1],
+        series: (['sink', 'gold', 'distractor'] as const).map((part) => ({ label: part, value: { column: part }, where: { subject: name }, paint: part === 'gold' ? 'ink' : 'ghost', ...(part === 'distractor' ? { style: 'hatched' as const } : {}) })), // prettier-ignore
+      })),
+    },
     table: {
       columns: ['layer', 'subject', 'sink', 'gold', 'distractor'],
       rows: Array.from({ length: layers }, (_, layer) => subjects.map(({ name, sink, gold, distractor }) => [layer, name, sink[layer] ?? null, gold[layer] ?? null, distractor[layer] ?? null])).flat(), // prettier-ignore

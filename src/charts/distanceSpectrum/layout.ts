@@ -98,6 +98,17 @@ export function layoutDistanceSpectrum(spec: ComparisonSpec, data: Spectrum, siz
       claimWords(spec, false).replace('Too few items for intervals: nothing is claimed.', 'Differences without intervals: read the tests in the other charts.'), // prettier-ignore
       'The keys of the sink are also counted at their distance.',
     ],
+    plot: {
+      kind: 'heat',
+      row: 'layer',
+      column: 'distance',
+      rowLabel: 'layer',
+      columnLabel: 'distance in tokens, doubling',
+      groups: [
+        { ramp: 'sequential', scale: 'sqrt', low: 0, high: top, label: 'share of attention (square-root colours)', panels: [spec.baseline, ...(after ? [spec.comparison ?? ''] : [])].map((title) => ({ title, value: { column: title } })) },
+        ...(change ? [{ ramp: 'diverging' as const, scale: 'linear' as const, low: -widest, high: widest, label: `less than ${spec.baseline} ← → more`, panels: [{ title: `${spec.comparison} − ${spec.baseline}`, value: { column: 'change' } }] }] : []),
+      ], // prettier-ignore
+    },
     table: {
       columns: ['layer', 'distance', spec.baseline, ...(after ? [spec.comparison ?? '', 'change'] : [])],
       rows: before.flatMap(

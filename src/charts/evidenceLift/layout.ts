@@ -86,15 +86,22 @@ export function layoutEvidenceLift(
     notes: [
       'Attention share: mean over the query tokens of the mass on the piece. One item: heads vary, items cannot.',
     ],
+    plot: {
+      kind: 'dots',
+      names: ['piece', 'role'],
+      valueLabel: 'attention share ÷ token share',
+      series: (['baseline', 'comparison'] as const).flatMap((condition) => {
+        const name = names[condition];
+        const part = (column: string) => ({ column, over: 'token share' });
+        return name === null ? [] : [{ label: name, value: part(name), interval: { low: part(`${name} low`), high: part(`${name} high`) }, paint: conditionPaint[condition], ...(condition === 'baseline' ? { style: 'open' as const } : {}) }]; // prettier-ignore
+      }),
+      isJoined: true,
+      isLog: true,
+      reference: { value: 1, label: 'its share of the tokens' },
+    },
     table: {
-      columns: [
-        'piece',
-        'role',
-        'token share',
-        names.baseline,
-        ...(names.comparison === null ? [] : [names.comparison]),
-      ],
-      rows: shown.map(({ id, role, tokenShare, baseline, comparison }) => [id, role, tokenShare, baseline?.share ?? null, ...(names.comparison === null ? [] : [comparison?.share ?? null])]), // prettier-ignore
+      columns: ['piece', 'role', 'token share', ...[names.baseline, names.comparison].flatMap((name) => (name === null ? [] : [name, `${name} low`, `${name} high`]))], // prettier-ignore
+      rows: shown.map(({ id, role, tokenShare, baseline, comparison }) => [id, role, tokenShare, ...[baseline, ...(names.comparison === null ? [] : [comparison])].flatMap((side) => (side ? [side.share, side.low, side.high] : [null, null, null]))]), // prettier-ignore
     },
     legend: [
       { label: 'gold', fill: 'ink' },

@@ -135,6 +135,20 @@ export function layoutEvidencePositions(
     size,
     marks,
     cells,
+    plot: {
+      kind: 'bars',
+      bars: { from: 'from depth', to: 'to depth' },
+      barsLabel: 'relative depth of the piece’s middle in the context (0 = start, 1 = end)',
+      isLying: false,
+      perRow: 1,
+      panels: rows.map(({ role, counts, total }) => ({
+        title: `${names[role]}, n = ${whole(total)}`,
+        valueLabel: 'share of pieces',
+        limits: [0, highest],
+        series: [{ label: names[role], value: { column: names[role], over: total }, paint: 'ink', ...(role === 'gold' ? {} : { style: 'hatched' as const }) }], // prettier-ignore
+        reference: { value: 1 / counts.length, label: 'even spread' },
+      })),
+    },
     table: {
       columns: ['from depth', 'to depth', ...rows.map((row) => names[row.role])],
       rows: (rows[0]?.counts ?? []).map((_, bin, counts) => [

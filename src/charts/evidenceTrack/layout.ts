@@ -6,7 +6,7 @@ import { shortNumber, signedNumber } from '../common/numbers.ts';
 import { bandPath, linePath } from '../layerLine/layout.ts';
 
 /** A piece of the item's context, in tokens. */
-export interface TrackPiece {
+interface TrackPiece {
   readonly id: string;
   readonly title: string;
   readonly role: 'gold' | 'distractor';
@@ -212,6 +212,7 @@ export function layoutEvidenceTrack(spec: TrackSpec, data: TrackData, size: Char
   const goldShare = gold.reduce((sum, piece) => sum + piece.end - piece.start, 0) / Math.max(1, tokens);
   const [before, after] = [baseline ? massOf(baseline) : null, comparison ? massOf(comparison) : null];
   const percent = (value: number): string => `${(100 * value).toFixed(1)} %`;
+  const limits = [0, Math.max(0, ...(baseline ?? []), ...(comparison ?? []))] as const;
   return {
     name: `evidence-track-${data.item}`,
     title:
@@ -228,6 +229,27 @@ export function layoutEvidenceTrack(spec: TrackSpec, data: TrackData, size: Char
     notes: [
       'Solid: gold; hatched: distractor; outlined: question; double line: rationale and answer, the tokens ACC trains.',
     ],
+    plot: {
+      kind: 'bars',
+      bars: { from: 'first token', to: 'end' },
+      barsLabel: 'token of the item',
+      isLying: false,
+      perRow: 1,
+      panels: [
+        ...(baseline ? [{ title: `${names.baseline}, share of attention`, limits, series: [{ label: names.baseline, value: { column: names.baseline }, paint: conditionPaint.baseline }], reference: { value: 1 / bins, label: 'uniform attention' } }] : []),
+        ...(comparison ? [{ title: `${names.comparison}, share of attention`, limits, series: [{ label: names.comparison ?? '', value: { column: names.comparison ?? '' }, paint: conditionPaint.comparison }], reference: { value: 1 / bins, label: 'uniform attention' } }] : []),
+        ...(change ? [{ title: 'change of the share', series: [{ label: 'change', value: { column: 'change' }, paint: 'ink' as const }], reference: { value: 0, label: 'no change' } }] : []),
+      ], // prettier-ignore
+      spans: {
+        table: {
+          columns: ['piece', 'start', 'end'],
+          rows: gold.map(({ id, start, end }) => [id, start, end]),
+        },
+        from: 'start',
+        to: 'end',
+        label: 'gold',
+      },
+    },
     table: {
       columns: [
         'first token',

@@ -105,6 +105,19 @@ export function layoutExpertLoad(
     size: { ...size, height },
     marks,
     cells,
+    plot: {
+      kind: 'bars',
+      bars: 'expert',
+      barsLabel: 'expert',
+      isLying: false,
+      perRow: 1,
+      panels: layers.map(({ layer }) => ({
+        title: `L${layer}, load ÷ even share`,
+        limits: [0, most],
+        series: [{ label: 'lift', value: { column: 'lift' }, where: { layer }, paint: 'accent' }],
+        reference: { value: 1, label: 'even share' },
+      })),
+    },
     table: { columns: ['layer', 'expert', 'tokens', 'share', 'lift'], rows },
     legend: [{ label: 'even share', fill: 'none', stroke: 'ink' }],
   };

@@ -26,10 +26,7 @@ export interface ExpertMapSpec {
 const widestLift = 2;
 
 /** Experts of each layer by falling baseline load, or by index. */
-export function expertOrder(
-  { layers, experts, baseline }: ExpertMaps,
-  order: 'baseline' | 'index',
-): number[][] {
+function expertOrder({ layers, experts, baseline }: ExpertMaps, order: 'baseline' | 'index'): number[][] {
   return layers.map((_, row) => {
     const indices = Array.from({ length: experts }, (__, expert) => expert);
     if (order === 'index') return indices;
@@ -117,6 +114,18 @@ export function layoutExpertMap(spec: ExpertMapSpec, maps: ExpertMaps, size: Cha
       claimWords(names, change?.hasIntervals ?? false),
       `Never chosen: ${dead(baseline)} in ${names.baseline}${comparison ? `, ${dead(comparison)} in ${names.comparison}` : ''}. f = share of query tokens whose top-k holds the expert (OLMoE, arXiv 2409.02060)${maps.divergence ? `; JS: Jensen–Shannon divergence of the layer's loads, longest bar ${shortNumber(largestDivergence)} nats` : ''}.`,
     ],
+    plot: {
+      kind: 'heat',
+      row: 'layer',
+      column: 'expert',
+      rowLabel: 'layer',
+      columnLabel: spec.order === 'index' ? 'expert' : `experts, by falling ${names.baseline} load`,
+      ...(spec.order === 'index' ? {} : { sortBy: names.baseline }),
+      groups: [
+        { ramp: 'diverging', scale: 'log2', low: -widestLift, high: widestLift, label: 'load ÷ fair load k/E', panels: [names.baseline, ...(comparison ? [names.comparison ?? ''] : [])].map((title) => ({ title, value: { column: title, over: perToken / experts } })) },
+        ...(logChange && change ? [{ ramp: 'diverging' as const, scale: 'log2' as const, low: -widest, high: widest, label: `less than ${names.baseline} ← → more`, panels: [{ title: `${names.comparison} ÷ ${names.baseline}`, value: { column: names.comparison ?? '', over: names.baseline }, ...(change.hasIntervals ? { clear: 'clear' } : {}) }] }] : []),
+      ], // prettier-ignore
+    },
     table: {
       columns: ['layer', 'expert', names.baseline, ...(comparison ? [names.comparison ?? ''] : []), ...(change ? ['change', 'low', 'high', 'clear', 'clear in layer'] : [])], // prettier-ignore
       rows: baseline.map((value, cell) => {

@@ -73,6 +73,19 @@ export function layoutFilmstrip(
     title: `Layer ${spec.layer} over ${frames.length} checkpoints: ${spec.label}`,
     subtitle: `${spec.label} by ${isExperts ? 'expert' : 'head'} and checkpoint; ${dataWords(spec.comparison)}`,
     ...laidOut,
+    plot: {
+      kind: 'heat',
+      row: 'checkpoint',
+      column: isExperts ? 'expert' : 'head',
+      rowLabel: 'checkpoint',
+      columnLabel: `${isExperts ? 'expert' : 'head'}, in the order of the first row`,
+      order,
+      groups: [
+        isExperts
+          ? { ramp: 'diverging', scale: 'log2', low: -2, high: 2, label: 'load ÷ fair load k/E', panels: [{ title: `layer ${spec.layer}`, value: { column: spec.label, over: spec.perToken / columns } }] }
+          : { ramp: 'sequential', scale: 'linear', low: 0, high: most, label: `${spec.label}, ${spec.unit}`, panels: [{ title: `layer ${spec.layer}`, value: { column: spec.label } }] },
+      ], // prettier-ignore
+    },
     table: {
       columns: ['checkpoint', isExperts ? 'expert' : 'head', spec.label],
       rows: frames.flatMap((frame) => frame.values.map((value, column) => [rowName(frame), column, value])),

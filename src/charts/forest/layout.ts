@@ -102,6 +102,14 @@ export function layoutForest(spec: ForestSpec, rows: readonly ForestRow[], size:
     size: { ...size, height: Math.round(forestHeightEm(rows.length) * fontSize) },
     marks,
     cells,
+    plot: {
+      kind: 'dots',
+      names: ['slice', 'label'],
+      valueLabel: `difference in ${spec.scoreLabel}: ${spec.after} − ${spec.before}`,
+      series: [{ label: 'difference', value: { column: 'difference' }, interval: { low: { column: 'low' }, high: { column: 'high' } }, paint: 'accent' }], // prettier-ignore
+      isJoined: false,
+      reference: { value: 0, label: 'no difference' },
+    },
     table: {
       columns: ['slice', 'label', 'n', 'difference', 'low', 'high', 'p'],
       rows: rows.map(({ dimension, label, n, mean, interval, p }) => [

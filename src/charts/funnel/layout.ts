@@ -128,6 +128,22 @@ export function layoutFunnel(
     size: { ...size, height: Math.round(funnelHeightEm(stages.length) * fontSize) },
     marks,
     cells,
+    plot: {
+      kind: 'bars',
+      bars: 'step',
+      barsLabel: '',
+      isLying: true,
+      perRow: 1,
+      panels: [
+        {
+          valueLabel: spec.what,
+          series: [
+            { label: 'left', value: { column: 'left' }, paint: 'ink' },
+            { label: 'lost', value: { column: 'lost' }, paint: 'inkFaint', style: 'hatched' },
+          ],
+        },
+      ],
+    },
     table: {
       columns: ['step', 'left', 'lost', 'reasons'],
       rows: stages.map((stage) => [

@@ -106,9 +106,18 @@ export function layoutHeadScatter(
     marks,
     cells,
     notes: [claimWords(names, change.hasIntervals).replace('Full strength', 'Filled'), `${metric.label} = ${metric.formula} (${metric.source})`], // prettier-ignore
+    plot: {
+      kind: 'scatter',
+      x: names.baseline,
+      xLabel: `${names.baseline}, ${metric.unit}`,
+      y: names.comparison,
+      yLabel: `${names.comparison}, ${metric.unit}`,
+      colour: 'layer',
+      ...(change.hasIntervals ? { clear: 'clear' } : {}),
+    },
     table: {
-      columns: ['layer', 'head', names.baseline, names.comparison, 'change'],
-      rows: baseline.map((value, cell) => [Math.floor(cell / heads), cell % heads, value, comparison[cell] ?? null, change.values[cell] ?? null]), // prettier-ignore
+      columns: ['layer', 'head', names.baseline, names.comparison, 'change', ...(change.hasIntervals ? ['clear'] : [])], // prettier-ignore
+      rows: baseline.map((value, cell) => [Math.floor(cell / heads), cell % heads, value, comparison[cell] ?? null, change.values[cell] ?? null, ...(change.hasIntervals ? [change.clear[cell] ? 'yes' : 'no'] : [])]), // prettier-ignore
     },
     legend: [
       { label: 'first layer', fill: { ramp: 'sequential', t: 0.15 } },

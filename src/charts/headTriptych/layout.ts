@@ -25,7 +25,7 @@ export interface HeadTriptychSpec {
 }
 
 /** Heads of each layer in the order of the columns. */
-export function headOrder({ layers, heads, baseline }: HeadMaps, order: 'baseline' | 'index'): number[][] {
+function headOrder({ layers, heads, baseline }: HeadMaps, order: 'baseline' | 'index'): number[][] {
   return Array.from({ length: layers }, (_, layer) => {
     const row = Array.from({ length: heads }, (_, head) => head);
     if (order === 'index') return row;
@@ -155,6 +155,18 @@ export function layoutHeadTriptych(spec: HeadTriptychSpec, maps: HeadMaps, size:
       claimWords(names, change?.hasIntervals ?? false),
       `${metric.label} = ${metric.formula} (${metric.source})`,
     ],
+    plot: {
+      kind: 'heat',
+      row: 'layer',
+      column: 'head',
+      rowLabel: 'layer',
+      columnLabel: spec.order === 'index' ? 'head' : `heads, by falling ${names.baseline} value`,
+      ...(spec.order === 'index' ? {} : { sortBy: names.baseline }),
+      groups: [
+        { ramp: 'sequential', scale: 'linear', low: domain[0], high: domain[1], label: `${metric.label}, ${metric.unit}`, panels: [names.baseline, ...(comparison ? [names.comparison ?? ''] : [])].map((title) => ({ title, value: { column: title } })) },
+        ...(change ? [{ ramp: 'diverging' as const, scale: 'linear' as const, low: -widest, high: widest, label: `lower than ${names.baseline} ← → higher`, panels: [{ title: `${names.comparison} − ${names.baseline}`, value: { column: 'change' }, ...(change.hasIntervals ? { clear: 'clear' } : {}) }] }] : []),
+      ], // prettier-ignore
+    },
     table: {
       columns: ['layer', 'head', names.baseline, ...(comparison ? [names.comparison ?? ''] : []), ...(change ? ['change', 'low', 'high', 'clear'] : [])], // prettier-ignore
       rows: baseline.map((value, cell) => [

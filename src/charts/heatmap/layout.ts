@@ -2,7 +2,7 @@ import { estimateTextWidth, fitLabel, px, type ChartCell, type ChartSize, type C
 import type { RampName } from '../common/ramps.ts';
 
 /** Bar that explains a ramp. */
-export interface ColourBar {
+interface ColourBar {
   readonly ramp: RampName;
   readonly low: string;
   readonly high: string;
@@ -91,11 +91,7 @@ function barMarks(
 }
 
 /** Every n-th label, so that neighbours keep apart. */
-export function labelStep(
-  labels: readonly string[],
-  stepPx: number,
-  sizePx: (label: string) => number,
-): number {
+function labelStep(labels: readonly string[], stepPx: number, sizePx: (label: string) => number): number {
   const widest = labels.reduce((most, label) => Math.max(most, sizePx(label)), 0);
   for (const step of [1, 2, 4, 5, 8, 10, 16, 20, 32, 50, 64, 100]) if (step * stepPx >= widest) return step;
   return Math.max(1, labels.length);

@@ -1,7 +1,8 @@
 import { scaleLinear } from 'd3-scale';
 import { lineDomain } from '../common/axis.ts';
-import { claimWords, conditionDash, conditionPaint, dataWords, type ComparisonSpec, type Condition, type MetricSpec } from '../common/comparison.ts'; // prettier-ignore
+import { claimWords, conditionDash, conditionPaint, conditionStyle, dataWords, type ComparisonSpec, type Condition, type MetricSpec } from '../common/comparison.ts'; // prettier-ignore
 import { estimateTextWidth, fitLabel, px, type ChartCell, type ChartGeometry, type ChartSize, type Mark } from '../common/geometry.ts'; // prettier-ignore
+import type { LinesPlot } from '../common/plot.ts';
 import { counted, extentOf, headLabel, shortNumber, signedNumber } from '../common/numbers.ts';
 
 /** One condition over the layers. */
@@ -113,6 +114,21 @@ export function spreadLabels(wanted: readonly number[], gap: number, low: number
     ceiling = placed[index] - gap;
   }
   return placed;
+}
+
+/** The heads behind the means, a row each. */
+function headDots(series: readonly LayerSeries[], layers: number): NonNullable<LinesPlot['dots']> {
+  const shown = series.flatMap(({ heads, ...rest }) => (heads ? [{ ...rest, heads }] : []));
+  const cells = shown[0]?.heads.length ?? 0;
+  const perLayer = Math.round(cells / Math.max(1, layers));
+  return {
+    table: {
+      columns: ['layer', 'head', ...shown.map(({ name }) => name)],
+      rows: Array.from({ length: cells }, (_, cell) => [Math.floor(cell / perLayer), cell % perLayer, ...shown.map(({ heads }) => heads[cell] ?? null)]), // prettier-ignore
+    },
+    x: 'layer',
+    series: shown.map(({ name, condition }) => ({ label: name, value: { column: name }, paint: conditionPaint[condition], style: 'faint' })), // prettier-ignore
+  };
 }
 
 function finding(spec: LayerLineSpec, series: readonly LayerSeries[]): string {
@@ -336,6 +352,21 @@ export function layoutLayerLine(
       claimWords(names, spec.clearLayers !== null).replace('Full strength', 'Clear'),
       `${metric.label} = ${metric.formula} (${metric.source})`,
     ],
+    plot: {
+      kind: 'lines',
+      x: 'layer',
+      xLabel: 'layer',
+      hasMarks: true,
+      perRow: 1,
+      panels: [
+        {
+          valueLabel: `${metric.label}, ${metric.unit}`,
+          series: series.map(({ name, condition, low }) => ({ label: name, value: { column: name }, ...(low.some((value) => value !== null) ? { interval: { low: { column: `${name} low` }, high: { column: `${name} high` } } } : {}), paint: conditionPaint[condition], style: conditionStyle[condition] })), // prettier-ignore
+          ...(metric.reference ? { reference: metric.reference } : {}),
+        },
+      ],
+      ...(series.some(({ heads }) => heads) ? { dots: headDots(series, layers) } : {}),
+    },
     table: {
       columns: ['layer', ...series.flatMap(({ name }) => [name, `${name} low`, `${name} high`]), ...(spec.changes ? ['change', 'clear'] : [])], // prettier-ignore
       rows: Array.from({ length: layers }, (_, layer) => [

@@ -1,6 +1,6 @@
 import { scaleLinear } from 'd3-scale';
 import { lineDomain } from '../common/axis.ts';
-import { conditionDash, conditionPaint, dataWords, type ComparisonSpec, type Condition } from '../common/comparison.ts'; // prettier-ignore
+import { conditionDash, conditionPaint, conditionStyle, dataWords, type ComparisonSpec, type Condition } from '../common/comparison.ts'; // prettier-ignore
 import { px, type ChartCell, type ChartGeometry, type ChartSize, type Mark } from '../common/geometry.ts';
 import { extentOf, meanOf, shortNumber, signedNumber } from '../common/numbers.ts';
 import { linePath, valueAxis } from '../layerLine/layout.ts';
@@ -111,6 +111,19 @@ export function layoutLayerPanels(
     notes: [
       'Summaries of all query tokens: one value a layer, no interval; x: layer. Axes do not all begin at 0.',
     ],
+    plot: {
+      kind: 'lines',
+      x: 'layer',
+      xLabel: 'layer',
+      hasMarks: true,
+      perRow: panels.length > 1 ? 2 : 1,
+      panels: panels.map(({ title, unit, series, reference }) => ({
+        title,
+        valueLabel: unit,
+        series: series.map(({ name, condition }) => ({ label: name, value: { column: 'value' }, where: { panel: title, subject: name }, paint: conditionPaint[condition], style: conditionStyle[condition] })), // prettier-ignore
+        ...(reference ? { reference } : {}),
+      })),
+    },
     table: {
       columns: ['panel', 'subject', 'layer', 'value'],
       rows: panels.flatMap(({ title, series }) => series.flatMap(({ name, values }) => values.map((value, at) => [title, name, layers[at] ?? at, value]))), // prettier-ignore

@@ -1,6 +1,6 @@
 import { scaleLinear } from 'd3-scale';
 import { bottomAxis } from '../common/axis.ts';
-import { conditionDash, conditionPaint, dataWords, type ComparisonSpec, type Condition } from '../common/comparison.ts'; // prettier-ignore
+import { conditionDash, conditionPaint, conditionStyle, dataWords, type ComparisonSpec, type Condition } from '../common/comparison.ts'; // prettier-ignore
 import { px, type ChartCell, type ChartGeometry, type ChartSize, type Mark } from '../common/geometry.ts';
 import { shortNumber } from '../common/numbers.ts';
 import { linePath, valueAxis } from '../layerLine/layout.ts';
@@ -78,6 +78,20 @@ export function layoutLoadCurve(
     marks,
     cells,
     notes: [...words, 'Effective experts = exp of the entropy of the shares; Gini: 0 is even.'],
+    plot: {
+      kind: 'lines',
+      x: 'rank',
+      xLabel: 'rank of the expert in its row',
+      hasMarks: experts <= 32,
+      perRow: 1,
+      panels: [
+        {
+          valueLabel: 'share of the routed tokens',
+          series: series.map(({ name, condition }) => ({ label: name, value: { column: 'share' }, where: { subject: name }, paint: conditionPaint[condition], style: conditionStyle[condition] })), // prettier-ignore
+          reference: { value: 1 / experts, label: `uniform, 1/${experts}` },
+        },
+      ],
+    },
     table: {
       columns: ['subject', 'rank', 'expert', 'share'],
       rows: series.flatMap(({ name }, row) => sorted[row]!.map(({ expert, share }, rank) => [name, rank + 1, expert, share])), // prettier-ignore

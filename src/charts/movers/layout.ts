@@ -121,6 +121,16 @@ export function layoutMovers(
     marks,
     cells,
     notes: [claimWords(names, change.hasIntervals).replace('Full strength', 'Shown'), `${metric.label} = ${metric.formula} (${metric.source})`], // prettier-ignore
+    plot: {
+      kind: 'dots',
+      names: [noun],
+      valueLabel: `${metric.label}, ${metric.unit}`,
+      series: [
+        { label: names.baseline, value: { column: names.baseline }, paint: conditionPaint.baseline, style: 'open' },
+        { label: names.comparison ?? '', value: { column: names.comparison ?? '' }, paint: conditionPaint.comparison },
+      ], // prettier-ignore
+      isJoined: true,
+    },
     table: {
       columns: [noun, names.baseline, names.comparison ?? '', 'change', 'low', 'high'],
       rows: chosen.map(({ cell, value }) => [spec.labelOf(cell), baseline[cell] ?? null, comparison[cell] ?? null, value, change.low[cell] ?? null, change.high[cell] ?? null]), // prettier-ignore

@@ -87,6 +87,14 @@ export function layoutRejectionReasons(
     size: { ...size, height: Math.round(reasonsHeightEm(reasons.length) * fontSize) },
     marks,
     cells,
+    plot: {
+      kind: 'bars',
+      bars: 'reason',
+      barsLabel: '',
+      isLying: true,
+      perRow: 1,
+      panels: [{ valueLabel: 'trajectories rejected', series: [{ label: 'rejected', value: { column: 'count' }, paint: 'inkFaint', style: 'hatched' }] }], // prettier-ignore
+    },
     table: {
       columns: ['step', 'reason', 'count'],
       rows: sorted.map((reason) => [reason.stage, codeWords(reason.code), reason.count]),

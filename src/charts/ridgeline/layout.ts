@@ -82,6 +82,20 @@ export function layoutRidgeline(spec: ComparisonSpec, data: Spectrum, size: Char
     size: { ...size, height: Math.round(bottom + fontSize * 3.2) },
     marks,
     cells,
+    plot: {
+      kind: 'lines',
+      x: 'distance',
+      xLabel: 'distance in tokens, doubling',
+      perRow: 1,
+      panels: Array.from({ length: layers }, (_, layer) => ({
+        valueLabel: `layer ${layer}`,
+        limits: [0, most],
+        series: [
+          ...(comparison ? [{ label: spec.comparison ?? '', value: { column: spec.comparison ?? '' }, where: { layer }, paint: conditionPaint.comparison, style: 'area' as const }] : []),
+          { label: spec.baseline, value: { column: spec.baseline }, where: { layer }, paint: conditionPaint.baseline, style: 'dashed' as const },
+        ], // prettier-ignore
+      })),
+    },
     table: {
       columns: ['layer', 'distance', spec.baseline, ...(comparison ? [spec.comparison ?? ''] : [])],
       rows: baseline.map((value, at) => [Math.floor(at / bins), distanceBinLabel(at % bins), value, ...(comparison ? [comparison[at] ?? null] : [])]), // prettier-ignore

@@ -2,7 +2,7 @@ import type { ChartCell, ChartGeometry, ChartSize, Mark, PaintName } from '../co
 import { fitLabel, px } from '../common/geometry.ts';
 
 /** The score of one run in one bin of length. */
-export interface LengthScore {
+interface LengthScore {
   /** "4,097–8,192": right-closed. */
   readonly label: string;
   readonly n: number;
@@ -162,6 +162,21 @@ export function layoutScoreByLength(
     size,
     marks,
     cells,
+    plot: {
+      kind: 'lines',
+      x: 'tokens',
+      xLabel: `length in ${spec.tokenizer} tokens`,
+      intervals: 'whiskers',
+      hasMarks: true,
+      perRow: 1,
+      panels: [
+        {
+          valueLabel: spec.scoreLabel,
+          limits: [0, 1],
+          series: series.map(({ name }, row) => ({ label: name, value: { column: spec.scoreLabel }, interval: { low: { column: 'low' }, high: { column: 'high' } }, where: { run: name }, paint: inks[row % inks.length]!, ...(row === 0 && series.length > 1 ? { style: 'dashed' as const } : {}) })), // prettier-ignore
+        },
+      ],
+    },
     table: {
       columns: ['run', 'tokens', 'n', spec.scoreLabel, 'low', 'high'],
       rows: series.flatMap(({ name, scores }) =>

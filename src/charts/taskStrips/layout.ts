@@ -86,6 +86,15 @@ export function layoutTaskStrips(spec: TaskStripsSpec, data: TaskStrips, size: C
     subtitle: `Routing frequency over the fair load k/E = ${perToken}/${experts} by ${spec.by}; ${dataWords(names)}`,
     ...laidOut,
     notes: ['Experts stand in the order of the rows that use them most.', 'Difference between rows: mean Jensen–Shannon divergence of p = f/k over all pairs (0 to ln 2 = 0.693 nats); one value, no interval.'], // prettier-ignore
+    plot: {
+      kind: 'heat',
+      row: spec.by,
+      column: 'expert',
+      rowLabel: spec.by,
+      columnLabel: 'expert',
+      order,
+      groups: [{ ramp: 'diverging', scale: 'log2', low: -2, high: 2, label: 'load ÷ fair load k/E', panels: [names.baseline, ...(comparison ? [names.comparison ?? ''] : [])].map((title) => ({ title, value: { column: title, over: perToken / experts } })) }], // prettier-ignore
+    },
     table: {
       columns: [spec.by, 'expert', names.baseline, ...(comparison ? [names.comparison ?? ''] : [])],
       rows: baseline.map((value, at) => [tasks[Math.floor(at / experts)] ?? '', at % experts, value, ...(comparison ? [comparison[at] ?? null] : [])]), // prettier-ignore

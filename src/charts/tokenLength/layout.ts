@@ -314,6 +314,24 @@ export function layoutTokenLength(
     size,
     marks,
     cells,
+    plot: {
+      kind: 'bars',
+      bars: { from: 'from tokens', to: 'to tokens' },
+      barsLabel: `prompt length in ${spec.tokenizer} tokens`,
+      isLying: false,
+      logBins: data.scale === 'log',
+      perRow: 1,
+      panels: rows.map((row) => ({
+        title: `${kindNames[row.kind]}, n = ${whole(row.total)}`,
+        valueLabel: spec.what,
+        limits: [0, Math.max(1, ...rows.flatMap(({ counts, ghost }) => [...counts, ...(ghost ?? [])]))],
+        series: [
+          { label: kindNames[row.kind], value: { column: kindNames[row.kind] }, paint: kindPaint[row.kind] },
+          ...(row.rejected > 0 ? [{ label: 'rejected after packing', value: { column: `${kindNames[row.kind]}, rejected` }, paint: 'ghost' as const, style: 'open' as const }] : []), // prettier-ignore
+        ],
+      })),
+      ...(budgetFits ? { marked: { value: spec.budget, label: `budget ${whole(spec.budget)}` } } : {}),
+    },
     table: {
       columns: [
         'from tokens',

@@ -1,3 +1,4 @@
+import { mean, variance } from 'd3-array';
 import { format } from 'd3-format';
 import { scaleLinear, scaleLog } from 'd3-scale';
 import { bottomAxis } from '../common/axis.ts';
@@ -29,6 +30,8 @@ export interface CurveSpec {
   /** Whether the y axis begins at 0. */
   readonly fromZero: boolean;
   readonly valueText: (value: number) => string;
+  /** Labels of the y axis; numbers where absent. */
+  readonly tickText?: (value: number) => string;
   /** Places along x with a word, e.g. checkpoints. */
   readonly markers: readonly {
     readonly x: number;
@@ -56,6 +59,29 @@ export function smoothed(points: readonly CurvePoint[], factor: number): CurvePo
     weight = factor * weight + (1 - factor);
     return [{ x, y: mean / weight }];
   });
+}
+
+/** Steps below which no trend is told. */
+const fewestForTrend = 20;
+
+/**
+ * Whether a noisy series goes anywhere: means of its first and last fifth, and a way where they lie further apart
+ * than two standard errors of their difference (Welch). Null for fewer than 20 values.
+ */
+export function trendOf(values: readonly number[]): {
+  readonly first: number;
+  readonly last: number;
+  readonly window: number;
+  readonly way: 'falls' | 'rises' | 'unclear';
+} | null {
+  const finite = values.filter(Number.isFinite);
+  if (finite.length < fewestForTrend) return null;
+  const window = Math.floor(finite.length / 5);
+  const [before, after] = [finite.slice(0, window), finite.slice(-window)];
+  const [first, last] = [mean(before) ?? 0, mean(after) ?? 0];
+  const error = Math.sqrt(((variance(before) ?? 0) + (variance(after) ?? 0)) / window);
+  const way = Math.abs(last - first) <= 2 * error ? 'unclear' : last < first ? 'falls' : 'rises';
+  return { first, last, window, way };
 }
 
 /** At most about `most` points with the same extremes. */
@@ -106,9 +132,11 @@ export function layoutTrainingCurve(
   for (const tick of y.ticks(spec.logY ? 3 : 4)) {
     const at = px(y(tick));
     marks.push({ type: 'line', x1: left, y1: at, x2: right, y2: at, stroke: 'grid', strokeWidth: 1 });
-    marks.push({ type: 'text', x: left - 6, y: px(at + fontSize * 0.35), text: tickText(tick), anchor: 'end', fill: 'inkFaint' }); // prettier-ignore
+    marks.push({ type: 'text', x: left - 6, y: px(at + fontSize * 0.35), text: (spec.tickText ?? tickText)(tick), anchor: 'end', fill: 'inkFaint' }); // prettier-ignore
   }
-  marks.push(...bottomAxis({ scale: x, x0: left, x1: right, y: bottom, fontSize, label: spec.xLabel, tickCount: Math.max(2, Math.floor(width / (fontSize * 9))) })); // prettier-ignore
+  // Steps are whole numbers: no ticks between them.
+  const tickCount = Math.min(Math.max(2, Math.floor(width / (fontSize * 9))), Math.max(1, xMost - xLeast));
+  marks.push(...bottomAxis({ scale: x, x0: left, x1: right, y: bottom, fontSize, label: spec.xLabel, tickCount })); // prettier-ignore
   for (const { x: at, kind } of spec.markers) {
     if (at < xLeast || at > xMost) continue;
     const place = px(x(at));
@@ -153,16 +181,31 @@ export function layoutTrainingCurve(
     size,
     marks,
     cells: cellsOf(spec, series, x, { left, right, top, bottom }),
+    plot: {
+      kind: 'lines',
+      x: spec.xLabel,
+      xLabel: spec.xLabel,
+      logValues: spec.logY,
+      isJoined: true,
+      perRow: 1,
+      panels: [
+        {
+          valueLabel: spec.yLabel,
+          series: series.map(({ name, kind, paint }) => ({ label: name, value: { column: name }, paint: paint ?? 'accent', ...(kind === 'raw' ? { style: 'faint' as const } : kind === 'dots' ? { style: 'open' as const } : {}) })), // prettier-ignore
+        },
+      ],
+    },
     table: tableOf(spec, series),
     legend: series.length > 1 ? legendOf(series, spec) : markerLegend(spec),
   };
 }
 
 function tickText(value: number): string {
+  const size = Math.abs(value);
   if (value === 0) return '0';
-  return Math.abs(value) >= 0.001 && Math.abs(value) < 1000
-    ? String(Number(value.toPrecision(3)))
-    : short(value);
+  // Learning rates are written as powers of ten, not with a prefix of units.
+  if (size < 0.001) return value.toExponential(2).replace(/\.?0+e/, 'e');
+  return size < 1000 ? String(Number(value.toPrecision(3))) : short(value);
 }
 
 function legendOf(series: readonly CurveSeries[], spec: CurveSpec): ChartGeometry['legend'] {
