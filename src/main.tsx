@@ -10,6 +10,7 @@ import { installWorkbench } from './state/workbenchApi.ts';
 import { App } from './ui/app/App.tsx';
 import { ImportGate } from './ui/views/start/ImportGate.tsx';
 import { startDataClient } from './workers/dataClient.ts';
+import { WorkerGoneError } from './workers/workerLink.ts';
 
 /** Private windows may refuse even the access. */
 function storageOrNull(): Storage | null {
@@ -31,6 +32,11 @@ void store.getState().connect();
 
 // What no view has caught is a bug: it is said, with its message, not swallowed.
 window.addEventListener('unhandledrejection', (event) => {
+  // That a worker has gone away is said once, not by each of its calls.
+  if (event.reason instanceof WorkerGoneError && event.reason.code === 'worker-stopped') {
+    event.preventDefault();
+    return;
+  }
   store.getState().ui.notify('error', 'Something went wrong in the workbench', messageOf(event.reason));
 });
 

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
+import { chromium, type Browser, type BrowserContext, type Page, type Worker } from 'playwright-core';
+import { expect } from 'vitest';
 import { policyFor } from '../../scripts/policy.mjs';
 import { serve } from '../../scripts/serve.mjs';
 import { findChromium } from '../../scripts/systemPackages.mjs';
@@ -37,6 +38,30 @@ export interface BuiltPage {
     options?: Parameters<Browser['newContext']>[0],
   ): Promise<{ page: Page; context: BrowserContext; problems: string[] }>;
   close(): Promise<void>;
+}
+
+/** Ends a worker of the page as the browser does for lack of memory: from within, without a word to the page. */
+export async function endWorker(page: Page, name: string): Promise<void> {
+  const ofName = (): Worker | undefined => page.workers().filter((worker) => worker.url().includes(`/${name}.worker`)).at(-1); // prettier-ignore
+  await expect.poll(ofName, { timeout: 20_000 }).toBeDefined();
+  // No answer comes from a worker that has ended.
+  ofName()
+    ?.evaluate(() => self.close())
+    .catch(() => undefined);
+}
+
+/** Kills the process of a tab in the middle of what it does, and opens the same address in another tab. */
+export async function killTab(page: Page): Promise<Page> {
+  const url = page.url();
+  const context = page.context();
+  const session = await context.newCDPSession(page);
+  const crashed = page.waitForEvent('crash');
+  session.send('Page.crash').catch(() => undefined);
+  await crashed;
+  const next = await context.newPage();
+  await next.goto(url);
+  await page.close();
+  return next;
 }
 
 /** Serves the built page under a sub-path (as a static host would) and starts headless Chromium. */

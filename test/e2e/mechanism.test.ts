@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -74,6 +75,10 @@ describe.skipIf(browserSkipReason)('the Mechanism view without WebGPU', () => {
     const saved = page.waitForEvent('download');
     await page.getByRole('button', { name: 'Report as HTML' }).click();
     expect((await saved).suggestedFilename()).toBe('report.html');
+    const notebook = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Charts as notebook' }).click();
+    const { cells } = JSON.parse(await readFile(await (await notebook).path(), 'utf8')) as { cells: { source: string[] }[] }; // prettier-ignore
+    expect(cells.at(-1)!.source.join('')).toContain('spans.column(');
     expect(problems).toEqual([]);
     await context.close();
   });

@@ -1,8 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { Page } from 'playwright-core';
+import type { Download, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { axeViolations } from '../ui/harness/startHarness.ts';
-import { browserSkipReason, startBuiltPage, type BuiltPage } from './browser.ts';
+import { browserSkipReason, endWorker, killTab, startBuiltPage, type BuiltPage } from './browser.ts';
 
 const fixture = resolve(import.meta.dirname, '../fixtures/models/tiny-moe');
 
@@ -51,10 +52,25 @@ describe.skipIf(browserSkipReason)('the Train view', () => {
     expect(await axeViolations(page)).toEqual([]);
   });
 
+  it('says in words what no run takes, and offers what fits', async () => {
+    const longest = page.getByRole('textbox', { name: 'Longest row' });
+    await longest.fill('65536');
+    await longest.press('Tab');
+    await page
+      .getByText(/^Rows of 65536 tokens are longer than the 40960 positions/)
+      .first()
+      .waitFor();
+    await page.getByRole('button', { name: /^Use rows of at most 32768 tokens/ }).click();
+    await expect.poll(() => longest.inputValue()).toBe('32,768');
+    await page.getByRole('button', { name: /^Start training: 7 steps/, disabled: false }).waitFor();
+  });
+
   it('trains, draws the run, and keeps an adapter that the model loads', async () => {
     await page.getByRole('button', { name: /^Start training: 7 steps/ }).click();
     await page.locator('[data-testid=run][data-end=finished]').waitFor();
-    await page.getByRole('group', { name: /^Loss (falls|rises).* in 7 steps; held out/ }).waitFor();
+    await page
+      .getByRole('group', { name: /^Loss [\d.]+ in the first of 7 steps, .*; held out it goes from/ })
+      .waitFor();
     // Messages of the shell are not this view's.
     await page.locator('.app-toast button').click();
     await page.locator('.app-toast').waitFor({ state: 'detached' });
@@ -62,8 +78,72 @@ describe.skipIf(browserSkipReason)('the Train view', () => {
     await page.getByRole('button', { name: 'Load the model with it' }).click();
     await page.getByText('The loaded model has this adapter').waitFor();
     await page.reload();
+    await page.locator('[data-testid=run][data-end=finished]').waitFor();
     await page.getByRole('tab', { name: /Kept runs/ }).click();
     await page.getByText(/finished.*adapter saved/).waitFor();
+    expect(problems).toEqual([]);
+  });
+
+  it('loses its worker, then its tab, and goes on; asks before and after, and saves the adapter as files', async () => {
+    // Without a picker of folders, as in Firefox and Safari, files are downloads.
+    await page.context().addInitScript(() => Reflect.deleteProperty(window, 'showDirectoryPicker'));
+    await page.goto(`${built.url}#/model`);
+    await page.reload();
+    await page.getByTestId('model-folder-input').setInputFiles(fixture);
+    await page.getByTestId('model-card').waitFor();
+    await page.getByRole('link', { name: 'Train', exact: true }).click();
+    const examplesFile = { name: 'examples.jsonl', mimeType: 'text/plain', buffer: Buffer.from(examples) };
+    await page.getByTestId('training-file').setInputFiles(examplesFile);
+    await page.getByTestId('ledger').waitFor();
+    await page.getByRole('button', { name: /^Start training: 7 steps/ }).click();
+    await page
+      .getByText(/: [2-6] of 7 steps done/)
+      .first()
+      .waitFor();
+    await page.getByRole('button', { name: 'Pause' }).click();
+    await page
+      .getByText(/^Paused; the state is saved: \d of 7 steps done/)
+      .first()
+      .waitFor();
+    await endWorker(page, 'engine');
+    await page.getByText('The part of the page that runs models was ended by the browser', { exact: true }).first().waitFor(); // prettier-ignore
+    await page.getByText(/^A checkpoint of step \d is kept/).waitFor();
+    // The model and the examples are opened again by what goes on with them.
+    await page.getByRole('button', { name: 'Go on from it' }).click();
+    await page.getByRole('button', { name: 'Pause' }).waitFor();
+    page = await killTab(page);
+    await page.getByText(/^A checkpoint of step \d is kept/).waitFor();
+    // What was measured before the first step is still in the chart of the run.
+    await page.getByText('held out', { exact: true }).waitFor();
+    await page.goto(`${built.url}#/model`);
+    await page.getByTestId('model-folder-input').setInputFiles(fixture);
+    await page.getByTestId('model-card').waitFor();
+    await page.goBack();
+    await page.getByTestId('training-file').setInputFiles(examplesFile);
+    await page.getByTestId('ledger').waitFor();
+    await page.getByRole('button', { name: 'Go on from it' }).click();
+    await page.locator('[data-testid=run][data-end=finished]').waitFor();
+    await page.getByRole('group', { name: /of 7 steps, .*; held out it goes from/ }).waitFor();
+
+    await page.getByRole('button', { name: 'Ask both' }).click();
+    await page.getByRole('heading', { name: /^With the adapter [✓✗]/ }).waitFor();
+    expect(await page.getByTestId('comparison').locator('pre').first().innerText()).toMatch(/k\d$/);
+
+    const files = new Map<string, Download>();
+    page.on('download', (download) => files.set(download.suggestedFilename(), download));
+    await page.getByRole('button', { name: 'Save the adapter' }).click();
+    await page.getByText('The adapter is saved').waitFor();
+    await expect.poll(() => [...files.keys()].sort()).toEqual(['adapter_config.json', 'adapter_model.safetensors', 'metrics.jsonl', 'run.json']); // prettier-ignore
+    const read = async (name: string) => readFileSync(await files.get(name)!.path());
+    expect(JSON.parse(String(await read('adapter_config.json')))).toMatchObject({ peft_type: 'LORA', r: 8 });
+    expect(
+      String(await read('metrics.jsonl'))
+        .trim()
+        .split('\n'),
+    ).toHaveLength(7);
+    const weights = await read('adapter_model.safetensors');
+    const header = weights.subarray(8, 8 + Number(weights.readBigUInt64LE(0))).toString();
+    expect(header).toContain('experts.0.down_proj.lora_A.weight');
     expect(problems).toEqual([]);
   });
 });

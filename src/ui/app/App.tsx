@@ -12,8 +12,11 @@ import { ErrorBoundary } from './ErrorBoundary.tsx';
 import { InspectorFrame, InspectorProvider } from './Inspector.tsx';
 import { JobTray } from './JobTray.tsx';
 import { Navigation } from './Navigation.tsx';
+import { ProjectSheets } from './project/ProjectSheets.tsx';
+import { ReleasedPanel } from './project/ReleasedPanel.tsx';
 import { SettingsMenu } from './SettingsMenu.tsx';
 import { Toasts } from './Toasts.tsx';
+import { Tour } from './Tour.tsx';
 import { useRootAttributes, useTheme } from './useTheme.ts';
 import { viewRegistry } from './views.ts';
 import './tokens.css';
@@ -102,7 +105,9 @@ function CurrentView() {
   const View = view.component;
   return (
     <main id="main" className="app-main" tabIndex={-1} ref={main} data-view={view.id} data-state={phase}>
-      {phase === 'failed' && failure ? (
+      {phase === 'released' ? (
+        <ReleasedPanel />
+      ) : phase === 'failed' && failure ? (
         <div className="app-error">
           <Callout tone="bad" title={failure.message}>
             {failure.advice}
@@ -168,13 +173,17 @@ export function App() {
               <SettingsMenu />
             </div>
           </header>
-          <ContextBar />
+          <div>
+            <ContextBar />
+            <Tour />
+          </div>
           <div className="app-body">
             <CurrentView />
             <InspectorFrame />
           </div>
           <JobTray />
         </div>
+        <ProjectSheets />
         <Toasts />
         <Suspense fallback={null}>
           {paletteOpen ? <CommandPalette /> : null}

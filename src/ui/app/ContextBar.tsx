@@ -6,6 +6,7 @@ import { Icon } from '../widgets/Icon.tsx';
 import { Badge } from '../widgets/Marks.tsx';
 import { Menu, type MenuEntry } from '../widgets/Menu.tsx';
 import { Tooltip } from '../widgets/Tooltip.tsx';
+import { runCommand } from './commands.ts';
 import { ComparisonMenus } from './ComparisonMenus.tsx';
 
 /** First characters of the set's hash, enough to tell sets apart. */
@@ -20,6 +21,7 @@ function ProjectMenu() {
   const openProject = useApp((state) => state.project.openProject);
   const createProject = useApp((state) => state.project.createProject);
   const openSamples = useApp((state) => state.project.openSamples);
+  const setSheet = useApp((state) => state.project.setSheet);
   const entries: MenuEntry[] = [
     { type: 'heading', id: 'heading', label: 'Projects' },
     ...projects.map((each): MenuEntry => ({
@@ -44,6 +46,15 @@ function ProjectMenu() {
       onSelect: () => void createProject(`Project ${projects.length + 1}`),
     },
     { id: 'samples', icon: 'bulb', label: 'Open the samples', onSelect: () => void openSamples() },
+    { type: 'line', id: 'line-files' },
+    { id: 'save', icon: 'download', label: 'Save to a file…', onSelect: () => setSheet('save') },
+    {
+      id: 'open-file',
+      icon: 'upload',
+      label: 'Open a saved project…',
+      onSelect: () => void runCommand('project.open'),
+    },
+    { id: 'manage', icon: 'database', label: 'Projects and storage…', onSelect: () => setSheet('manage') },
   ];
   return (
     <Menu
@@ -110,6 +121,7 @@ export function ContextBar() {
     ({ compile }) => compile.sets.find(({ id }) => id === compile.currentSetId)?.stale ?? null,
   );
   const go = useApp((state) => state.route.go);
+  const setSheet = useApp((state) => state.project.setSheet);
   return (
     <div className="app-context" role="region" aria-label="Data in use">
       <ProjectMenu />
@@ -138,7 +150,9 @@ export function ContextBar() {
           </button>
         </Tooltip>
       ) : storage?.usageBytes ? (
-        <span className="app-context-fact num">{formatBytes(storage.usageBytes)} on this computer</span>
+        <button type="button" className="app-context-fact num app-storage" onClick={() => setSheet('manage')}>
+          {formatBytes(storage.usageBytes)} on this computer
+        </button>
       ) : null}
     </div>
   );

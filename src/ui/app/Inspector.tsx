@@ -67,13 +67,6 @@ export function InspectorPanel({
   );
 }
 
-/** True while a view has something in the inspector and the reader keeps it open. */
-export function useInspectorVisible(): boolean {
-  const { panelCount } = useSlot();
-  const open = useApp((state) => state.ui.inspectorOpen);
-  return open && panelCount > 0;
-}
-
 /** The column itself, with its edge to drag (arrow keys work on the edge too). */
 export function InspectorFrame() {
   const { setElement, panelCount } = useSlot();

@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'react';
+import { remainingMsOf } from '../../state/trainSlice.ts';
 import { useApp } from '../../state/useApp.ts';
 import type { Job } from '../../workers/dataApi.ts';
 import { Button, IconButton } from '../widgets/Button.tsx';
@@ -84,6 +85,7 @@ function TrainingRow() {
   const work = useApp((state) => state.train.work);
   const record = useApp((state) => state.train.run?.record ?? null);
   const step = useApp((state) => state.train.run?.metrics.at(-1)?.step ?? 0);
+  const remainingMs = useApp((state) => (state.train.run ? remainingMsOf(state.train.run) : null));
   const stop = useApp((state) => state.train.stop);
   if (work?.kind !== 'training') return null;
   const total = record?.resolved.totalSteps ?? 0;
@@ -93,7 +95,7 @@ function TrainingRow() {
     : work.paused
       ? 'paused'
       : total > 0
-        ? `${formatCount(step)}/${formatCount(total)} steps`
+        ? `${formatCount(step)}/${formatCount(total)} steps${remainingMs === null ? '' : ` · ${formatDuration(remainingMs)} left`}`
         : 'starting';
   return (
     <li className="app-job" data-phase={work.paused ? 'paused' : 'running'}>

@@ -10,7 +10,7 @@ export const viewGroups = [
   { id: 'model', label: 'Model' },
   { id: 'findings', label: 'Findings' },
 ] as const;
-export type ViewGroup = (typeof viewGroups)[number]['id'];
+type ViewGroup = (typeof viewGroups)[number]['id'];
 
 /** A screen of the workbench. A later view plugs in by one entry in `viewRegistry`. */
 export interface ViewDefinition {

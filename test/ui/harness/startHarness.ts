@@ -62,10 +62,14 @@ export async function startHarness(): Promise<Harness> {
   };
 }
 
-/** Rules of WCAG 2.2 AA that a page breaks, as short lines; empty when it is clean. */
-export async function axeViolations(page: Page): Promise<string[]> {
-  await page.evaluate(axeSource);
-  return page.evaluate(async () => {
+const everyRule = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+
+/**
+ * Rules of WCAG 2.2 AA that a page breaks, as short lines; empty when it is clean. `only`: these rules alone.
+ */
+export async function axeViolations(page: Page, only: readonly string[] = everyRule): Promise<string[]> {
+  if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(axeSource);
+  return page.evaluate(async (runOnly) => {
     interface Axe {
       run(
         context: Document,
@@ -74,10 +78,21 @@ export async function axeViolations(page: Page): Promise<string[]> {
     }
     const { axe } = window as unknown as { axe: Axe };
     const { violations } = await axe.run(document, {
-      runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+      runOnly: [...runOnly],
     });
     return violations.flatMap(({ id, help, nodes }) =>
       nodes.slice(0, 4).map(({ html }) => `${id}: ${help}: ${html.slice(0, 200)}`),
     );
-  });
+  }, only);
+}
+
+/** The same in both themes, which differ in colours alone. */
+export async function axeViolationsOfThemes(page: Page): Promise<string[]> {
+  await page.emulateMedia({ colorScheme: 'light' });
+  const light = await axeViolations(page);
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await page.locator('html[data-theme=dark]').waitFor();
+  const dark = await axeViolations(page, ['color-contrast']);
+  await page.emulateMedia({ colorScheme: 'light' });
+  return [...light, ...dark.map((line) => `dark: ${line}`)];
 }

@@ -4,7 +4,7 @@ import type { ChartSnapshot } from '../../../charts/common/chartHost.ts';
 import type { ChartGeometry } from '../../../charts/common/geometry.ts';
 import { reportHtml, reportJson, type ReportTable } from '../../../charts/common/report.ts';
 import { saveChart } from '../../../charts/common/saveChart.ts';
-import type { BoardPin } from '../../../workers/mechanismApi.ts';
+import type { Board, BoardPin } from '../../../workers/mechanismApi.ts';
 import { useApp } from '../../../state/useApp.ts';
 import { Button, IconButton } from '../../widgets/Button.tsx';
 import { Callout, EmptyState, Skeleton } from '../../widgets/States.tsx';
@@ -189,6 +189,15 @@ function Recorded() {
   );
 }
 
+/** What draws the pinned charts again in Jupyter. */
+async function saveNotebook(title: string, board: Board): Promise<void> {
+  const { notebookJson } = await import('../../../charts/common/notebook.ts');
+  const text = notebookJson(title, board.notes, board.pins.map(snapshotOf), madeWith());
+  saveFile(new File([text], 'charts.ipynb', { type: 'application/x-ipynb+json' }));
+}
+
+const madeWith = (): string => `Made with ACC Workbench, ${new Date().toISOString().slice(0, 10)}`;
+
 /** All that was run, side by side: configurations, kept charts, notes, and a report to hand out. */
 export default function CompareView() {
   const isReady = useApp((state) => state.mechanism.isReady);
@@ -247,12 +256,17 @@ export default function CompareView() {
               icon="download"
               onClick={() => {
                 const { tables, charts } = report();
-                const html = reportHtml(title, board.notes, tables, charts, `Made with ACC Workbench, ${new Date().toISOString().slice(0, 10)}`); // prettier-ignore
+                const html = reportHtml(title, board.notes, tables, charts, madeWith());
                 saveFile(new File([html], 'report.html', { type: 'text/html' }));
               }}
             >
               Report as HTML
             </Button>
+            {board.pins.length > 0 ? (
+              <Button icon="download" onClick={() => void saveNotebook(title, board)}>
+                Charts as notebook
+              </Button>
+            ) : null}
             <Button
               icon="download"
               onClick={() => {
@@ -297,7 +311,10 @@ export default function CompareView() {
           <section className="compare-box" aria-labelledby="compare-board">
             <h2 id="compare-board">Board</h2>
             {board.pins.length === 0 ? (
-              <p className="muted">Pin a chart, in any view, to keep it here as it was drawn.</p>
+              <p className="muted">
+                Pin a chart, in any view, to keep it here as it was drawn. The report and a notebook for
+                Jupyter take what is pinned.
+              </p>
             ) : null}
             <ul className="compare-board">
               {board.pins.map((pin, index) => (

@@ -76,7 +76,7 @@ function LengthChart({
 }
 
 /** Means of the arms by benchmark, then what the differences are. */
-export function ReplicationTables({ result }: { result: ReplicationResult }) {
+function ReplicationTables({ result }: { result: ReplicationResult }) {
   const shown = benchmarks.filter(({ id }) => result.cells.some(({ benchmark }) => benchmark === id));
   const together = result.differences.filter(({ tokens }) => tokens === null);
   const labelOf = (id: string): string => result.arms.find((arm) => arm.id === id)?.label ?? id;

@@ -39,12 +39,12 @@ export function runOfDocument(document: DocumentSummary): ComparedRun {
 }
 
 export function runOfEvaluation(run: RunSummary): ComparedRun {
-  const { id, request, benchmark, dataName, subject, phase, questions, done, mean } = run;
+  const { id, request, benchmark, dataName, subject, phase, questions, done, mean, createdAt } = run;
   return {
     id: `evaluation ${id}`,
     type: 'evaluation',
     name: `${subject} on ${benchmark}`,
-    createdAt: null,
+    createdAt,
     state: phase,
     outcome: mean === null ? 'no score yet' : `${mean.toFixed(3)} mean score`,
     size: `${done} of ${questions} questions, ${request.seeds} ${request.seeds === 1 ? 'seed' : 'seeds'}`,
@@ -68,7 +68,7 @@ export function runOfTraining({ id, record }: StoredRun): ComparedRun {
 }
 
 /** Every leaf of a config by its path. */
-export function flatten(value: JsonValue, path = ''): ReadonlyMap<string, string> {
+function flatten(value: JsonValue, path = ''): ReadonlyMap<string, string> {
   const leaves = new Map<string, string>();
   const walk = (each: JsonValue, at: string): void => {
     if (Array.isArray(each)) each.forEach((entry, index) => walk(entry, `${at}[${index}]`));

@@ -57,6 +57,7 @@ export default function CompileView() {
     (state) => state.jobs.list.find((each) => each.kind === 'compile' && each.phase === 'running') ?? null,
   );
   const cancel = useApp((state) => state.jobs.cancel);
+  const isImporting = useApp((state) => state.jobs.list.some(({ kind, phase }) => kind === 'import' && phase === 'running')); // prettier-ignore
   const changed = useApp(changedOptions);
   const { change, undo, redo, canUndo, canRedo } = useOptionChanges();
   const [starting, setStarting] = useState(false);
@@ -158,6 +159,11 @@ export default function CompileView() {
               >
                 Compile {formatCount(inScope)}
               </Button>
+              {isImporting ? (
+                <p className="w-hint" role="status">
+                  Files are still being read. A set takes what is here when it starts.
+                </p>
+              ) : null}
             </>
           )}
         </footer>

@@ -14,7 +14,7 @@ import { formatCount, plural } from '../../widgets/format.ts';
 import { Badge } from '../../widgets/Marks.tsx';
 import { Callout, Skeleton } from '../../widgets/States.tsx';
 import { SetFileDialog } from '../qa/SetFileDialog.tsx';
-import { EvidencePositionChart, setOrigin, TokenLengthChart } from '../qa/SetCharts.tsx';
+import { EvidencePositionChart, TokenLengthChart, useSetOrigin } from '../qa/SetCharts.tsx';
 import { useRecipeOf } from './useCompileOptions.ts';
 import { Rejections } from './Rejections.tsx';
 
@@ -31,6 +31,7 @@ function FunnelChart({
     () => funnelStages(set.trajectoryCount, summary.groups),
     [set.trajectoryCount, summary],
   );
+  const origin = useSetOrigin(set);
   const { ref, size } = useChartSize(funnelHeightEm(stages.length));
   const geometry = useMemo(
     () => (size ? layoutFunnel({ what: 'Trajectories' }, stages, size) : null),
@@ -41,7 +42,7 @@ function FunnelChart({
       {geometry ? (
         <Chart
           geometry={geometry}
-          footer={setOrigin(set)}
+          footer={origin}
           onOpen={(cell: ChartCell) => {
             if (cell.id.includes(':')) onReason(cell.id);
           }}
@@ -60,6 +61,7 @@ function ReasonsChart({
   summary: RejectionSummary;
   onReason: (reason: string) => void;
 }) {
+  const origin = useSetOrigin(set);
   const { ref, size } = useChartSize(reasonsHeightEm(summary.groups.length));
   const geometry = useMemo(
     () => (size ? layoutRejectionReasons({ total: set.trajectoryCount }, summary.groups, size) : null),
@@ -67,9 +69,7 @@ function ReasonsChart({
   );
   return (
     <div ref={ref} className="set-chart-size">
-      {geometry ? (
-        <Chart geometry={geometry} footer={setOrigin(set)} onOpen={(cell) => onReason(cell.id)} />
-      ) : null}
+      {geometry ? <Chart geometry={geometry} footer={origin} onOpen={(cell) => onReason(cell.id)} /> : null}
     </div>
   );
 }

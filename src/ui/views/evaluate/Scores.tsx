@@ -14,7 +14,7 @@ function intervalOf(group: GroupScore, overSeeds: boolean): readonly [number, nu
   return (overSeeds ? group.overSeeds?.interval : group.overItems.interval) ?? null;
 }
 
-export function originOf(result: EvaluationResult): string {
+function originOf(result: EvaluationResult): string {
   return `run ${result.identityHash.slice(0, 8)} · ${result.data.name} ${result.data.sha256.slice(0, 8)} · ${result.seeds.length} ${result.seeds.length === 1 ? 'seed' : 'seeds'} · mode ${result.mode}`;
 }
 
@@ -53,9 +53,12 @@ export function LengthChart({ results }: { readonly results: readonly Evaluation
 export function ForestChart({
   comparison,
   result,
+  level = 3,
 }: {
   readonly comparison: Comparison;
   readonly result: EvaluationResult;
+  /** Heading level where the chart stands. */
+  readonly level?: 2 | 3;
 }) {
   const rows = useMemo(
     (): ForestRow[] => [
@@ -96,7 +99,11 @@ export function ForestChart({
         : null,
     [size, rows, comparison, result],
   );
-  return <div ref={ref}>{geometry ? <Chart geometry={geometry} footer={originOf(result)} /> : null}</div>;
+  return (
+    <div ref={ref}>
+      {geometry ? <Chart geometry={geometry} footer={originOf(result)} level={level} /> : null}
+    </div>
+  );
 }
 
 function ScoreRow({

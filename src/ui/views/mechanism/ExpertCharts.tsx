@@ -30,13 +30,13 @@ const frequencyMetric: MetricSpec = {
 };
 
 /** E1 and E2: load by layer and expert and its change. */
-export function ExpertMapChart({ frame, routing }: RoutingProps) {
+export function ExpertMapChart({ frame, routing, level = 3 }: RoutingProps & { readonly level?: 2 | 3 }) {
   const order = useApp((state) => state.mechanism.order);
   const draw = useCallback(
     (size: ChartSize) => layoutExpertMap({ comparison: comparisonSpec(frame), order }, routing, size),
     [frame, routing, order],
   );
-  return <MechanismChart draw={draw} footer={frame.footer} />;
+  return <MechanismChart draw={draw} footer={frame.footer} level={level} />;
 }
 
 /** The experts that changed most. */

@@ -82,7 +82,7 @@ export function LayerLineChart({ frame }: FrameProps) {
 }
 
 /** D2: layer × head, before, after, difference. */
-export function TriptychChart({ frame }: FrameProps) {
+export function TriptychChart({ frame, level = 3 }: FrameProps & { readonly level?: 2 | 3 }) {
   const metric = useMetric(frame);
   const order = useApp((state) => state.mechanism.order);
   const draw = useCallback(
@@ -90,7 +90,7 @@ export function TriptychChart({ frame }: FrameProps) {
       layoutHeadTriptych({ comparison: comparisonSpec(frame), metric, order }, mapsOf(frame), size),
     [frame, metric, order],
   );
-  return <MechanismChart draw={draw} footer={frame.footer} />;
+  return <MechanismChart draw={draw} footer={frame.footer} level={level} />;
 }
 
 /** D3: each head before against after. */

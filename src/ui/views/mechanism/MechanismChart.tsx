@@ -15,6 +15,7 @@ export function MechanismChart({
   onBrush,
   brushed,
   widest = 1600,
+  level = 3,
 }: {
   draw: (size: ChartSize) => ChartGeometry | null;
   footer: string;
@@ -22,6 +23,8 @@ export function MechanismChart({
   brushed?: readonly [number, number] | null;
   /** Charts of few marks are not stretched. */
   widest?: number;
+  /** Heading level where the chart stands. */
+  level?: 2 | 3;
 }) {
   const { ref, size } = useChartSize(20);
   const selected = useApp((state) => state.mechanism.selected);
@@ -37,6 +40,7 @@ export function MechanismChart({
           <Chart
             geometry={geometry}
             footer={footer}
+            level={level}
             selected={selected}
             onSelect={select}
             inColumn={draw}

@@ -223,7 +223,7 @@ export function Conversation() {
       >
         {cardStatus === 'ready'
           ? 'Choose on the left how its weights are held and how long the context is, then load it.'
-          : 'Open a checkpoint folder on the left. Its card, what it takes and the place to ask it appear here.'}
+          : 'Open a checkpoint folder, or the model that comes with this page. Its card, what it takes and the place to ask it appear here.'}
       </EmptyState>
     );
   }

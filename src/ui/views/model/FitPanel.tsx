@@ -84,6 +84,7 @@ function LoadFailure({ failure }: { failure: EngineFailure }) {
 function LoadButtons({ card }: { card: ModelCard }) {
   const work = useApp((state) => state.model.work);
   const loaded = useApp((state) => state.model.loaded);
+  const isGone = useApp((state) => state.model.isGone);
   const adapter = useApp((state) => state.model.adapter);
   const plan = useApp((state) => state.model.plan);
   const load = useApp((state) => state.model.load);
@@ -131,7 +132,7 @@ function LoadButtons({ card }: { card: ModelCard }) {
           Unload
         </Button>
       ) : null}
-      {loaded ? (
+      {loaded && !isGone ? (
         <p className="faint num" role="status" data-testid="loaded">
           {loaded.name} {loaded.adapter ? `with ${loaded.adapter.name} ` : ''}is loaded
           {loaded.runtime === 'wasm' ? ' on WASM' : ''}: {formatBytes(loaded.memory.allocatedBytes)} in use,

@@ -2,6 +2,7 @@ import { useRef } from 'react';
 import { useApp } from '../../../state/useApp.ts';
 import type { AdapterSource } from '../../../workers/engineApi.ts';
 import { Button } from '../../widgets/Button.tsx';
+import { HiddenFileInput } from '../../widgets/HiddenFileInput.tsx';
 import { modelOfInput, pickModelFolder } from './openFolder.ts';
 
 /** Lets the reader choose a folder, by the system's picker where the browser has one, else by a file input. */
@@ -33,18 +34,11 @@ export function FolderButton({
       >
         {label}
       </Button>
-      <input
+      <HiddenFileInput
         ref={input}
-        type="file"
-        className="visually-hidden"
-        tabIndex={-1}
-        aria-hidden="true"
-        data-testid={testId}
-        // Not in React's types: chooses folders instead of files.
-        {...{ webkitdirectory: '' }}
-        onChange={(event) => {
-          const files = [...(event.currentTarget.files ?? [])];
-          event.currentTarget.value = '';
+        testId={testId}
+        isFolder
+        onFiles={(files) => {
           if (files.length > 0) void open(modelOfInput(files));
         }}
       />

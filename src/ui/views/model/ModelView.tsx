@@ -12,6 +12,17 @@ import { RuntimeCheckPanel } from './RuntimeCheckPanel.tsx';
 import { SourcePanel } from './SourcePanel.tsx';
 import './model.css';
 
+function GoneNote() {
+  const isGone = useApp((state) => state.model.isGone);
+  const isIdle = useApp((state) => state.model.work === null);
+  if (!isGone || !isIdle) return null;
+  return (
+    <Callout tone="warn" title="The weights are not in memory any more">
+      The part of the page that held them was ended. The next question loads them again.
+    </Callout>
+  );
+}
+
 function DeviceLossNote() {
   const loss = useApp((state) => state.model.loss);
   const dismiss = useApp((state) => state.model.dismissLoss);
@@ -77,6 +88,7 @@ export default function ModelView() {
       </section>
       {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
       <section className="mv-main" aria-label="Conversation with the model" tabIndex={0}>
+        <GoneNote />
         <DeviceLossNote />
         {model ? <LayerPicture card={model} /> : null}
         <RuntimeCheckPanel />

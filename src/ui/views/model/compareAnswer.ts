@@ -6,7 +6,7 @@ export interface AnswerComparison {
 }
 
 /** Lower-case words without punctuation and English articles, as SQuAD's scoring script takes answers. */
-export function answerWords(text: string): string[] {
+function answerWords(text: string): string[] {
   const words =
     text
       .normalize('NFKC')

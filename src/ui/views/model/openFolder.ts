@@ -7,7 +7,7 @@ const isConfig = (path: string): boolean => path === 'config.json' || path.endsW
 const isWeights = (path: string): boolean => path.endsWith('.safetensors');
 
 /** True for files that look like a checkpoint. */
-export function looksLikeModel(files: readonly { readonly path: string }[]): boolean {
+function looksLikeModel(files: readonly { readonly path: string }[]): boolean {
   return files.some(({ path }) => isConfig(path)) && files.some(({ path }) => isWeights(path));
 }
 

@@ -18,7 +18,7 @@ import { estimateLines, type TextBlock } from './blocks.ts';
 import { hasHighlights, textPoint, useHighlight, type TextRange } from './highlights.ts';
 import { itemAt, tokenAt, type DocumentPiece, type ReaderDocument } from './readerDocument.ts';
 
-export interface FindState {
+interface FindState {
   /** Offsets of the hits in the text. */
   readonly hits: readonly number[];
   readonly length: number;
@@ -202,6 +202,11 @@ export function ContextText({
   const foundNow = useMemo(() => (now ? [now] : []), [now]);
   useHighlight('qa-find-now', body, blocks, foundNow);
 
+  const marked = [
+    ...(['masked', 'supervised', 'question'] as const).filter((name) => marks[name].length > 0),
+    ...(find ? ['find', 'find-now'] : []),
+  ].join(' ');
+
   // Selection and hover touch only the blocks concerned, never the list.
   useEffect(() => {
     const element = body.current;
@@ -336,6 +341,7 @@ export function ContextText({
       role="region"
       aria-label="Context"
       data-mask={mask}
+      data-marked={marked}
       data-marks={hasHighlights ? 'highlights' : 'blocks'}
       onScroll={reportViewport}
       onClick={pick}

@@ -3,7 +3,7 @@ import { useApp } from '../../../state/useApp.ts';
 import { useCommands } from '../../app/commands.ts';
 import { Button, IconButton } from '../../widgets/Button.tsx';
 import { Disclosure } from '../../widgets/Disclosure.tsx';
-import { plural } from '../../widgets/format.ts';
+import { formatCount, plural } from '../../widgets/format.ts';
 import { Callout, EmptyState, Skeleton } from '../../widgets/States.tsx';
 import { ExampleTable } from './ExampleTable.tsx';
 import { ExampleToolbar } from './ExampleToolbar.tsx';
@@ -181,9 +181,8 @@ export default function QaView() {
             <h1>{set.name}</h1>
             <span className="muted num">
               {plural(set.exampleCount, 'example')}
-              {set.excludedCount > 0
-                ? `, ${plural(set.excludedCount, 'one', 'of them')} excluded`
-                : ''} from {plural(set.trajectoryCount, 'trajectory', 'trajectories')}
+              {set.excludedCount > 0 ? ` (${formatCount(set.excludedCount)} excluded)` : ''} from{' '}
+              {plural(set.trajectoryCount, 'trajectory', 'trajectories')}
             </span>
             <span className="qa-tools-space" />
             {tools}

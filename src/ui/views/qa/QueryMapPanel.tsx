@@ -20,7 +20,7 @@ import { NumberField } from '../../widgets/NumberField.tsx';
 import { Segmented } from '../../widgets/Segmented.tsx';
 import { Select } from '../../widgets/Select.tsx';
 import { Callout, ProgressBar } from '../../widgets/States.tsx';
-import { setOrigin } from './SetCharts.tsx';
+import { useSetOrigin } from './SetCharts.tsx';
 import { MapCanvas } from './MapCanvas.tsx';
 
 const nameOf = (kind: string): string => (kind === 'benchmark' ? 'Benchmark' : kindNames[kind as ChartKind]);
@@ -135,6 +135,7 @@ function MapFigure({ set, map }: { set: CompiledSet; map: QueryMap }) {
   const selectedIds = useApp((state) => state.examples.selected);
   const go = useApp((state) => state.route.go);
   const [current, setCurrent] = useState<number | null>(null);
+  const origin = useSetOrigin(set);
   const { texts } = map;
   const data = useMemo(() => ({ ...map.texts, plane: map.plane, pairs: map.pairs }), [map]);
   const selected = useMemo(() => {
@@ -201,7 +202,7 @@ function MapFigure({ set, map }: { set: CompiledSet; map: QueryMap }) {
         )}
       </p>
       <div className="qm-tools">
-        <SaveMenu map={map} footer={setOrigin(set)} />
+        <SaveMenu map={map} footer={origin} />
         {selected.size > 0 ? (
           <span className="num">{plural(selected.size, 'example')} selected in the table below</span>
         ) : null}

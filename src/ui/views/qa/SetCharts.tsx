@@ -12,9 +12,15 @@ import { NumberField } from '../../widgets/NumberField.tsx';
 import { Segmented } from '../../widgets/Segmented.tsx';
 import { Skeleton } from '../../widgets/States.tsx';
 
+/** A tokenizer by its name: that of its file where it was imported. */
+export function useTokenizerName(id: string): string {
+  return useApp((state) => state.project.files.find((file) => `file:${file.id}` === id)?.path ?? id);
+}
+
 /** What a chart of a set was made from, for its footer and files. */
-export function setOrigin(set: CompiledSet): string {
-  return `set ${set.name} ${shortHash(set)} · seed ${set.request.options.seed} · tokenizer ${set.request.tokenizerId}`;
+export function useSetOrigin(set: CompiledSet): string {
+  const tokenizer = useTokenizerName(set.request.tokenizerId);
+  return `set ${set.name} ${shortHash(set)} · seed ${set.request.options.seed} · tokenizer ${tokenizer}`;
 }
 
 type Bins = 'paper' | 'auto' | 'log';
@@ -34,6 +40,8 @@ export function TokenLengthChart({ set, level }: SetChartProps) {
   const filter = useApp((state) => state.examples.filter);
   const setFilter = useApp((state) => state.examples.setFilter);
   const shownSet = useApp((state) => state.examples.setId);
+  const origin = useSetOrigin(set);
+  const tokenizer = useTokenizerName(set.request.tokenizerId);
   const { ref, size } = useChartSize(5 + 3.3 * Math.max(1, histogram?.series.length ?? 1));
   const [bins, setBins] = useState<Bins | null>(null);
   // Lengths of very different size are read better on a log scale, until the reader chooses.
@@ -58,12 +66,12 @@ export function TokenLengthChart({ set, level }: SetChartProps) {
     () =>
       histogram && size
         ? layoutTokenLength(
-            { budget: set.request.options.budget, tokenizer: set.request.tokenizerId, what: 'examples' },
+            { budget: set.request.options.budget, tokenizer, what: 'examples' },
             shownBins === 'log' && histogram.scale === 'linear' ? toLogBins(histogram) : histogram,
             size,
           )
         : null,
-    [histogram, size, set, shownBins],
+    [histogram, size, set, shownBins, tokenizer],
   );
   const controls = (
     <div className="set-chart-range">
@@ -109,7 +117,7 @@ export function TokenLengthChart({ set, level }: SetChartProps) {
       {geometry ? (
         <Chart
           geometry={geometry}
-          footer={setOrigin(set)}
+          footer={origin}
           level={level}
           brushed={range ? [range.min, range.max] : null}
           onBrush={setRange}
@@ -127,6 +135,7 @@ export function EvidencePositionChart({ set, level }: SetChartProps) {
   const positions = useApp((state) => state.examples.positions);
   const load = useApp((state) => state.examples.loadPositions);
   const shownSet = useApp((state) => state.examples.setId);
+  const origin = useSetOrigin(set);
   const { ref, size } = useChartSize(14.9);
   useEffect(() => {
     if (shownSet === set.id) void load();
@@ -145,7 +154,7 @@ export function EvidencePositionChart({ set, level }: SetChartProps) {
   return (
     <div ref={ref} className="set-chart-size">
       {geometry ? (
-        <Chart geometry={geometry} footer={setOrigin(set)} level={level} />
+        <Chart geometry={geometry} footer={origin} level={level} />
       ) : (
         <Skeleton lines={5} label="Loading positions" />
       )}

@@ -7,7 +7,7 @@ import { Badge } from '../../widgets/Marks.tsx';
 import { isTrainedByAgentSft } from '../trajectories/turns.ts';
 import { settle } from './settle.ts';
 
-export interface TrajectorySideHandle {
+interface TrajectorySideHandle {
   readonly showStep: (stepIndex: number) => void;
   /** The element of a step, if it is in view. */
   readonly stepElement: (stepIndex: number) => HTMLElement | null;

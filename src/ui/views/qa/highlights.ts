@@ -3,7 +3,7 @@ import type { TextBlock } from './blocks.ts';
 import { itemAt } from './readerDocument.ts';
 
 /** Names used in `::highlight(…)` rules of the views' styles, in order of painting (later lies on top). */
-export const highlightNames = [
+const highlightNames = [
   'mech-1',
   'mech-2',
   'mech-3',

@@ -1,7 +1,7 @@
 import type { Example, ExampleEvidence } from '../../../compile/types.ts';
 
 /** A message of the example inside the shown text. */
-export interface DocumentPart {
+interface DocumentPart {
   readonly role: Example['messages'][number]['role'];
   readonly start: number;
   readonly end: number;

@@ -1,9 +1,10 @@
 import { useId, useRef, useState } from 'react';
 import { useApp } from '../../../state/useApp.ts';
 import { Button } from '../../widgets/Button.tsx';
+import { HiddenFileInput } from '../../widgets/HiddenFileInput.tsx';
 import { pickFiles, readFileList, readPastedText } from './readDrop.ts';
 
-/** Buttons that open files and folders. The inputs behind them are hidden from sight, not from tests. */
+/** Buttons that open files and folders. */
 export function ImportButtons({ size = 'md', primary = false }: { size?: 'md' | 'lg'; primary?: boolean }) {
   const importSources = useApp((state) => state.project.importSources);
   const fileInput = useRef<HTMLInputElement>(null);
@@ -14,12 +15,7 @@ export function ImportButtons({ size = 'md', primary = false }: { size?: 'md' | 
     if (picked) await importSources(picked);
     else fileInput.current?.click();
   };
-  const take = (input: HTMLInputElement): void => {
-    const files = [...(input.files ?? [])];
-    // The same files can then be chosen again.
-    input.value = '';
-    void importSources(readFileList(files));
-  };
+  const take = (files: File[]): void => void importSources(readFileList(files));
   return (
     <>
       <Button
@@ -33,27 +29,8 @@ export function ImportButtons({ size = 'md', primary = false }: { size?: 'md' | 
       <Button size={size} icon="folder" onClick={() => folderInput.current?.click()}>
         Open a folder
       </Button>
-      <input
-        ref={fileInput}
-        type="file"
-        multiple
-        className="visually-hidden"
-        tabIndex={-1}
-        aria-hidden="true"
-        data-testid="file-input"
-        onChange={(event) => take(event.currentTarget)}
-      />
-      <input
-        ref={folderInput}
-        type="file"
-        className="visually-hidden"
-        tabIndex={-1}
-        aria-hidden="true"
-        data-testid="folder-input"
-        // Not in React's types: chooses folders instead of files.
-        {...{ webkitdirectory: '' }}
-        onChange={(event) => take(event.currentTarget)}
-      />
+      <HiddenFileInput ref={fileInput} testId="file-input" multiple onFiles={take} />
+      <HiddenFileInput ref={folderInput} testId="folder-input" isFolder onFiles={take} />
     </>
   );
 }

@@ -1,6 +1,7 @@
 import { useState } from 'react';
 import type { ProjectSummary } from '../../../workers/dataApi.ts';
 import { useApp } from '../../../state/useApp.ts';
+import { runCommand } from '../../app/commands.ts';
 import { Button, IconButton } from '../../widgets/Button.tsx';
 import { Dialog } from '../../widgets/Dialog.tsx';
 import { formatBytes, formatCount, plural } from '../../widgets/format.ts';
@@ -138,6 +139,8 @@ export default function StartView() {
   const formats = useApp((state) => state.project.formats);
   const poolSize = useApp((state) => state.project.poolSize);
   const go = useApp((state) => state.route.go);
+  const tourSeen = useApp((state) => state.ui.tourSeen);
+  const setTourStop = useApp((state) => state.ui.setTourStop);
   return (
     <div className="start">
       <header className="start-head">
@@ -164,6 +167,15 @@ export default function StartView() {
             what changed inside.
           </span>
         </div>
+        {tourSeen ? null : (
+          <p className="start-tour">
+            New here? The tour shows each view in a sentence or two.
+            <Button onClick={() => runCommand('tour.start')}>Take the tour</Button>
+            <Button variant="ghost" onClick={() => setTourStop(null)}>
+              No, thanks
+            </Button>
+          </p>
+        )}
       </header>
 
       <div className="start-doors">

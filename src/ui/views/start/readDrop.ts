@@ -84,12 +84,12 @@ type WithPicker = Window & {
   readonly showOpenFilePicker?: (options: { multiple: boolean }) => Promise<FileSystemFileHandle[]>;
 };
 
-/** Lets the reader pick files; null when the browser has no picker with handles, empty when it was closed. */
-export async function pickFiles(): Promise<ImportSource[] | null> {
+/** Lets the reader pick files, or one; null when the browser has no picker with handles, empty when it was closed. */
+export async function pickFiles(multiple = true): Promise<ImportSource[] | null> {
   const { showOpenFilePicker } = window as WithPicker;
   if (!showOpenFilePicker) return null;
   try {
-    const handles = await showOpenFilePicker.call(window, { multiple: true });
+    const handles = await showOpenFilePicker.call(window, { multiple });
     return await Promise.all(
       handles.map(async (handle): Promise<ImportSource> => {
         const file = await handle.getFile();

@@ -164,7 +164,7 @@ export function DataPanel() {
         />
       ) : null}
       {preview.status === 'failed' ? (
-        <Callout tone="bad" title="The examples cannot be read">
+        <Callout tone="bad" title="This cannot be trained on">
           {preview.message}
         </Callout>
       ) : null}

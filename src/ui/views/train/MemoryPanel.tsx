@@ -56,12 +56,19 @@ export function MemoryPanel() {
           {plan.problems.map((problem) => (
             <p key={problem}>{problem}</p>
           ))}
-          {fits.map((fit) => (
-            <p key={fit.words}>
-              <Button onClick={() => void setConfig(fit.changes)}>Use this</Button> {fit.words}:{' '}
-              {formatBytes(fit.totalBytes)}
-            </p>
-          ))}
+          {fits.length > 0 ? <p>These would:</p> : null}
+          <ul className="tv-fits">
+            {fits.map((fit) => (
+              <li key={fit.words}>
+                <span>
+                  {fit.words}: {formatBytes(fit.totalBytes)}
+                </span>
+                <Button onClick={() => void setConfig(fit.changes)}>
+                  Use<span className="visually-hidden"> {fit.words}</span>
+                </Button>
+              </li>
+            ))}
+          </ul>
           {fits.length === 0 ? (
             <p>No single change makes it fit: take a smaller model, or change several.</p>
           ) : null}

@@ -137,7 +137,15 @@ export function RecipeForm({ config }: { config: TrainConfig }) {
           />
         </div>
       </Field>
-      <NumberSetting name="maxLength" label="Longest row" config={config} min={2} step={512} unit="tokens" />
+      <NumberSetting
+        name="maxLength"
+        label="Longest row"
+        config={config}
+        min={2}
+        max={2 ** 20}
+        step={512}
+        unit="tokens"
+      />
       <Disclosure
         title="Rows and batches"
         summary={`${config.batchSize * config.gradAccumSteps} ${config.batchSize * config.gradAccumSteps === 1 ? 'row' : 'rows'} an update`}
@@ -154,8 +162,8 @@ export function RecipeForm({ config }: { config: TrainConfig }) {
           />
         </Field>
         <FlagSetting name="packing" label="Pack short examples" config={config} />
-        <NumberSetting name="batchSize" label="Batch size" config={config} min={1} />
-        <NumberSetting name="gradAccumSteps" label="Batches an update" config={config} min={1} />
+        <NumberSetting name="batchSize" label="Batch size" config={config} min={1} max={65_536} />
+        <NumberSetting name="gradAccumSteps" label="Batches an update" config={config} min={1} max={65_536} />
         <Field label="Loss counts" explain="Each supervised token the same, or each example the same." inline>
           <Segmented
             label="Loss counts"

@@ -5,18 +5,25 @@ import { expertLoadHeightEm, layoutExpertLoad } from '../../../charts/expertLoad
 import {
   layoutTrainingCurve,
   smoothed,
+  trendOf,
   type CurveSeries,
   type CurveSpec,
 } from '../../../charts/trainingCurve/layout.ts';
 import type { RunView } from '../../../state/trainSlice.ts';
 import { useApp } from '../../../state/useApp.ts';
+import type { RunRecord } from '../../../train/runRecord.ts';
 import type { StepMetrics } from '../../../train/run.ts';
 import { formatBytes, formatCount } from '../../widgets/format.ts';
 import { Slider } from '../../widgets/Slider.tsx';
 import { Switch } from '../../widgets/Switch.tsx';
 
+/** A GPU in words; software adapters name only their maker and kind. */
+export function adapterName(gpu: NonNullable<RunRecord['device']>['adapter']): string {
+  return gpu.description || [gpu.vendor, gpu.architecture].filter((part) => part !== '').join(' ');
+}
+
 /** What a chart of a run was made from. */
-export function originOf(run: RunView): string {
+function originOf(run: RunView): string {
   const { record } = run;
   if (!record) return run.id;
   const gpu = record.device?.adapter;
@@ -26,7 +33,7 @@ export function originOf(run: RunView): string {
     `${record.model.name} ${record.model.sha256.slice(0, 8)}`,
     `seed ${record.config.seed}`,
     `v${record.code.version}`,
-    ...(gpu ? [gpu.description || gpu.vendor] : []),
+    ...(gpu ? [adapterName(gpu)] : []),
   ].join(' · ');
 }
 
@@ -59,11 +66,16 @@ function lossTitle(metrics: readonly StepMetrics[], smooth: readonly { y: number
   const [first, last] = [smooth[0]?.y, smooth.at(-1)?.y];
   if (first === undefined || last === undefined) return 'No step has been done yet';
   if (metrics.length === 1) return `Loss ${three(first)} before the first update`;
-  const way = last < first ? 'falls' : 'rises';
+  const trend = trendOf(metrics.map(({ loss }) => loss));
   const held = run.heldOut;
   const heldText =
     held.length > 1 ? `; held out it goes from ${three(held[0]!.loss)} to ${three(held.at(-1)!.loss)}` : '';
-  return `Loss ${way} from ${three(first)} to ${three(last)} in ${metrics.length} steps${heldText}`;
+  if (!trend) {
+    // Each step sees other examples: a few of them tell nothing about the way it goes.
+    return `Loss ${three(metrics[0]!.loss)} in the first of ${metrics.length} steps, ${three(metrics.at(-1)!.loss)} in the last: too few for a trend${heldText}`;
+  }
+  const way = { falls: 'falls', rises: 'rises', unclear: 'shows no clear change' }[trend.way];
+  return `Loss ${way} from ${three(trend.first)} to ${three(trend.last)} in ${metrics.length} steps (means of the first and last ${trend.window})${heldText}`;
 }
 
 /** Loss as measured and smoothed, with the held-out loss. */
@@ -133,10 +145,13 @@ export function LossChart({ run }: { run: RunView }) {
 interface Panel {
   readonly name: string;
   readonly what: string;
+  /** Of the numbers themselves, where their text has another. */
+  readonly unit?: string;
   readonly subtitle: string;
   readonly fromZero: boolean;
   readonly points: readonly { readonly x: number; readonly y: number }[];
   readonly text: (value: number) => string;
+  readonly tickText?: (value: number) => string;
 }
 
 function panelTitle({ what, points, text }: Panel): string {
@@ -151,10 +166,11 @@ function SmallCurve({ panel, footer }: { panel: Panel; footer: string }) {
       title: panelTitle(panel),
       subtitle: panel.subtitle,
       xLabel: 'step',
-      yLabel: panel.what,
+      yLabel: panel.unit ? `${panel.what}, ${panel.unit}` : panel.what,
       logY: false,
       fromZero: panel.fromZero,
       valueText: panel.text,
+      ...(panel.tickText ? { tickText: panel.tickText } : {}),
       markers: [],
     }),
     [panel],
@@ -201,10 +217,12 @@ export function SmallCharts({ run }: { run: RunView }) {
             {
               name: 'training-memory',
               what: 'GPU memory',
+              unit: 'bytes',
               subtitle: 'Bytes that the engine holds after each step',
               fromZero: true,
               points: run.memory.map(({ step, bytes }) => ({ x: step, y: bytes })),
               text: formatBytes,
+              tickText: (bytes: number) => formatBytes(bytes).replace('.0 ', ' '),
             },
           ]
         : []),

@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import type { Loadable } from '../../../state/slice.ts';
-import type { RunView } from '../../../state/trainSlice.ts';
+import { canGoOn, remainingMsOf, type RunView } from '../../../state/trainSlice.ts';
 import { useApp } from '../../../state/useApp.ts';
 import type { GenerationReport } from '../../../workers/engineApi.ts';
 import type { LastingModel } from '../../../workers/trainingApi.ts';
@@ -10,8 +10,9 @@ import { formatBytes, formatCount, formatDuration, plural } from '../../widgets/
 import { Select } from '../../widgets/Select.tsx';
 import { Callout, EmptyState, ProgressBar, Skeleton } from '../../widgets/States.tsx';
 import { formatFlops } from './DataPanel.tsx';
-import { ExpertLoadChart, LossChart, SmallCharts } from './RunCharts.tsx';
+import { adapterName, ExpertLoadChart, LossChart, SmallCharts } from './RunCharts.tsx';
 import { saveFiles, saveMergedAs } from './saveRun.ts';
+import { useObstacle } from './useObstacle.ts';
 
 const phaseWords = {
   reading: 'Reading the examples',
@@ -31,6 +32,7 @@ function Controls({ run }: { run: RunView | null }) {
   if (work?.kind !== 'training') return null;
   const total = run?.record?.resolved.totalSteps ?? 0;
   const step = run?.metrics.at(-1)?.step ?? 0;
+  const remainingMs = run && !work.paused && !work.stopping ? remainingMsOf(run) : null;
   const isLoading = work.phase === 'reading' || work.phase === 'kernels' || work.phase === 'weights';
   const ofStep = work.phase === 'training' && work.total > 0 ? work.done / work.total : 0;
   const share = isLoading
@@ -46,7 +48,7 @@ function Controls({ run }: { run: RunView | null }) {
       ? 'Pausing after this step'
       : isLoading || total === 0
         ? phaseWords[work.phase]
-        : `${phaseWords[work.phase]}: ${formatCount(step)} of ${plural(total, 'step')} done${ofStep > 0 ? `, ${Math.floor(ofStep * 100)} % of the next` : ''}`;
+        : `${phaseWords[work.phase]}: ${formatCount(step)} of ${plural(total, 'step')} done${ofStep > 0 ? `, ${Math.floor(ofStep * 100)} % of the next` : ''}${remainingMs === null ? '' : `; about ${formatDuration(remainingMs)} left`}`;
   return (
     <div className="tv-controls" data-testid="training-progress">
       <ProgressBar label="Training" value={share} text={words} />
@@ -105,7 +107,7 @@ function Facts({ run }: { run: RunView }) {
       {record.device ? (
         <>
           <dt>Device</dt>
-          <dd>{record.device.adapter.description || record.device.adapter.vendor}</dd>
+          <dd>{adapterName(record.device.adapter)}</dd>
         </>
       ) : null}
     </dl>
@@ -119,8 +121,8 @@ function NotFinite({ run }: { run: RunView }) {
     <Callout tone="bad" title={`Step ${evidence.step} gave no finite number and was not applied`}>
       <p>
         Loss {evidence.loss ?? 'not a number'}, gradient norm {evidence.gradNorm ?? 'not a number'}, learning
-        rate {evidence.learningRate}. The adapter is as it was before. Lower the learning rate, or look at
-        these examples.
+        rate {Number(evidence.learningRate.toPrecision(3))}. The adapter is as it was before. Lower the
+        learning rate, or look at these examples.
       </p>
       <ul>
         {evidence.examples.slice(0, 10).map(({ id, tokens }) => (
@@ -199,6 +201,9 @@ function ComparePanel({ run }: { run: RunView }) {
           </section>
           <Reply name="Without the adapter" value={shown.base} gold={shown.gold} />
           <Reply name="With the adapter" value={shown.tuned} gold={shown.gold} />
+          <Disclosure title="What was asked" summary="the end of the prompt">
+            <pre className="tv-record">{shown.question}</pre>
+          </Disclosure>
         </div>
       ) : null}
     </section>
@@ -207,6 +212,7 @@ function ComparePanel({ run }: { run: RunView }) {
 
 function AdapterActions({ run }: { run: RunView }) {
   const files = useApp((state) => state.train.files);
+  const notify = useApp((state) => state.ui.notify);
   const loadWith = useApp((state) => state.train.loadWith);
   const writeMerged = useApp((state) => state.train.writeMerged);
   const stored = useApp((state) => state.train.runs.find(({ id }) => id === run.id));
@@ -222,7 +228,11 @@ function AdapterActions({ run }: { run: RunView }) {
         <Button
           variant="primary"
           icon="download"
-          onClick={() => void files(run.id).then((found) => saveFiles(found, `adapter-${run.id}`))}
+          onClick={() =>
+            void files(run.id)
+              .then((found) => saveFiles(found, `adapter-${run.id}`))
+              .then((where) => where && notify('success', 'The adapter is saved', where))
+          }
         >
           Save the adapter
         </Button>
@@ -240,7 +250,7 @@ function AdapterActions({ run }: { run: RunView }) {
       </div>
       <p className="faint">
         PEFT layout: adapter_config.json, adapter_model.safetensors, with the record and the metrics of the
-        run; PEFT, vLLM, SGLang and llama.cpp’s converter read it.
+        run. PEFT reads it; so do vLLM, SGLang and llama.cpp’s converter where all ranks are equal.
       </p>
       {inUse ? (
         <Callout
@@ -258,6 +268,68 @@ function AdapterActions({ run }: { run: RunView }) {
   );
 }
 
+/** Before the first run: what to do next. */
+function NoRun() {
+  const interrupted = useApp((state) =>
+    state.train.runs.find((each) => each.record.end === 'running' && canGoOn(each)),
+  );
+  const hasModel = useApp((state) => state.model.card.status === 'ready');
+  const chosen = useApp((state) => state.train.chosen);
+  const obstacle = useObstacle();
+  const isRead = useApp((state) => state.train.preview.status === 'ready' && state.train.preview.value.facts !== null); // prettier-ignore
+  if (interrupted) {
+    return (
+      <EmptyState
+        icon="play"
+        title={`${interrupted.id} was interrupted`}
+        actions={
+          <LinkButton
+            variant="primary"
+            icon="play"
+            href={`#/train/run/${encodeURIComponent(interrupted.id)}`}
+          >
+            Show it, to go on from step {formatCount(interrupted.checkpointStep ?? 0)}
+          </LinkButton>
+        }
+      >
+        <p>
+          A checkpoint is kept in this browser. The run goes on with the examples, the model and the settings
+          it was started with.
+        </p>
+      </EmptyState>
+    );
+  }
+  const missing = [...(hasModel ? [] : ['open a model']), ...(chosen ? [] : ['choose compiled examples'])];
+  return (
+    <EmptyState
+      icon="play"
+      title={
+        missing.length > 0
+          ? `First ${missing.join(' and ')}`
+          : obstacle
+            ? 'No run can start yet'
+            : 'No run yet'
+      }
+      actions={
+        isRead ? (
+          <LinkButton href="#/train/masks">Look at what is learnt of the examples</LinkButton>
+        ) : undefined
+      }
+    >
+      <p>
+        {missing.length > 0
+          ? 'On the left stands what is here. Then start: '
+          : obstacle
+            ? `${obstacle.replace(/[^.!?]$/, '$&.')} When it has started: `
+            : 'The settings on the left do as they are. Start training below them: '}
+        loss, learning rate, gradient norm, speed, memory and the load of the experts are drawn here as the
+        run goes on. It can be paused and stopped at any time; checkpoints stay in this browser, and the
+        adapter is saved at the end.
+      </p>
+    </EmptyState>
+  );
+}
+
 /** The run that is going on or that was chosen: progress, curves, checkpoints, adapter. */
 export function RunPanel() {
   const run = useApp((state) => state.train.run);
@@ -268,24 +340,8 @@ export function RunPanel() {
   const sets = useApp((state) => state.compile.sets);
   const stored = useApp((state) => state.train.runs.find(({ id }) => id === run?.id));
   const isTraining = work?.kind === 'training';
-  if (!run && !isTraining) {
-    return (
-      <EmptyState icon="play" title="No run is shown">
-        <p>
-          Three steps: choose compiled examples, look at what is learnt of them, start. Loss, learning rate,
-          gradient norm, speed, memory and the load of the experts are drawn here as the run goes on. It can
-          be paused and stopped at any time; checkpoints stay in this browser, and the adapter is saved at the
-          end.
-        </p>
-      </EmptyState>
-    );
-  }
-  const canResume =
-    !isTraining &&
-    stored &&
-    stored.checkpointStep !== null &&
-    stored.record.end !== 'finished' &&
-    stored.record.end !== 'early-stop';
+  if (!run && !isTraining) return <NoRun />;
+  const canResume = !isTraining && stored && canGoOn(stored);
   const hasModel =
     stored !== undefined &&
     (stored.model !== null || (card.status === 'ready' && card.value.name === stored.record.model.name));
@@ -308,7 +364,12 @@ export function RunPanel() {
           tone="info"
           title={`A checkpoint of step ${formatCount(stored.checkpointStep ?? 0)} is kept`}
           actions={
-            <Button disabled={missing.length > 0} onClick={() => void start(stored.id)}>
+            <Button
+              variant="primary"
+              icon="play"
+              disabled={missing.length > 0}
+              onClick={() => void start(stored.id)}
+            >
               Go on from it
             </Button>
           }
@@ -350,7 +411,6 @@ export function RunPanel() {
 /** Runs kept in this browser. */
 export function RunList() {
   const runs = useApp((state) => state.train.runs);
-  const show = useApp((state) => state.train.show);
   const deleteRun = useApp((state) => state.train.deleteRun);
   const shownId = useApp((state) => state.train.run?.id ?? null);
   const isTraining = useApp((state) => state.train.work?.kind === 'training');
@@ -365,10 +425,7 @@ export function RunList() {
             type="button"
             className="tv-run-main"
             disabled={isTraining}
-            onClick={() => {
-              void show(id);
-              go('train', ['run']);
-            }}
+            onClick={() => go('train', ['run', id])}
           >
             <strong>{id}</strong>
             <span className="faint">

@@ -8,6 +8,7 @@ import { MaskInspector } from './MaskInspector.tsx';
 import { MemoryPanel } from './MemoryPanel.tsx';
 import { RecipeForm } from './RecipeForm.tsx';
 import { NeedsModel, RunList, RunPanel } from './RunPanel.tsx';
+import { useObstacle } from './useObstacle.ts';
 import './train.css';
 
 type Sheet = 'run' | 'masks' | 'runs';
@@ -31,27 +32,6 @@ function ModelLine() {
       </a>
     </p>
   );
-}
-
-/** Why the run cannot start yet, in a sentence; null when it can. */
-function useObstacle(): string | null {
-  const hasModel = useApp((state) => state.model.card.status === 'ready');
-  const chosen = useApp((state) => state.train.chosen);
-  const preview = useApp((state) => state.train.preview);
-  const work = useApp((state) => state.train.work);
-  const modelWork = useApp((state) => state.model.work);
-  const tier = useApp((state) => state.model.probe?.tier);
-  if (tier === 0) return 'This browser gives the page no WebGPU.';
-  if (!hasModel) return 'Open a model first.';
-  if (!chosen) return 'Choose the examples first.';
-  if (work?.kind === 'training') return 'A run is going on.';
-  if (work || preview.status === 'loading') return 'The examples are being read.';
-  if (modelWork) return 'The engine is busy with other work.';
-  if (preview.status !== 'ready') return 'The examples cannot be read.';
-  const { facts, plan } = preview.value;
-  if (!facts) return 'See above what is wrong with the examples.';
-  if (!plan || plan.problems.length > 0) return 'See above what would fit.';
-  return null;
 }
 
 function StartFoot() {
@@ -102,9 +82,13 @@ export default function TrainView() {
   const currentSet = useApp((state) =>
     state.compile.sets.find(({ id, phase }) => id === state.compile.currentSetId && phase === 'complete'),
   );
-  const runCount = useApp((state) => state.train.runs.length);
+  const runs = useApp((state) => state.train.runs);
+  const shownId = useApp((state) => state.train.run?.id ?? null);
+  const isTraining = useApp((state) => state.train.work?.kind === 'training');
+  const show = useApp((state) => state.train.show);
   const path = useApp((state) => state.route.current.path);
   const go = useApp((state) => state.route.go);
+  const setPath = useApp((state) => state.route.setPath);
   const [isConnected, setConnected] = useState(false);
   useEffect(() => {
     let isGone = false;
@@ -118,15 +102,32 @@ export default function TrainView() {
     };
   }, [connectModel, connect]);
   const model = card.status === 'ready' ? card.value : null;
+  const isModelBusy = useApp((state) => state.model.work !== null);
+  const isUnread = useApp((state) => state.train.preview.status === 'idle');
   useEffect(() => {
     if (isConnected) void refresh();
   }, [isConnected, model, refresh]);
+  useEffect(() => {
+    // What was chosen while the engine was busy with the model is read afterwards.
+    if (isConnected && !isModelBusy && isUnread && model) void refresh();
+  }, [isConnected, isModelBusy, isUnread, model, refresh]);
   useEffect(() => {
     // The set last compiled is what most readers come with.
     if (isConnected && !chosen && currentSet) {
       void choose({ type: 'set', setId: currentSet.id, name: currentSet.name });
     }
   }, [isConnected, chosen, currentSet, choose]);
+  const [tab, linkedId] = path;
+  useEffect(() => {
+    // The address names the shown run, so that it is there again after a reload; the run that goes on names itself.
+    if (!isConnected || (tab !== undefined && tab !== 'run')) return;
+    if (shownId !== null && (isTraining || linkedId === undefined)) {
+      if (linkedId !== shownId) setPath(['run', shownId]);
+      return;
+    }
+    const isElsewhere = linkedId !== undefined && linkedId !== shownId;
+    if (!isTraining && isElsewhere && runs.some(({ id }) => id === linkedId)) void show(linkedId);
+  }, [isConnected, tab, linkedId, shownId, isTraining, runs, show, setPath]);
   const sheet: Sheet = path[0] === 'masks' || path[0] === 'runs' ? path[0] : 'run';
   return (
     <div className="tv-view" data-connected={isConnected || undefined}>
@@ -161,7 +162,7 @@ export default function TrainView() {
               label: 'What is learnt',
               content: <MaskInspector setId={path[1] ?? null} exampleId={path[2] ?? null} />,
             },
-            { id: 'runs', label: 'Kept runs', count: runCount, content: <RunList /> },
+            { id: 'runs', label: 'Kept runs', count: runs.length, content: <RunList /> },
           ]}
         />
         {!isConnected ? <EmptyState title="Starting the engine" /> : null}

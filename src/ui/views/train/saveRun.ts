@@ -8,13 +8,18 @@ const pickers = window as unknown as SavePickers;
 
 const isDismissed = (error: unknown): boolean => error instanceof DOMException && error.name === 'AbortError';
 
-/** Writes files into a new folder that the reader chooses a place for; where that is not possible, as downloads. */
-export async function saveFiles(files: readonly File[], folderName: string): Promise<void> {
-  if (files.length === 0) return;
-  if (!pickers.showDirectoryPicker) {
-    files.forEach(saveFile);
-    return;
-  }
+function download(files: readonly File[]): string {
+  files.forEach(saveFile);
+  return `Downloaded: ${files.map(({ name }) => name).join(', ')}`;
+}
+
+/**
+ * Writes files into a new folder that the reader chooses a place for; where that is not possible, as downloads.
+ * @returns where they are, in words; null when there are none or the reader changed their mind
+ */
+export async function saveFiles(files: readonly File[], folderName: string): Promise<string | null> {
+  if (files.length === 0) return null;
+  if (!pickers.showDirectoryPicker) return download(files);
   try {
     const parent = await pickers.showDirectoryPicker({ mode: 'readwrite' });
     const folder = await parent.getDirectoryHandle(folderName, { create: true });
@@ -22,8 +27,9 @@ export async function saveFiles(files: readonly File[], folderName: string): Pro
       const handle = await folder.getFileHandle(file.name, { create: true });
       await file.stream().pipeTo(await handle.createWritable());
     }
+    return `${files.map(({ name }) => name).join(', ')} in the folder ${folderName} of ${parent.name}`;
   } catch (error) {
-    if (!isDismissed(error)) files.forEach(saveFile);
+    return isDismissed(error) ? null : download(files);
   }
 }
 

@@ -1,7 +1,8 @@
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { useApp } from '../../../state/useApp.ts';
-import type { FileRole, ImportedFile, IssuePage } from '../../../workers/dataApi.ts';
+import type { FileRole, ImportedFile, ImportSource, IssuePage } from '../../../workers/dataApi.ts';
 import { Button, IconButton } from '../../widgets/Button.tsx';
+import { HiddenFileInput } from '../../widgets/HiddenFileInput.tsx';
 import { Dialog } from '../../widgets/Dialog.tsx';
 import { formatBytes, formatCount, plural } from '../../widgets/format.ts';
 import { Icon, type IconName } from '../../widgets/Icon.tsx';
@@ -9,6 +10,7 @@ import { Badge } from '../../widgets/Marks.tsx';
 import { Select } from '../../widgets/Select.tsx';
 import { Callout, Skeleton } from '../../widgets/States.tsx';
 import { ImportButtons } from '../start/ImportButtons.tsx';
+import { pickFiles, readFileList } from '../start/readDrop.ts';
 
 const roleLabels: Readonly<Record<FileRole, string>> = {
   trajectories: 'Trajectories',
@@ -30,7 +32,7 @@ const keptLabels: Readonly<Record<ImportedFile['keptBy'], string>> = {
   copy: 'kept as a copy in this browser',
   handle: 'kept by reference to the file on disk',
   tab: 'only until this tab is closed',
-  missing: 'the file itself is not at hand: import it again to open its records',
+  missing: 'the file itself is not at hand: choose it again to open its records',
 };
 
 const issuesPerPage = 200;
@@ -121,6 +123,39 @@ function phaseText(file: ImportedFile): string {
   }
 }
 
+const isMissing = (file: ImportedFile): boolean => file.keptBy === 'missing' && file.phase === 'done';
+
+/** Chooses the file or folder again whose bytes are not at hand. The input stands in for a picker of files. */
+function ChooseAgain({ file }: { file: ImportedFile }) {
+  const attachFile = useApp((state) => state.project.attachFile);
+  const input = useRef<HTMLInputElement>(null);
+  const attach = (source: ImportSource | undefined): void => {
+    if (source) void attachFile(file.id, source);
+  };
+  const choose = async (): Promise<void> => {
+    const picked = file.isFolder ? null : await pickFiles(false);
+    if (picked) attach(picked[0]);
+    else input.current?.click();
+  };
+  return (
+    <>
+      <Button
+        icon={file.isFolder ? 'folder' : 'file'}
+        title={`Choose ${file.path} again`}
+        onClick={() => void choose()}
+      >
+        Choose again
+      </Button>
+      <HiddenFileInput
+        ref={input}
+        testId="attach-input"
+        isFolder={file.isFolder}
+        onFiles={(files) => attach(readFileList(files)[0])}
+      />
+    </>
+  );
+}
+
 function FileRow({ file, onIssues }: { file: ImportedFile; onIssues: () => void }) {
   const removeFile = useApp((state) => state.project.removeFile);
   const setFileRole = useApp((state) => state.project.setFileRole);
@@ -165,6 +200,7 @@ function FileRow({ file, onIssues }: { file: ImportedFile; onIssues: () => void 
           onChange={(role) => void setFileRole(file.id, role)}
         />
       ) : null}
+      {isMissing(file) ? <ChooseAgain file={file} /> : null}
       {file.phase === 'failed' ? <Badge tone="bad">failed</Badge> : null}
       {file.phase === 'cancelled' ? <Badge tone="warn">stopped</Badge> : null}
       {issueCount > 0 ? (
@@ -198,11 +234,13 @@ export function FilesPanel() {
     (file) =>
       file.phase === 'failed' || file.phase === 'cancelled' || file.errorCount > 0 || file.role === 'unknown',
   ).length;
-  const isOpen = openChoice ?? (isReading || troubled > 0 || files.length <= 2);
+  const missing = files.filter(isMissing).length;
+  const isOpen = openChoice ?? (isReading || troubled > 0 || missing > 0 || files.length <= 2);
   const needsPermission = files.filter((file) => file.needsPermission).length;
   const issueCount = files.reduce((sum, file) => sum + file.errorCount + file.warningCount, 0);
   const issuesFile = files.find((file) => file.id === issuesOf);
-  const shown = showAll ? files : files.slice(0, shownFiles);
+  // What asks for something comes first.
+  const shown = showAll ? files : [...files.filter(isMissing), ...files.filter((file) => !isMissing(file))].slice(0, shownFiles); // prettier-ignore
 
   return (
     <section className="files" aria-label="Imported files">
@@ -230,6 +268,12 @@ export function FilesPanel() {
           actions={<Button onClick={() => void requestAccess()}>Allow reading</Button>}
         >
           The table is complete; opening and compiling their records needs the files.
+        </Callout>
+      ) : null}
+      {missing > 0 ? (
+        <Callout tone="warn" title={`${plural(missing, 'file is', 'files are')} not at hand any more`}>
+          The table is complete; opening and compiling their records needs the files. Drop them here again, or
+          choose them below: they are taken when they are as they were.
         </Callout>
       ) : null}
       {isOpen ? (

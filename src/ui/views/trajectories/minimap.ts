@@ -1,14 +1,14 @@
 import type { DocumentSeen, Step } from '../../../trajectories/schema.ts';
 import type { TextHit } from '../../../workers/dataApi.ts';
 
-export interface MinimapBand {
+interface MinimapBand {
   readonly stepIndex: number;
   readonly y: number;
   readonly height: number;
   readonly type: Step['type'];
   readonly isDocument: boolean;
 }
-export interface MinimapTick {
+interface MinimapTick {
   readonly y: number;
   readonly stepIndex: number;
   readonly hit: number;

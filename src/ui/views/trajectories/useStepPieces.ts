@@ -12,7 +12,7 @@ export interface StepPieces {
 }
 
 /** Pieces by step index. A step with no piece has no entry. */
-export function piecesByStep(
+function piecesByStep(
   trajectory: Pick<Trajectory, 'steps'>,
   setId: string,
   example: Example,

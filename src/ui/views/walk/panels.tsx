@@ -2,9 +2,14 @@ import { useMemo, type ReactNode } from 'react';
 import { Chart } from '../../../charts/common/Chart.tsx';
 import type { ChartGeometry, ChartSize } from '../../../charts/common/geometry.ts';
 import { useChartSize } from '../../../charts/common/useChartSize.ts';
+import { layoutTokenLength } from '../../../charts/tokenLength/layout.ts';
 import { layoutTrainingCurve } from '../../../charts/trainingCurve/layout.ts';
 import type { LectureFindings, LectureStepId } from '../../../state/lectureSlice.ts';
 import { useApp } from '../../../state/useApp.ts';
+import { ForestChart } from '../evaluate/Scores.tsx';
+import { ExpertMapChart } from '../mechanism/ExpertCharts.tsx';
+import { TriptychChart } from '../mechanism/HeadCharts.tsx';
+import { useSetOrigin, useTokenizerName } from '../qa/SetCharts.tsx';
 import { Replication } from '../compare/Replication.tsx';
 import { formatCount, plural } from '../../widgets/format.ts';
 
@@ -46,7 +51,41 @@ function Trajectories({ count, kinds, right, question, turns }: LectureFindings[
   );
 }
 
-function Compiled({ set }: LectureFindings['compile']) {
+const lengthBins = 24;
+
+/** Contexts by their tokens, a row a kind. */
+function ContextLengths({ set, lengths }: LectureFindings['compile']) {
+  const origin = useSetOrigin(set);
+  const tokenizer = useTokenizerName(set.request.tokenizerId);
+  const kinds = useMemo(() => [...new Set(lengths.map(([kind]) => kind))], [lengths]);
+  const { ref, size } = useChartSize(5 + 3.3 * kinds.length);
+  const geometry = useMemo(() => {
+    if (!size || lengths.length === 0) return null;
+    const longest = Math.max(...lengths.map(([, tokens]) => tokens));
+    const width = Math.max(1, Math.ceil(longest / lengthBins / 10) * 10);
+    const edges = Array.from({ length: Math.floor(longest / width) + 2 }, (_, bin) => bin * width);
+    const series = kinds.map((kind) => {
+      const counts = edges.slice(1).map(() => 0);
+      for (const [of, tokens] of lengths) if (of === kind) counts[Math.floor(tokens / width)]! += 1;
+      return { kind, counts };
+    });
+    const { budget } = set.request.options;
+    const spec = { budget, tokenizer, what: 'examples' };
+    return layoutTokenLength(spec, { edges, scale: 'linear', series }, size);
+  }, [set, lengths, kinds, tokenizer, size]);
+  return <div ref={ref}>{geometry ? <Chart geometry={geometry} footer={origin} level={2} /> : null}</div>;
+}
+
+function Compiled({ set, lengths }: LectureFindings['compile']) {
+  return (
+    <>
+      <CompiledFacts set={set} />
+      <ContextLengths set={set} lengths={lengths} />
+    </>
+  );
+}
+
+function CompiledFacts({ set }: Pick<LectureFindings['compile'], 'set'>) {
   return (
     <Facts>
       {[
@@ -169,24 +208,29 @@ function Trained({ run, losses }: LectureFindings['train']) {
   );
 }
 
-function Evaluated({ comparison, before, after }: LectureFindings['evaluate']) {
+function Evaluated({ comparison, result, before, after }: LectureFindings['evaluate']) {
   const { overall } = comparison;
   return (
-    <Facts>
-      {[
-        ['items', formatCount(overall.items)],
-        ['base', before.toFixed(3)],
-        ['with the adapter', after.toFixed(3)],
-        ['difference', signed(overall.mean)],
-        ['95 % interval', `${signed(overall.interval[0])} … ${signed(overall.interval[1])}`],
-      ]}
-    </Facts>
+    <>
+      <Facts>
+        {[
+          ['items', formatCount(overall.items)],
+          ['base', before.toFixed(3)],
+          ['with the adapter', after.toFixed(3)],
+          ['difference', signed(overall.mean)],
+          ['95 % interval', `${signed(overall.interval[0])} … ${signed(overall.interval[1])}`],
+        ]}
+      </Facts>
+      <ForestChart comparison={comparison} result={result} level={2} />
+    </>
   );
 }
 
-function Changes({ items, heads, experts }: LectureFindings['mechanism']) {
+function Changes({ items, heads, experts, frame }: LectureFindings['mechanism']) {
   return (
     <>
+      <TriptychChart frame={frame} level={2} />
+      {frame.routing ? <ExpertMapChart frame={frame} routing={frame.routing} level={2} /> : null}
       <p className="muted">
         {plural(items, 'example')}; the five largest changes of each, without a test of significance.
       </p>
@@ -244,8 +288,10 @@ function Findings() {
   if (!outcome.value)
     return (
       <p className="muted">
-        No recorded replication lies beside this page. <code>npm run -s acc -- replicate --seeds 3</code>{' '}
-        makes one.
+        No recorded replication lies beside this page: without a graphics card it takes most of a day.{' '}
+        <code>npm run -s acc -- replicate --seeds 3</code> makes one. Trials on other questions found no
+        effect of ACC on a model as small as this one; their numbers and the reasons stand in the repository,
+        in <code>docs/replication.md</code>.
       </p>
     );
   return <Replication result={outcome.value} level={2} />;
