@@ -18,7 +18,7 @@ export interface TokenCounter {
 }
 
 /** Text blocks of a user message with their tokens; `isAdditive`: the sum is exact. */
-export interface CountedBlocks {
+interface CountedBlocks {
   readonly text: string;
   readonly first: string;
   readonly firstTokens: number;

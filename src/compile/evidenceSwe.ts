@@ -150,7 +150,7 @@ function list(paths: readonly string[]): string {
 }
 
 /** True when two paths name one file: equal, or one is the other under some root (`/testbed/src/a.py`, `src/a.py`). */
-export function samePath(a: string, b: string): boolean {
+function samePath(a: string, b: string): boolean {
   const left = a.replace(/^\.?\/+/, '');
   const right = b.replace(/^\.?\/+/, '');
   return left === right || left.endsWith(`/${right}`) || right.endsWith(`/${left}`);
@@ -201,7 +201,7 @@ interface OpenWindow {
  * Windows of a file in line order. A window inside another adds its origin to it; a window that overlaps the end
  * of the one before loses the lines shown twice when its text is line for line what its range says.
  */
-export function fileWindows(looks: readonly Look[], areHits = false): ContextWindow[] {
+function fileWindows(looks: readonly Look[], areHits = false): ContextWindow[] {
   const windows: OpenWindow[] = [];
   const sorted = looks
     .map((look) => ({
@@ -267,7 +267,7 @@ function withoutOverlap(previous: OpenWindow | undefined, window: OpenWindow): O
 }
 
 /** A line without the number that a viewer put before it (`  12\t`, `12:`, `12|`, `12→`). */
-export function withoutLineNumber(line: string): string {
+function withoutLineNumber(line: string): string {
   const match = /^\s*\d{1,7}(?:\t|→|[:|] ?| {1,2}(?=\S)| *$)/.exec(line.slice(0, 40));
   return match ? line.slice(match[0].length) : line;
 }

@@ -10,7 +10,7 @@ export const evidenceOrders: readonly EvidenceOrder[] = [
   'gold-last',
 ];
 export const controlKinds = ['none', 'agent-sft', 'random-context', 'evidence-mask'] as const;
-export const sweAnswerForms = ['diff', 'edited-code', 'file-list'] as const;
+const sweAnswerForms = ['diff', 'edited-code', 'file-list'] as const;
 
 /** The paper's setting: 131,072 tokens, shuffled evidence, every distractor that fits. */
 export const defaultCompileOptions: CompileOptions = {

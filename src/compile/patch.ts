@@ -1,10 +1,10 @@
 /** Unified diffs: reading, comparing, and the forms of an answer made from them. Never throws on odd text. */
 
-export interface PatchLine {
+interface PatchLine {
   readonly kind: ' ' | '+' | '-';
   readonly text: string;
 }
-export interface PatchHunk {
+interface PatchHunk {
   /** 1-based first line in the old and new file; 0 where the header gives none. */
   readonly oldStart: number;
   readonly newStart: number;
@@ -160,12 +160,4 @@ export function patchEditedCode(files: readonly PatchFile[]): string {
       return `${file.path}\n\`\`\`\n${hunks.join('\n…\n')}\n\`\`\``;
     })
     .join('\n\n');
-}
-
-/** True for files that a fix is judged by, not made of: tests, reproduction scripts at the top are not told apart. */
-export function isTestPath(path: string): boolean {
-  return (
-    /(?:^|\/)(?:tests?|testing|__tests__|spec)\//.test(path) ||
-    /(?:^|\/)(?:test_[^/]*|[^/]*_test|conftest)\.py$/.test(path)
-  );
 }

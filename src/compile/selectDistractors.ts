@@ -67,7 +67,7 @@ function questionWords(question: string): string[] {
 }
 
 /** Share of the question's words that stand in the document, 0 … 1. */
-export function confusability(document: ContextDocument, words: readonly string[]): number {
+function confusability(document: ContextDocument, words: readonly string[]): number {
   if (words.length === 0) return 0;
   const text = document.windows.map((window) => window.text.toLowerCase()).join('\n');
   let hits = 0;

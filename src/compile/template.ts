@@ -31,7 +31,7 @@ export function headerLine(noun: DocumentNoun, title: string): string {
 }
 
 /** Header line of one of several windows. */
-export function windowLine(label: string): string {
+function windowLine(label: string): string {
   return `--- ${label} ---\n`;
 }
 

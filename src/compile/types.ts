@@ -1,11 +1,11 @@
 import type { JsonValue } from '../core/json.ts';
-import type { AgentKind, TextRef } from '../trajectories/schema.ts';
+import type { AgentKind } from '../trajectories/schema.ts';
 
 export type EvidenceRole = 'gold' | 'distractor';
 export type EvidenceOrder =
   'shuffle' | 'chronological' | 'reverse' | 'gold-first' | 'gold-middle' | 'gold-last';
 /** Which variant of the data is made from the same trajectories (method §5). */
-export type ControlKind = 'none' | 'agent-sft' | 'random-context' | 'evidence-mask';
+type ControlKind = 'none' | 'agent-sft' | 'random-context' | 'evidence-mask';
 export type SweAnswerForm = 'diff' | 'edited-code' | 'file-list';
 
 export interface EvidenceMaskOptions {
@@ -153,14 +153,4 @@ export interface LedgerArm {
   readonly meanLength: number;
   /** Passes over this arm that match the reference arm's total (1 for the reference itself). */
   readonly epochsToMatch: number;
-}
-
-/** A verbatim piece before it is placed in a context. */
-export interface EvidencePiece {
-  readonly id: string;
-  readonly role: EvidenceRole;
-  readonly title: string;
-  readonly text: string;
-  readonly span: TextRef;
-  readonly turn: number;
 }

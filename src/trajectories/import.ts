@@ -16,15 +16,13 @@ import type { ImportEvent, TrajectoryLocator } from './io/locator.ts';
 import { openAt } from './io/openAt.ts';
 import type { Trajectory } from './schema.ts';
 
-export type { IdRegistry, ImportLimits } from './io/importRun.ts';
+export type { IdRegistry } from './io/importRun.ts';
 export type {
   ContainerStep,
-  EnvelopePlace,
   FoundDatabase,
   ImportEvent,
   ImportTotals,
   RecognisedFile,
-  RecordPlace,
   TrajectoryLocator,
 } from './io/locator.ts';
 

@@ -66,7 +66,7 @@ export interface MessageStep extends StepBase {
   readonly injected?: boolean;
 }
 /** Readable reasoning of the model (never encrypted or redacted blocks). */
-export interface ReasoningStep extends StepBase {
+interface ReasoningStep extends StepBase {
   readonly type: 'reasoning';
 }
 /** A call the model made. `text` is the arguments as written. */
@@ -89,7 +89,7 @@ export interface ToolResultStep extends StepBase {
   readonly isTruncated: boolean;
 }
 /** An event of a kind we do not know, kept and shown raw. */
-export interface OtherStep extends StepBase {
+interface OtherStep extends StepBase {
   readonly type: 'other';
   readonly label: string;
 }

@@ -11,7 +11,7 @@ export function joinPath(path: string, key: string | number): string {
 export const JSON_TEXT_SEGMENT = '!json';
 
 /** The value at a pointer, entering JSON text at `!json` segments; undefined when there is none. */
-export function valueAt(record: JsonValue, path: string): JsonValue | undefined {
+function valueAt(record: JsonValue, path: string): JsonValue | undefined {
   if (path === '') return record;
   let value: JsonValue | undefined = record;
   for (const raw of path.slice(1).split('/')) {

@@ -39,7 +39,7 @@ function turnText(message: ExampleMessage): string {
 }
 
 /** The run as messages: steps of one model output become one assistant message, calls in `<tool_call>` tags. */
-export function agentMessages(trajectory: Trajectory): ExampleMessage[] {
+function agentMessages(trajectory: Trajectory): ExampleMessage[] {
   const messages: { role: ExampleMessage['role']; parts: string[]; turn: number }[] = [];
   for (const step of trajectory.steps) {
     if (step.isDemonstration || step.text.trim() === '') continue;

@@ -1,4 +1,4 @@
-export type SecretKind =
+type SecretKind =
   'api-key' | 'access-token' | 'private-key' | 'url-password' | 'email' | 'home-directory-user';
 
 export interface SecretFinding {

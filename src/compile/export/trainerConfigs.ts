@@ -9,7 +9,7 @@ export interface ConfigFile {
 }
 
 /** How the paper trained, where known (Table 1): the rest of the settings are ours and say so. */
-export const paperSettings = {
+const paperSettings = {
   sequenceLength: 131_072,
   globalBatch: 16,
   sequenceParallel: 8,

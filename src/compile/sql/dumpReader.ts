@@ -173,7 +173,7 @@ function columnDefinition(part: readonly SqlToken[], dialect: SqlDialect): strin
 }
 
 /** SQLite affinity of a column type of any dialect; every name chosen here keeps values as they were dumped. */
-export function affinity(type: string): string {
+function affinity(type: string): string {
   const upper = type.toUpperCase();
   if (
     /^(?:TINYINT|SMALLINT|MEDIUMINT|INT|INTEGER|BIGINT|INT2|INT4|INT8|SERIAL|BIGSERIAL|YEAR|BIT|BOOL|BOOLEAN)$/.test(

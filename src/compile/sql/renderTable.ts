@@ -10,7 +10,7 @@ export interface TableColumn {
  * A cell as text. NULL is the bare word NULL; text that would read as NULL, or holds a separator, a quote or a
  * line break, stands in double quotes (doubled inside), so a rendered table can be read back without loss.
  */
-export function renderCell(cell: SqlCell): string {
+function renderCell(cell: SqlCell): string {
   if (cell === null) return 'NULL';
   if (typeof cell === 'number') return renderNumber(cell);
   if (typeof cell === 'bigint') return String(cell);
@@ -19,7 +19,7 @@ export function renderCell(cell: SqlCell): string {
 }
 
 /** Shortest text that gives the same double; whole numbers without a fraction. */
-export function renderNumber(value: number): string {
+function renderNumber(value: number): string {
   if (Object.is(value, -0)) return '0';
   return String(value);
 }

@@ -31,14 +31,14 @@ export function isSubmitCall(step: Step | undefined): step is ToolCallStep {
  * JSON Pointer to one argument of a call: into the object, or into the JSON text that holds it; for calls
  * written as tags it is the string around the call.
  */
-export function argumentPath(step: ToolCallStep, key: string): string {
+function argumentPath(step: ToolCallStep, key: string): string {
   if (step.range === null) return joinPath(step.at.path, key);
   const isJsonText = step.range.start === 0 && step.text.trimStart().startsWith('{');
   return isJsonText && step.arguments !== null ? joinPath(`${step.at.path}/!json`, key) : step.at.path;
 }
 
 /** The answer handed to a submit tool: the argument that holds it, or the only string argument. */
-export function answerOfCall(step: ToolCallStep): AnswerText | null {
+function answerOfCall(step: ToolCallStep): AnswerText | null {
   const via = `arguments of ${step.name}`;
   const args = step.arguments;
   if (args === null) {

@@ -20,7 +20,7 @@ const reasoningKeys = ['thinking', 'reasoning', 'reasoning_content', 'summary', 
 const maxNesting = 6;
 
 /** The text of one part (a string, or an object with one of the known keys); null when it has none. */
-export function partText(part: JsonValue | undefined, path: string): TextSlice | null {
+function partText(part: JsonValue | undefined, path: string): TextSlice | null {
   if (typeof part === 'string') return wholeText(part, path);
   if (!isObject(part)) return null;
   for (const key of textKeys) {

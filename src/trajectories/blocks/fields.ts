@@ -54,7 +54,7 @@ const maxStringLength = 400;
 const maxEntries = 24;
 
 /** A small copy of a value for metadata: short strings, few entries, shallow; undefined when it is too big. */
-export function smallValue(value: JsonValue | undefined, depth = 2): JsonValue | undefined {
+function smallValue(value: JsonValue | undefined, depth = 2): JsonValue | undefined {
   if (value === undefined) return undefined;
   if (typeof value === 'string') return value.length <= maxStringLength ? value : undefined;
   if (typeof value !== 'object' || value === null) return value;

@@ -178,7 +178,7 @@ export function readToolCalls(builder: StepBuilder, value: JsonValue | undefined
  * One call: `{id, function: {name, arguments}}` (OpenAI), `{id, function: "name", arguments}` (Inspect),
  * `{name, arguments}` without id, or `{id, name, args}` (LangChain).
  */
-export function readToolCall(builder: StepBuilder, call: JsonObject, path: string): void {
+function readToolCall(builder: StepBuilder, call: JsonObject, path: string): void {
   const inner = objectField(call, 'function') ?? objectField(call, 'custom');
   const holder = inner ?? call;
   const holderPath = inner ? joinPath(path, inner === call['function'] ? 'function' : 'custom') : path;

@@ -126,7 +126,7 @@ function readOutputItem(builder: StepBuilder, item: JsonObject, path: string, ty
  * Adds a shell result that may be JSON text around the real output (`{"output": …, "metadata":
  * {"exit_code": …}}` or `{"returncode": …, "output": …}`): then the output inside it is the result.
  */
-export function readShellResult(
+function readShellResult(
   builder: StepBuilder,
   text: string,
   path: string,

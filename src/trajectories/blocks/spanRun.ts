@@ -189,7 +189,7 @@ const textKeys = [
 ] as const;
 
 /** The one text of an input or output: itself, or under the usual keys; null for anything larger. */
-export function plainText(placed: Placed, depth = 3): { value: string; path: string } | null {
+function plainText(placed: Placed, depth = 3): { value: string; path: string } | null {
   const { value, path } = placed;
   if (typeof value === 'string') {
     const entered = enterJson(placed);

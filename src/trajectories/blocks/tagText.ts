@@ -32,12 +32,6 @@ export function findLastTag(text: string, tag: string): TagSpan | null {
   return start < 0 ? null : findTag(text, tag, start);
 }
 
-/** The text between tags without white space around it; null when the pair is absent or empty. */
-export function textInTag(text: string, tag: string): string | null {
-  const span = findTag(text, tag);
-  return span ? text.slice(span.innerStart, span.innerEnd).trim() || null : null;
-}
-
 const thinkTags = ['think', 'thinking', 'thought', 'reasoning'] as const;
 const callTags = ['tool_call', 'function_call'] as const;
 

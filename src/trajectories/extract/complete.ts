@@ -50,7 +50,7 @@ export function trajectoryOf(draft: DraftTrajectory): Trajectory {
 }
 
 /** Names of the tools called outside demonstrations, most used first. */
-export function countTools(steps: readonly Step[]): Record<string, number> {
+function countTools(steps: readonly Step[]): Record<string, number> {
   const counts = new Map<string, number>();
   for (const step of steps) {
     if (step.type !== 'toolCall' || step.isDemonstration) continue;

@@ -44,7 +44,7 @@ const FAILURE_WITHIN =
   /could not be accessed|failed to (?:read|fetch|load|visit|retrieve)|no results? (?:were )?found|http error|status code [45]\d\d|try with a more general query|provided document does not contain/i;
 
 /** True when an observation says that nothing came back. */
-export function isEmptyResult(result: ToolResultStep): boolean {
+function isEmptyResult(result: ToolResultStep): boolean {
   const text = result.text;
   if (result.isError) return true;
   if (text.length < 4) return text.trim() === '' || text.trim() === '[]' || text.trim() === '{}';
@@ -72,7 +72,7 @@ export function searchedDocuments(
 }
 
 /** The entries of a result list in JSON or text, in order; empty when the observation is no list. */
-export function listedDocuments(result: ToolResultStep): DocumentSeen[] {
+function listedDocuments(result: ToolResultStep): DocumentSeen[] {
   const mark = firstMark(result.text);
   if (mark === '{' || mark === '[') {
     const value = parseJson(result.text);
@@ -113,7 +113,7 @@ function keyOf(id: string | null, title: string): string {
 }
 
 /** What a call asks for, on one line. */
-export function queryOf(call: ToolCallStep): string | null {
+function queryOf(call: ToolCallStep): string | null {
   const text = argumentText(call, ...QUERY_KEYS) ?? (call.arguments === null ? call.text : null);
   const line = text?.replace(/\s+/g, ' ').trim().slice(0, 200) ?? '';
   return line === '' ? null : line;

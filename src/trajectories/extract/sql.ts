@@ -187,7 +187,7 @@ function writtenQueries(steps: readonly Step[], database: string | null): QueryR
 }
 
 /** Fenced code of a Markdown text: label in lower case, and the range of the code. */
-export function fencedBlocks(text: string): { label: string; start: number; end: number }[] {
+function fencedBlocks(text: string): { label: string; start: number; end: number }[] {
   const blocks: { label: string; start: number; end: number }[] = [];
   for (let open = text.indexOf('```'); open >= 0;) {
     const line = text.indexOf('\n', open);
@@ -208,7 +208,7 @@ const SQL_ERROR =
   /^\s*(?:[[({"']*\s*)?(?:execution result[^\n]*\n\s*)?(?:error\b|errors?:|sql error|\w*(?:operational|programming|database|syntax|integrity|internal|data)error\b|error executing|an error occurred|exception\b|traceback|failed\b|failure|invalid\b|no such (?:table|column)|syntax error|unknown (?:column|table|database)|ambiguous column|\d{4,6} \([0-9A-Z]{5}\)|parse(?:r)? error|binder error|catalog error|query failed|could not execute|unable to execute|not authorized|access denied|timeout|timed out)/i;
 
 /** Whether an observation is a result, judged by how it begins; null when it says nothing. */
-export function succeeded(result: ToolResultStep): boolean | null {
+function succeeded(result: ToolResultStep): boolean | null {
   if (result.isError) return false;
   const text = result.text.slice(0, 600);
   const status = /"(?:success|ok|is_success)"\s*:\s*(true|false)/.exec(text)?.[1];

@@ -63,6 +63,6 @@ export async function* importParquet(run: ImportRun, source: ByteSource, leaf: L
 }
 
 /** A row as a record. Columnar files have no byte range for it. */
-export function rowRecord(file: string, row: number, value: JsonObject): RawRecord {
+function rowRecord(file: string, row: number, value: JsonObject): RawRecord {
   return { file, record: row, byteStart: null, byteEnd: null, key: null, value };
 }

@@ -1,6 +1,7 @@
 import { Decompress as ZstdDecompress } from 'fzstd';
 import { Gunzip, Inflate } from 'fflate';
 import type { ByteSource } from '../../core/byteSource.ts';
+import { Crc32 } from '../../core/crc32.ts';
 import { CancelledError, messageOf } from '../../core/errors.ts';
 import { joinBytes, sequentialSource } from './sources.ts';
 
@@ -15,7 +16,7 @@ export interface InflateLimits {
 export const defaultInflateLimits: InflateLimits = { freeBytes: 1024 ** 3, maxRatio: 200 };
 
 /** Something wrong with the compressed bytes; what came out before it stays good. */
-export interface ContainerDamage {
+interface ContainerDamage {
   readonly code: 'truncated-archive' | 'damaged-archive' | 'zip-bomb' | 'checksum-mismatch';
   readonly message: string;
   /** Offset in the compressed bytes, near the damage. */
@@ -38,18 +39,12 @@ interface Decoder {
   push(chunk: Uint8Array, isLast: boolean): void;
 }
 
-const crcTable = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let crc = byte;
-  for (let k = 0; k < 8; k++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
-  return crc;
-});
-
 /** Bytes of the compressed file that are kept to find a trailer: a member's header may hold a long file name. */
 const KEPT_BYTES = 4096;
 
 /** Compares each member of a gzip file with the CRC-32 and size behind its data. */
 class GzipCheck {
-  #crc = 0xffffffff;
+  #crc = new Crc32();
   #size = 0;
   /** The end of what was read, and how much was read. */
   #tail: Uint8Array = new Uint8Array(0);
@@ -63,9 +58,7 @@ class GzipCheck {
   }
 
   wrote(bytes: Uint8Array): void {
-    let crc = this.#crc;
-    for (let k = 0; k < bytes.length; k++) crc = (crc >>> 8) ^ crcTable[(crc ^ bytes[k]!) & 0xff]!;
-    this.#crc = crc;
+    this.#crc.update(bytes);
     this.#size += bytes.length;
   }
 
@@ -75,11 +68,10 @@ class GzipCheck {
     if (at >= 0) {
       const trailer = new DataView(this.#tail.buffer, this.#tail.byteOffset + at, 8);
       const isRight =
-        trailer.getUint32(0, true) === (this.#crc ^ 0xffffffff) >>> 0 &&
-        trailer.getUint32(4, true) === this.#size >>> 0;
+        trailer.getUint32(0, true) === this.#crc.value && trailer.getUint32(4, true) === this.#size >>> 0;
       if (!isRight) this.wrongAt ??= end;
     }
-    this.#crc = 0xffffffff;
+    this.#crc = new Crc32();
     this.#size = 0;
   }
 }

@@ -2,7 +2,7 @@ import type { ByteWindow } from './byteWindow.ts';
 import { isOpenEnded, parseRecord, type ParsedRecord } from './parseRecord.ts';
 import { RestartFinder } from './restart.ts';
 import { LARGE_RECORD_BYTES, MAX_RECORD_BYTES, type SplitItem, type Splitter } from './splitter.ts';
-import { COMMA, MORE, NEWLINE, OPEN_BRACE, skipBlank, ValueScanner } from './valueScanner.ts';
+import { COMMA, isBlank, MORE, NEWLINE, OPEN_BRACE, skipBlank, ValueScanner } from './valueScanner.ts';
 
 /** A value that goes on over several lines is waited for this long. */
 const OPEN_LINES = 5000;
@@ -92,12 +92,13 @@ export class LineSplitter implements Splitter {
       this.#continueOpen(bytes, end, base, out);
       return;
     }
-    const parsed = parseRecord(bytes.subarray(start, end));
+    const valueEnd = withoutComma(bytes, start, end);
+    const parsed = parseRecord(bytes.subarray(start, valueEnd));
     if (parsed.ok) {
       // What lies inside the open value resembles this line, which may be the first sound one.
-      if (this.#open) this.#restart.learn(bytes.subarray(start, end), parsed.value);
+      if (this.#open) this.#restart.learn(bytes.subarray(start, valueEnd), parsed.value);
       this.#closeOpen(bytes, lineStart, base, out);
-      this.#emit(bytes, start, end, base, parsed, out);
+      this.#emit(bytes, start, valueEnd, base, parsed, out);
     } else if (this.#open) {
       this.#continueOpen(bytes, end, base, out);
     } else {
@@ -112,9 +113,11 @@ export class LineSplitter implements Splitter {
     base: number,
     parsed: ParsedRecord & { ok: true },
     out: SplitItem[],
+    isGuess = false,
   ): void {
     const view = bytes.subarray(start, end);
-    this.#restart.learn(view, parsed.value);
+    // A part of a damaged record would hide the whole ones that come after it.
+    if (!isGuess) this.#restart.learn(view, parsed.value);
     out.push({ type: 'record', start: base + start, end: base + end, key: null, bytes: view, parsed });
   }
 
@@ -134,7 +137,7 @@ export class LineSplitter implements Splitter {
       const next = this.#restart.find(bytes, at + 1, end);
       if (next.start === null) break;
       out.push(brokenItem(bytes, at, next.start, base, reason));
-      this.#emit(bytes, next.start, next.end, base, next.parsed, out);
+      this.#emit(bytes, next.start, next.end, base, next.parsed, out, next.isGuess);
       at = next.end;
     }
     const scanner = new ValueScanner();
@@ -190,11 +193,18 @@ export class LineSplitter implements Splitter {
       const next = this.#restart.find(bytes, at + 1, end);
       out.push(brokenItem(bytes, at, next.start ?? end, base, 'the value never ends'));
       if (next.start === null) return;
-      this.#emit(bytes, next.start, next.end, base, next.parsed, out);
+      this.#emit(bytes, next.start, next.end, base, next.parsed, out, next.isGuess);
       at = this.#soundValues(bytes, next.end, end, base, out);
       if (at >= end) return;
     }
   }
+}
+
+/** Where the value of a line ends: before a comma that the lines of a list end in. */
+function withoutComma(bytes: Uint8Array, start: number, end: number): number {
+  let last = end - 1;
+  while (last > start && isBlank(bytes[last])) last--;
+  return last > start && bytes[last] === COMMA ? last : end;
 }
 
 function brokenItem(bytes: Uint8Array, start: number, end: number, base: number, reason: string): SplitItem {

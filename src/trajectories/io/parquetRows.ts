@@ -12,7 +12,7 @@ function isoTime(milliseconds: number): string | null {
 }
 
 /** Values as JSON has them: times as ISO text, JSON columns as the text they are. */
-export const parquetParsers: Partial<ParquetParsers> = {
+const parquetParsers: Partial<ParquetParsers> = {
   timestampFromMilliseconds: (millis: bigint) => isoTime(Number(millis)),
   timestampFromMicroseconds: (micros: bigint) => isoTime(Number(micros / 1000n)),
   timestampFromNanoseconds: (nanos: bigint) => isoTime(Number(nanos / 1000000n)),

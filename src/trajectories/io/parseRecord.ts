@@ -100,7 +100,7 @@ function isInexact(value: number): boolean {
 }
 
 /** Offset of the first byte that is not part of well-formed UTF-8, or null. */
-export function findInvalidUtf8(bytes: Uint8Array): number | null {
+function findInvalidUtf8(bytes: Uint8Array): number | null {
   let at = 0;
   while (at < bytes.length) {
     const lead = bytes[at]!;

@@ -19,7 +19,7 @@ import {
 import type { Yielder } from './yielder.ts';
 
 /** How far the first value is followed before the file is taken for one large value. */
-export const PROBE_BYTES = 32 * 1024 * 1024;
+const PROBE_BYTES = 32 * 1024 * 1024;
 /** Lines looked at when the first one says nothing. */
 const PROBE_LINES = 40;
 const GUESS_BYTES = 1024 * 1024;
@@ -136,7 +136,7 @@ function hasSibling(bytes: Uint8Array, start: number, end: number): boolean {
   const parsed = parseRecord(first);
   if (!parsed.ok) return false;
   const finder = new RestartFinder();
-  finder.learn(first, parsed.value);
+  finder.learn(first, parsed.value, true);
   return finder.find(bytes, end, Math.min(bytes.length, end + GUESS_BYTES)).start !== null;
 }
 

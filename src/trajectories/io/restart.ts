@@ -16,6 +16,8 @@ interface Shape {
   /** The first key with its quotes, as bytes. */
   readonly firstKey: Uint8Array;
   readonly keys: ReadonlySet<string>;
+  /** Another record opened with the same key: damage did not make it. */
+  isConfirmed: boolean;
 }
 
 /** Where a search stopped without a record: everything before needs no second look. */
@@ -36,26 +38,32 @@ export interface Restarted {
 /**
  * Finds the next sound record after a damaged one, where no line break marks it: the records of a file
  * resemble each other, so it looks for an object that opens with a key that sound records opened with and
- * that shares most of their keys.
+ * that shares most of their keys. While no two records opened with one key, the key may itself be damaged: then
+ * sharing the keys is enough.
  */
 export class RestartFinder {
   #shapes: Shape[] = [];
   #sinceCompared = 0;
   #budget = SEARCH_BUDGET;
 
-  /** Remembers what a sound record looks like; `bytes` begin with it. */
-  learn(bytes: Uint8Array, value: JsonValue): void {
+  /**
+   * Remembers what a sound record looks like; `bytes` begin with it.
+   * @param isKeySure only objects with the same first key are like it, be it the only record
+   */
+  learn(bytes: Uint8Array, value: JsonValue, isKeySure = false): void {
     this.#budget = Math.min(SEARCH_BUDGET, this.#budget + bytes.length * REFILL_PER_BYTE);
     if (!isObject(value)) return;
     const firstKey = firstKeyOf(bytes);
     if (!firstKey) return;
     const known = this.#shapes.filter((shape) => startsWith(firstKey, shape.firstKey, 0));
     if (known.length > 0) {
+      for (const shape of known) shape.isConfirmed = true;
       if (++this.#sinceCompared < COMPARE_EVERY) return;
       this.#sinceCompared = 0;
       if (known.some((shape) => resembles(value, shape))) return;
     }
-    this.#shapes.push({ firstKey: firstKey.slice(), keys: new Set(Object.keys(value)) });
+    const keys = new Set(Object.keys(value));
+    this.#shapes.push({ firstKey: firstKey.slice(), keys, isConfirmed: isKeySure });
     if (this.#shapes.length > SHAPES) this.#shapes.shift();
   }
 
@@ -63,6 +71,7 @@ export class RestartFinder {
   find(bytes: Uint8Array, from: number, to: number): Restarted | NotYet {
     const shapes = this.#shapes;
     const isGuess = shapes.length === 0;
+    const isAnyKey = !shapes.some((shape) => shape.isConfirmed);
     let resumeAt: number | null = null;
     const scanner = new ValueScanner();
     let at = from;
@@ -74,7 +83,7 @@ export class RestartFinder {
       if (to - brace < FIRST_KEY_BYTES) resumeAt ??= brace;
       const keyAt = skipBlank(bytes, at, to);
       if (
-        isGuess ? bytes[keyAt] !== QUOTE : !shapes.some((shape) => startsWith(bytes, shape.firstKey, keyAt))
+        isAnyKey ? bytes[keyAt] !== QUOTE : !shapes.some((shape) => startsWith(bytes, shape.firstKey, keyAt))
       ) {
         continue;
       }

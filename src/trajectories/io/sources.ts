@@ -2,7 +2,7 @@ import type { ByteSource } from '../../core/byteSource.ts';
 import { throwIfCancelled } from '../../core/errors.ts';
 
 /** Bytes read at once: large enough to amortise a read, small enough to cancel between two. */
-export const CHUNK_BYTES = 2 * 1024 * 1024;
+const CHUNK_BYTES = 2 * 1024 * 1024;
 
 /**
  * The chunks of a source that can be read anywhere. The next chunk is asked for while the caller

@@ -4,7 +4,7 @@ import { asciiField, isTarHeader } from './sniff.ts';
 import type { ReportDamage } from './inflate.ts';
 import { joinBytes } from './sources.ts';
 
-export type TarStep = ContainerStep & { readonly type: 'tar' };
+type TarStep = ContainerStep & { readonly type: 'tar' };
 
 /** A regular file in the archive. `bytes` are its content when it is small enough to be kept. */
 export interface TarMember {

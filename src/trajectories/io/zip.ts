@@ -49,13 +49,16 @@ export async function readZipDirectory(source: ByteSource, sizeBytes: number): P
     if (view.getUint32(at, true) !== END) continue;
     let size = view.getUint32(at + 12, true);
     let offset = view.getUint32(at + 16, true);
+    let isLarge = false;
     if (offset === UNKNOWN32 || size === UNKNOWN32 || view.getUint16(at + 10, true) === 0xffff) {
       const end64 = await readEnd64(source, tailStart + at);
       if (end64) ({ size, offset } = end64);
+      isLarge = end64 !== null;
     }
-    // An archive behind a prefix (self-extracting, concatenated): offsets count from its own start.
+    // An archive behind a prefix (self-extracting, concatenated): offsets count from its own start. With zip64
+    // the records between directory and end would be taken for one.
     const shift = tailStart + at - size - offset;
-    const start = shift > 0 && size !== UNKNOWN32 && view.getUint32(at + 16, true) !== UNKNOWN32 ? shift : 0;
+    const start = shift > 0 && !isLarge ? shift : 0;
     if (size > MAX_DIRECTORY_BYTES || offset + start + size > sizeBytes) continue;
     const entries = parseDirectory(await source.read(offset + start, offset + start + size), start);
     if (entries) return { entries, isRebuilt: false };

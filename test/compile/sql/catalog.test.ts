@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { DatabaseCatalog } from '../../../src/compile/sql/catalog.ts';
+import { loadSqlite } from '../../../src/compile/sql/engine.ts';
 import { matchDatabase } from '../../../src/compile/sql/matchDatabase.ts';
 import { translateQuery } from '../../../src/compile/sql/translate.ts';
+import { InputError } from '../../../src/core/errors.ts';
+import { Rng } from '../../../src/core/rng.ts';
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 const load = (name: string, text: string): Promise<DatabaseCatalog> =>
@@ -172,5 +175,66 @@ describe('queries', () => {
     ['SELECT db.x FROM db', 'SELECT db.x FROM db'],
   ])('translates %s', (sql, expected) => {
     expect(translateQuery(sql, 'mysql', 'db')).toBe(expected);
+  });
+});
+
+/** The bytes of an SQLite file made by these statements. */
+async function sqliteFile(sql: string): Promise<Uint8Array> {
+  const sqlite = await loadSqlite();
+  const database = new sqlite.oo1.DB(':memory:', 'c');
+  try {
+    database.exec(sql);
+    return sqlite.capi.sqlite3_js_db_export(database.pointer!);
+  } finally {
+    database.close();
+  }
+}
+
+describe('hostile SQLite files', () => {
+  const good = "CREATE TABLE t (a int, b text); INSERT INTO t VALUES (1, 'x'), (2, 'y');";
+  const open = (bytes: Uint8Array): Promise<DatabaseCatalog> =>
+    DatabaseCatalog.load([{ name: 'hostile.sqlite', bytes }]);
+
+  it('whose view never ends, or whose trigger would write, cost a bounded query and nothing else', async () => {
+    const bytes = await sqliteFile(
+      `${good}
+       CREATE VIEW endless AS WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) AS n FROM c;
+       CREATE TRIGGER late INSTEAD OF DELETE ON endless BEGIN DELETE FROM t; END;`,
+    );
+    const [database] = (await open(bytes)).databases;
+    expect([...database!.tables.keys()]).toContain('t');
+    expect(database!.sql.query('SELECT n FROM endless')).toMatchObject({ ok: false, reason: expect.stringMatching(/stopped after/) as string }); // prettier-ignore
+    expect(database!.sql.query('DELETE FROM endless').ok).toBe(false);
+    expect(database!.sql.query('SELECT count(*) FROM t')).toMatchObject({ result: { rows: [[2]] } });
+  });
+
+  it('whose schema says what it is not are refused, or give what can be read', async () => {
+    const bytes = await sqliteFile(
+      `${good} PRAGMA writable_schema = 1; UPDATE sqlite_master SET sql = 'CREATE TABLE t (a, b, c' WHERE name = 't';`,
+    );
+    await expect(open(bytes)).rejects.toThrow(/hostile\.sqlite/);
+  });
+
+  it('with damaged bytes anywhere fail in words and never spoil the next file', async () => {
+    const whole = await sqliteFile(good);
+    const rng = new Rng('damaged databases');
+    const seen = { read: 0, refused: 0 };
+    for (let round = 0; round < 300; round++) {
+      const bytes = whole.slice(0, rng.below(4) ? whole.length : 100 + rng.below(whole.length - 100));
+      for (let hit = 0; hit <= rng.below(6); hit++) bytes[16 + rng.below(bytes.length - 16)] = rng.below(256);
+      try {
+        const catalog = await open(bytes);
+        for (const database of catalog.databases)
+          for (const table of database.tables.values()) database.render(table);
+        catalog.close();
+        seen.read++;
+      } catch (error) {
+        expect(error).toBeInstanceOf(InputError);
+        seen.refused++;
+      }
+    }
+    expect(Math.min(seen.read, seen.refused)).toBeGreaterThan(20);
+    const [database] = (await open(whole)).databases;
+    expect(database!.sql.query('SELECT a, b FROM t')).toMatchObject({ result: { rows: [[1, 'x'], [2, 'y']] } }); // prettier-ignore
   });
 });
