@@ -4,7 +4,7 @@ import reactHooks from 'eslint-plugin-react-hooks';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist', 'dist-acc', 'node_modules', 'public', 'src/offline'] },
+  { ignores: ['dist', 'dist-acc', '.cache', 'node_modules', 'public', 'src/offline'] },
   js.configs.recommended,
   {
     files: ['**/*.{ts,tsx}'],

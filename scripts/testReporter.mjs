@@ -5,21 +5,25 @@ const countsFile = process.env.ACC_TEST_COUNTS;
 
 export default class TestReporter {
   counts = { passed: 0, failed: 0, skipped: 0 };
+  passedTests = [];
   failures = [];
+  failedFiles = new Set();
 
   onTestCaseResult(test) {
     const result = test.result();
-    if (result.state === 'passed') this.counts.passed++;
-    else if (result.state === 'skipped') {
+    const name = `${test.module.relativeModuleId} > ${test.fullName}`;
+    if (result.state === 'passed') {
+      this.counts.passed++;
+      this.passedTests.push(name);
+    } else if (result.state === 'skipped') {
       this.counts.skipped++;
-      console.log(
-        `skipped: ${test.module.relativeModuleId} > ${test.fullName}: ${result.note ?? 'no reason given'}`,
-      );
+      console.log(`skipped: ${name}: ${result.note ?? 'no reason given'}`);
     } else {
       this.counts.failed++;
-      this.failures.push(`${test.module.relativeModuleId} > ${test.fullName}`);
+      this.failures.push(name);
+      this.failedFiles.add(test.module.relativeModuleId);
       const errors = (result.errors ?? []).map((error) => error.stack ?? error.message).join('\n');
-      console.log(`FAILED: ${test.module.relativeModuleId} > ${test.fullName}\n${errors}\n`);
+      console.log(`FAILED: ${name}\n${errors}\n`);
     }
   }
 
@@ -39,6 +43,15 @@ export default class TestReporter {
       this.failures.push('outside a test');
       console.log(`FAILED outside a test: ${error.stack ?? error.message}`);
     }
-    if (countsFile) writeFileSync(countsFile, JSON.stringify({ ...this.counts, failures: this.failures }));
+    if (countsFile)
+      writeFileSync(
+        countsFile,
+        JSON.stringify({
+          ...this.counts,
+          passedTests: this.passedTests,
+          failures: this.failures,
+          failedFiles: [...this.failedFiles],
+        }),
+      );
   }
 }

@@ -45,11 +45,13 @@ describe('cluster drivers', () => {
     () => {
       mkdirSync(join(folder, 'inputs'));
       inputFile(join(folder, 'inputs', 'runs.jsonl'));
-      const args = ['--keep', folder, '--workers', '2', '--shard-bytes', '3000000'];
+      // Some dozen shards, so that one is surely running when half of them are done.
+      const args = ['--keep', folder, '--workers', '2', '--shard-bytes', '1000000'];
       const result = spawnSync(python, [join(root, 'scripts/cluster/measure_dask.py'), ...args], {
         encoding: 'utf8',
       });
-      expect(result.stdout).toMatch(/lost with its worker.*each made once: True; identical bytes: True/);
+      const report = `${result.stdout}${result.stderr}`;
+      expect(report, report).toMatch(/lost with its worker.*each made once: True; identical bytes: True/);
       expect(result.status).toBe(0);
     },
     300_000,
