@@ -24,5 +24,32 @@ export async function openNodeGpu(): Promise<GPU> {
 
 /** Our engine on `openNodeGpu`. */
 export async function openNodeEngine(options: EngineDeviceOptions = {}): Promise<EngineDevice> {
-  return requestEngineDevice(await openNodeGpu(), options);
+  const engine = await requestEngineDevice(await openNodeGpu(), options);
+  if (engine.facts.software) engine.onWait = dozeDuring;
+  return engine;
+}
+
+/** Long beside a turn of the event loop, short beside a submit on a CPU. */
+const dozeMs = 0.3;
+const never = new Int32Array(new SharedArrayBuffer(4));
+let awaited = 0;
+let isDozing = false;
+
+/**
+ * Dawn in Node polls in every turn of the event loop, which takes a core from a driver that computes on the CPU: while
+ * work is awaited, each turn sleeps a little.
+ */
+function dozeDuring(work: Promise<unknown>): void {
+  awaited++;
+  void work.finally(() => awaited--);
+  if (isDozing) return;
+  isDozing = true;
+  setImmediate(doze);
+}
+
+function doze(): void {
+  isDozing = awaited > 0;
+  if (!isDozing) return;
+  Atomics.wait(never, 0, 0, dozeMs);
+  setImmediate(doze);
 }

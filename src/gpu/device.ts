@@ -20,6 +20,8 @@ export interface EngineDeviceOptions {
   readonly raisedLimits?: boolean;
   /** Milliseconds that one submit should stay below; 100 by default. */
   readonly submitBudgetMs?: number;
+  /** The work takes minutes: kernels that compile for many seconds are worth it where they then run faster. */
+  readonly longRun?: boolean;
 }
 
 /** Optional WebGPU features that are present and in use. */
@@ -84,7 +86,7 @@ export async function requestEngineDevice(
       actual: error instanceof Error ? error.message : String(error),
     });
   }
-  return new EngineDevice(gpu, adapter, device, features, options.submitBudgetMs ?? 100);
+  return new EngineDevice(gpu, adapter, device, features, options);
 }
 
 function adapterFacts(adapter: GPUAdapter, features: EngineFeatures): AdapterFacts {
@@ -118,6 +120,8 @@ export class EngineDevice {
   readonly pipelines: PipelineCache;
   /** Which variant of each operation runs here; replaced by `tuneKernels`. */
   choices: KernelChoices;
+  /** Hears of submitted work that has begun: for hosts whose wait costs something. */
+  onWait: ((work: Promise<unknown>) => void) | null = null;
   /** Bound where an optional input is absent. */
   readonly nullRange: BufferRange;
   /** A second one for absent outputs: a buffer may not be bound for reading and writing at once. */
@@ -134,18 +138,18 @@ export class EngineDevice {
     adapter: GPUAdapter,
     device: GPUDevice,
     features: EngineFeatures,
-    submitBudgetMs: number,
+    options: Pick<EngineDeviceOptions, 'submitBudgetMs' | 'longRun'>,
   ) {
     this.gpu = gpu;
     this.adapter = adapter;
     this.device = device;
     this.features = features;
-    this.submitBudgetMs = submitBudgetMs;
+    this.submitBudgetMs = options.submitBudgetMs ?? 100;
     this.facts = adapterFacts(adapter, features);
     this.buffers = new Buffers(device, this.counters);
     this.scratch = new Scratch(this.buffers);
     this.pipelines = new PipelineCache(device, this.counters, (error) => this.fail(error));
-    this.choices = defaultChoices(this.facts, features);
+    this.choices = defaultChoices(this.facts, features, options.longRun ?? false);
     this.nullRange = wholeRange(this.buffers.create('null/input', 256));
     this.nullOutput = wholeRange(this.buffers.create('null/output', 256));
     this.nullStatistics = wholeRange(this.buffers.create('null/statistics', 256));

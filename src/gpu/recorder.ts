@@ -326,6 +326,7 @@ export class Recorder implements KernelSink {
       },
       () => undefined,
     );
+    this.engine.onWait?.(done);
     const entry: Promise<void> = done.then(() => {
       void this.inFlight.splice(this.inFlight.indexOf(entry), 1);
     });

@@ -26,16 +26,21 @@ export interface KernelChoices {
   readonly subgroups: boolean;
 }
 
-/** Sensible choices before anything was measured. */
-export function defaultChoices(facts: AdapterFacts, features: EngineFeatures): KernelChoices {
+/** Sensible choices before anything was measured; `longRun` where seconds of compiling do not matter. */
+export function defaultChoices(
+  facts: AdapterFacts,
+  features: EngineFeatures,
+  longRun: boolean,
+): KernelChoices {
   const { subgroups } = features;
+  const isSwiftShader = /swiftshader/i.test(facts.architecture + facts.description);
   return facts.software
     ? {
         matmul: subgroups ? 'lanes' : 'register',
         sharedTiles: 'f32',
         matvec: 'thread',
-        // Three to six times as fast on SwiftShader; llvmpipe would gain half that and compile it for ten seconds.
-        attention: /swiftshader/i.test(facts.architecture + facts.description) ? 'quad' : 'thread',
+        // Three to six times as fast on SwiftShader; llvmpipe gains half that and compiles it for ten seconds.
+        attention: isSwiftShader || longRun ? 'quad' : 'thread',
         rowThreads: 1,
         flatThreads: 16,
         attentionWorkgroups: 8,

@@ -18,6 +18,9 @@ import { openNodeEngine } from '../nodeEngine.ts';
 import { fileSource } from '../nodeSource.ts';
 import { endProgress, EXIT_DONE, EXIT_REJECTED, note, print, printable, printJson, progressLine } from '../output.ts'; // prettier-ignore
 
+/** Tokens from which training takes minutes on a CPU. */
+const longRunTokens = 20_000;
+
 const keyLines = trainConfigKeys
   .map(
     ({ name, fallback, meaning }) => `  ${name.padEnd(20)} ${meaning}; default ${JSON.stringify(fallback)}`,
@@ -151,6 +154,7 @@ export async function run(argv: string[]): Promise<number> {
     const deviceOptions = {
       ...(parsed.flags.has('no-subgroups') ? { subgroups: false } : {}),
       ...(parsed.flags.has('no-f16') ? { f16: false } : {}),
+      longRun: plan.trainedTokens >= longRunTokens,
     };
     const folder = new DiskRunFolder(out);
     let heldOut = '';

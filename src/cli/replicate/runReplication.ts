@@ -89,7 +89,7 @@ export async function runReplication(
 ): Promise<ReplicationResult> {
   const { out } = options;
   let device: EngineDevice | null = null;
-  const engine = async (): Promise<EngineDevice> => (device ??= await openNodeEngine());
+  const engine = async (): Promise<EngineDevice> => (device ??= await openNodeEngine({ longRun: true }));
   const { checkpoint, tokenizer } = opened;
   const place: Place = { options, opened, modelHash: await hashCheckpoint(checkpoint), signal, engine };
   const started = performance.now();
