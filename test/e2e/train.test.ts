@@ -95,24 +95,28 @@ describe.skipIf(browserSkipReason)('the Train view', () => {
     const examplesFile = { name: 'examples.jsonl', mimeType: 'text/plain', buffer: Buffer.from(examples) };
     await page.getByTestId('training-file').setInputFiles(examplesFile);
     await page.getByTestId('ledger').waitFor();
-    await page.getByRole('button', { name: /^Start training: 7 steps/ }).click();
+    // Enough steps that the quickest machine is still at them when it is told to pause.
+    const epochs = page.getByRole('textbox', { name: 'Epochs' });
+    await epochs.fill('30');
+    await epochs.press('Tab');
+    await page.getByRole('button', { name: /^Start training: 210 steps/ }).click();
     await page
-      .getByText(/: [2-6] of 7 steps done/)
+      .getByText(/: ([2-9]|\d\d+) of 210 steps done/)
       .first()
       .waitFor();
     await page.getByRole('button', { name: 'Pause' }).click();
     await page
-      .getByText(/^Paused; the state is saved: \d of 7 steps done/)
+      .getByText(/^Paused; the state is saved: \d+ of 210 steps done/)
       .first()
       .waitFor();
     await endWorker(page, 'engine');
     await page.getByText('The part of the page that runs models was ended by the browser', { exact: true }).first().waitFor(); // prettier-ignore
-    await page.getByText(/^A checkpoint of step \d is kept/).waitFor();
+    await page.getByText(/^A checkpoint of step \d+ is kept/).waitFor();
     // The model and the examples are opened again by what goes on with them.
     await page.getByRole('button', { name: 'Go on from it' }).click();
     await page.getByRole('button', { name: 'Pause' }).waitFor();
     page = await killTab(page);
-    await page.getByText(/^A checkpoint of step \d is kept/).waitFor();
+    await page.getByText(/^A checkpoint of step \d+ is kept/).waitFor();
     // What was measured before the first step is still in the chart of the run.
     await page.getByText('held out', { exact: true }).waitFor();
     await page.goto(`${built.url}#/model`);
@@ -123,7 +127,7 @@ describe.skipIf(browserSkipReason)('the Train view', () => {
     await page.getByTestId('ledger').waitFor();
     await page.getByRole('button', { name: 'Go on from it' }).click();
     await page.locator('[data-testid=run][data-end=finished]').waitFor();
-    await page.getByRole('group', { name: /of 7 steps, .*; held out it goes from/ }).waitFor();
+    await page.getByRole('group', { name: /of 210 steps, .*; held out it goes from/ }).waitFor();
 
     await page.getByRole('button', { name: 'Ask both' }).click();
     await page.getByRole('heading', { name: /^With the adapter [✓✗]/ }).waitFor();
@@ -140,7 +144,7 @@ describe.skipIf(browserSkipReason)('the Train view', () => {
       String(await read('metrics.jsonl'))
         .trim()
         .split('\n'),
-    ).toHaveLength(7);
+    ).toHaveLength(210);
     const weights = await read('adapter_model.safetensors');
     const header = weights.subarray(8, 8 + Number(weights.readBigUInt64LE(0))).toString();
     expect(header).toContain('experts.0.down_proj.lora_A.weight');

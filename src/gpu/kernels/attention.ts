@@ -2,6 +2,7 @@ import { assert } from '../../core/assert.ts';
 import combineSource from '../../../shaders/forward/attention_combine.wgsl?raw';
 import decodeSource from '../../../shaders/forward/attention_decode.wgsl?raw';
 import quadSource from '../../../shaders/forward/attention_quad.wgsl?raw';
+import slicesSource from '../../../shaders/forward/attention_slices.wgsl?raw';
 import threadSource from '../../../shaders/forward/attention_thread.wgsl?raw';
 import tileSource from '../../../shaders/forward/attention_tile.wgsl?raw';
 import type { BufferRange } from '../buffers.ts';
@@ -124,6 +125,15 @@ export const attentionQuadStatisticsKernel = defineKernel({
   params,
 });
 
+/** One thread per few (query, head) pairs and slice of keys, for few queries and heads of 32 and 64; no shared memory. */
+export const attentionSlicesKernel = defineKernel({
+  name: 'forward/attention_slices',
+  source: slicesSource,
+  modules: alone,
+  bindings,
+  params,
+});
+
 /** A workgroup per 32 (query, head) pairs, keys and values staged in shared memory. */
 export const attentionTileKernel = defineKernel({
   name: 'forward/attention_tile',
@@ -172,13 +182,15 @@ interface PageWork {
   readonly splits: number;
 }
 
-/** A kernel, its variant and how many workgroups one slice of keys takes. */
+/** A kernel, its variant and how many tiles one slice of keys takes. */
 interface AttentionPlan {
   readonly kernel: typeof attentionThreadKernel;
   /** The same with statistics; null where it has none. */
   readonly withStatistics: typeof attentionThreadStatisticsKernel | null;
   readonly variant: KernelVariant;
   readonly tiles: number;
+  /** Tiles and slices that share a workgroup. */
+  readonly perWorkgroup: number;
   /** Fewest keys worth a slice. */
   readonly minKeys: number;
 }
@@ -188,6 +200,7 @@ const fewRows = 4;
 const threads = 32;
 
 const quadThreads = 16;
+const sliceThreads = 8;
 /** Pairs or keys that a workgroup of the quad kernels owns. */
 export const quadOwned = 4 * quadThreads;
 
@@ -207,6 +220,23 @@ function planAttention(engine: EngineDevice, { q, numHeads, kv, statistics }: At
   // Private arrays come in three sizes, so that not every head dimension is a pipeline of its own.
   const constants = { D4: kv.headDim <= 64 ? 16 : kv.headDim <= 128 ? 32 : 64 };
   const kvModule = `kv_${kv.type}.wgsl`;
+  const quad = quadVariant(engine, kv.headDim);
+  if (q.rows <= fewRows && !statistics && quad) {
+    const pairs = q.rows * group;
+    const own = pairs > 2 ? 4 : pairs;
+    return {
+      kernel: attentionSlicesKernel,
+      withStatistics: null,
+      variant: {
+        overrides: { WORKGROUP_SIZE: sliceThreads },
+        constants: { HALVES: quad.constants.HALVES, PAIRS: own },
+        modules: { kv: kvModule, keys: 'key_four_plain.wgsl' },
+      },
+      tiles: Math.ceil(pairs / own) * kv.numKeyValueHeads,
+      perWorkgroup: sliceThreads,
+      minKeys: 16,
+    };
+  }
   if (q.rows <= fewRows && !statistics) {
     const heads = group % 4 === 0 ? 4 : group % 2 === 0 ? 2 : 1;
     return {
@@ -217,6 +247,7 @@ function planAttention(engine: EngineDevice, { q, numHeads, kv, statistics }: At
         modules: { kv: kvModule, reduce: reduceModule(engine) },
       },
       tiles: (q.rows * numHeads) / heads,
+      perWorkgroup: 1,
       minKeys: 128,
     };
   }
@@ -229,16 +260,17 @@ function planAttention(engine: EngineDevice, { q, numHeads, kv, statistics }: At
         modules: { kv: kvModule },
       },
       tiles: Math.ceil((q.rows * group) / 32) * kv.numKeyValueHeads,
+      perWorkgroup: 1,
       minKeys: 256,
     };
   }
-  const quad = quadVariant(engine, kv.headDim);
   if (quad) {
     return {
       kernel: attentionQuadKernel,
       withStatistics: attentionQuadStatisticsKernel,
       variant: { ...quad, modules: { kv: kvModule, keys: quad.modules.keys } },
       tiles: Math.ceil((q.rows * group) / quadOwned) * kv.numKeyValueHeads,
+      perWorkgroup: 1,
       minKeys: 256,
     };
   }
@@ -256,6 +288,7 @@ function planAttention(engine: EngineDevice, { q, numHeads, kv, statistics }: At
       },
     },
     tiles: Math.ceil((q.rows * group) / threads) * kv.numKeyValueHeads,
+    perWorkgroup: 1,
     minKeys: 256,
   };
 }
@@ -280,7 +313,7 @@ export function attention(sink: KernelSink, input: Attention): void {
     const keyCount = Math.min(page.capacity, tokens - page.firstToken);
     if (keyCount <= 0 || page.firstToken + keyCount <= oldest) continue;
     // Few queries: cut the keys so that enough workgroups run.
-    const wanted = Math.ceil(engine.choices.attentionWorkgroups / plan.tiles);
+    const wanted = Math.ceil((engine.choices.attentionWorkgroups * plan.perWorkgroup) / plan.tiles);
     const splits = Math.max(1, Math.min(wanted, Math.floor(keyCount / plan.minKeys)));
     work.push({ page, keyCount, splits });
   }
@@ -338,7 +371,7 @@ export function attention(sink: KernelSink, input: Attention): void {
         carries: carry && index > 0 ? 1 : 0,
         finishes: direct || (carry && index === work.length - 1) ? 1 : 0,
       },
-      workgroups: plan.tiles * splits,
+      workgroups: Math.ceil((plan.tiles * splits) / plan.perWorkgroup),
       cost: {
         flops: 4 * pairs * seen * headDim,
         bytes: 2 * keyCount * numKeyValueHeads * kvRowVectors(kv) * 16 + 8 * pairs * headDim,

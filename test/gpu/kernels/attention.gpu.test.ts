@@ -68,6 +68,17 @@ const shapes: readonly Shape[] = [
     types: ['int8'],
   },
   { rows: 2, firstToken: 65, heads: 3, kvHeads: 1, headDim: 256, pages: [67], types: ['f16'] },
+  {
+    rows: 3,
+    firstToken: 426,
+    heads: 4,
+    kvHeads: 2,
+    headDim: 64,
+    pages: [64, 256, 256],
+    window: 190,
+    segments: true,
+    types: ['f16', 'int8'],
+  },
 ];
 
 /** Runs shapes and compares outputs and log-sum-exps with the materialised reference. */
@@ -139,6 +150,22 @@ describe.skipIf(!hasGpu)(hasGpu ? 'attention' : `attention (${gpuSkipReason})`, 
       await compare(engine, mode.options.subgroups === false ? small.slice(3) : small.slice(0, 3));
       engine.choices = choices;
     });
+
+    // Of long runs (option longRun); without subgroups the kernels are those that SwiftShader is tested with.
+    it.skipIf(adapterName !== 'lavapipe' || mode.options.subgroups === false)(
+      `agrees with f64 in quads and slices, as in long runs on llvmpipe: ${mode.name}`,
+      async () => {
+        const engine = (await testEngine({ ...mode.options, longRun: true })) as EngineDevice;
+        expect(engine.choices.attention).toBe('quad');
+        await compare(
+          engine,
+          // One type each: every variant takes many seconds to compile.
+          shapes
+            .filter(({ headDim }) => headDim === 64)
+            .map((shape) => ({ ...shape, types: [shape.types[0]!] })),
+        );
+      },
+    );
 
     it(`agrees with f64, over pages, windows and packed documents: ${mode.name}`, async () => {
       await compare((await testEngine(mode.options)) as EngineDevice, shapes);

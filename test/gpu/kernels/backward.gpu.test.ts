@@ -55,7 +55,7 @@ async function withChoices(
   }
 }
 
-/** Ways through attention's gradient; llvmpipe would compile the quads, which it never chooses, for many seconds. */
+/** Ways through attention's gradient; llvmpipe would compile the quads, which only long runs choose there, for many seconds. */
 function attentionChoices(headDim: number): readonly KernelChoices['attention'][] {
   if (headDim === 64) return [adapterName === 'lavapipe' ? 'thread' : 'quad'];
   return headDim === 32 && adapterName !== 'lavapipe' ? ['thread', 'quad', 'tile'] : ['thread', 'tile'];
