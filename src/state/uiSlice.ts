@@ -186,9 +186,14 @@ export function createUiSlice(
     setTourStop: (tourStop) => set({ tourStop, tourSeen: true }),
     setQaMask: (qaMask) => set({ qaMask }),
     notify: (tone, title, detail) => {
-      const toasts = get().toasts;
+      const { toasts } = get();
       const id = 1 + toasts.reduce((highest, toast) => Math.max(highest, toast.id), 0);
-      set({ toasts: [...toasts, { id, tone, title, detail: detail ?? null }].slice(-maxToasts) });
+      const next = { id, tone, title, detail: detail ?? null };
+      // Said again, it moves to the end instead of standing there twice.
+      const others = toasts.filter(
+        (toast) => toast.tone !== tone || toast.title !== title || toast.detail !== next.detail,
+      );
+      set({ toasts: [...others, next].slice(-maxToasts) });
     },
     dismissToast: (id) => set((state) => ({ toasts: state.toasts.filter((toast) => toast.id !== id) })),
     rememberOptions: (options, nowMs) => {

@@ -76,7 +76,9 @@ interface CompileArguments {
 class WorkbenchCallError extends Error {
   readonly code: string;
   constructor(failure: Failure) {
-    super(failure.advice ? `${failure.message} (${failure.advice})` : failure.message);
+    const { message, advice } = failure;
+    // Messages of typed errors end in their advice already.
+    super(advice && !message.includes(advice) ? `${message} (${advice})` : message);
     this.name = 'WorkbenchCallError';
     this.code = failure.code;
   }

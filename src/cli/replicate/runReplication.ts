@@ -130,7 +130,7 @@ export async function runReplication(
       differences: replicationDifferences({ seeds, sets, runs }),
     });
     const write = (result: ReplicationResult): Promise<void> =>
-      writeWhole(join(out, 'result.json'), `${JSON.stringify(result, null, 1)}\n`);
+      writeWhole(join(out, 'result.json'), `${textOf(result)}\n`);
     const todo: [ReplicationArm, number | null][] = [
       ...(options.arms.includes('base') ? [['base', null] as [ReplicationArm, null]] : []),
       ...seeds.flatMap((seed) =>
@@ -157,6 +157,11 @@ export async function runReplication(
     endProgress();
     (device as EngineDevice | null)?.destroy();
   }
+}
+
+/** JSON with a list of numbers to a line. */
+function textOf(result: ReplicationResult): string {
+  return JSON.stringify(result, null, 1).replace(/\[[-\d.e,\s]+\]/g, (list) => list.replace(/\s+/g, ''));
 }
 
 /** Runs that a result in the folder holds, where all that decides them is the same. */

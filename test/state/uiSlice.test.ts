@@ -1,0 +1,33 @@
+import { describe, expect, it } from 'vitest';
+import { createUiSlice, type UiSlice } from '../../src/state/uiSlice.ts';
+import type { DataApi } from '../../src/workers/dataApi.ts';
+
+function shell(): () => UiSlice {
+  let slice: UiSlice;
+  const get = (): UiSlice => slice;
+  slice = createUiSlice(
+    (update) => {
+      slice = { ...slice, ...(typeof update === 'function' ? update(slice) : update) };
+    },
+    get,
+    {} as DataApi,
+  );
+  return get;
+}
+
+describe('messages of the shell', () => {
+  it('says the same thing once, behind what was said since', () => {
+    const get = shell();
+    get().notify('success', 'Pinned');
+    get().notify('error', 'Not saved', 'the disk is full');
+    get().notify('success', 'Pinned');
+    get().notify('error', 'Not saved', 'the folder is gone');
+    expect(get().toasts.map(({ title, detail }) => [title, detail])).toEqual([
+      ['Not saved', 'the disk is full'],
+      ['Pinned', null],
+      ['Not saved', 'the folder is gone'],
+    ]);
+    const ids = get().toasts.map(({ id }) => id);
+    expect(new Set(ids).size).toBe(3);
+  });
+});
