@@ -4,20 +4,16 @@ import { useChartSize } from '../../../charts/common/useChartSize.ts';
 import { layoutScoreByLength, type LengthSeries } from '../../../charts/scoreByLength/layout.ts';
 import type { ReplicationBenchmark, ReplicationResult } from '../../../evaluate/replication.ts';
 import { plural } from '../../widgets/format.ts';
+import { benchmarkNames, percent, range, signed, verdictsOf } from './replicationVerdict.ts';
 import './compare.css';
 
 const benchmarks: readonly { id: ReplicationBenchmark; label: string; score: string }[] = [
-  { id: 'mrcr', label: 'MRCR-style', score: 'mean match ratio' },
-  { id: 'graphwalks', label: 'GraphWalks-style', score: 'mean F1' },
-  { id: 'short-tasks', label: 'Short tasks', score: 'exact replies' },
+  { id: 'mrcr', label: benchmarkNames.mrcr, score: 'mean match ratio' },
+  { id: 'graphwalks', label: benchmarkNames.graphwalks, score: 'mean F1' },
+  { id: 'short-tasks', label: benchmarkNames['short-tasks'], score: 'exact replies' },
 ];
 /** The line chart tells four lines apart; the table has all. */
 const drawn = ['base', 'acc', 'sft-processed', 'sft-supervised'];
-
-const percent = (value: number): string => (100 * value).toFixed(1);
-const signed = (value: number): string => `${value < 0 ? '−' : '+'}${percent(Math.abs(value))}`;
-const range = ([low, high]: readonly [number, number], show: (value: number) => string): string =>
-  `${show(low)} … ${show(high)}`;
 
 export function replicationOrigin({ command, model, device, seeds, isComplete }: ReplicationResult): string {
   return `recorded: ${command} · ${model.name} ${model.sha256.slice(0, 8)} · ${plural(seeds.length, 'seed')} · ${device}${isComplete ? '' : ' · not complete'}`;
@@ -163,6 +159,11 @@ export function Replication({ result, level = 3 }: { result: ReplicationResult; 
   );
   return (
     <>
+      <ul className="compare-verdicts">
+        {verdictsOf(result.differences).map((verdict) => (
+          <li key={verdict}>{verdict}</li>
+        ))}
+      </ul>
       <p className="muted">
         Recorded with <code className="mono">{result.command}</code> on {result.device},{' '}
         {plural(result.seeds.length, 'seed')}

@@ -1,0 +1,29 @@
+import type { ReplicationBenchmark, ReplicationDifference } from '../../../evaluate/replication.ts';
+
+export const benchmarkNames: Readonly<Record<ReplicationBenchmark, string>> = {
+  mrcr: 'MRCR-style',
+  graphwalks: 'GraphWalks-style',
+  'short-tasks': 'Short tasks',
+};
+
+export const percent = (value: number): string => (100 * value).toFixed(1);
+/** In points, with its sign. */
+export const signed = (value: number): string => `${value < 0 ? '−' : '+'}${percent(Math.abs(value))}`;
+export const range = ([low, high]: readonly [number, number], show: (value: number) => string): string =>
+  `${show(low)} … ${show(high)}`;
+
+/**
+ * What a replication says of ACC against the model alone, a sentence for each benchmark over all lengths: ahead or behind
+ * only where the interval leaves zero out.
+ */
+export function verdictsOf(differences: readonly ReplicationDifference[]): readonly string[] {
+  return differences
+    .filter(({ tokens, before, after }) => tokens === null && before === 'base' && after === 'acc')
+    .map(({ benchmark, mean, interval }) => {
+      const numbers = `(${signed(mean)} points, ${range(interval, signed)})`;
+      const name = benchmarkNames[benchmark];
+      if (interval[0] > 0) return `${name}: ACC is ahead of the base model ${numbers}.`;
+      if (interval[1] < 0) return `${name}: ACC is behind the base model ${numbers}.`;
+      return `${name}: no difference between ACC and the base model is shown ${numbers}.`;
+    });
+}
