@@ -16,17 +16,19 @@ const difference = (changes: Partial<ReplicationDifference>): ReplicationDiffere
 });
 
 describe('what a replication is said to show', () => {
-  it('claims a difference only where the interval leaves zero out', () => {
+  it('claims a difference only where the interval leaves zero out, also after Holm’s correction', () => {
     expect(
       verdictsOf([
         difference({}),
-        difference({ benchmark: 'graphwalks', mean: 0.05, interval: [0.02, 0.081] }),
-        difference({ benchmark: 'short-tasks', mean: -0.041, interval: [-0.06, -0.012] }),
+        difference({ benchmark: 'graphwalks', mean: 0.05, interval: [0.02, 0.081], holmP: 0.01 }),
+        difference({ benchmark: 'graphwalks', mean: 0.02, interval: [0.001, 0.04], holmP: 0.1 }),
+        difference({ benchmark: 'short-tasks', mean: -0.041, interval: [-0.06, -0.012], holmP: 0.02 }),
       ]),
     ).toEqual([
-      'MRCR-style: no difference between ACC and the base model is shown (+1.0 points, −2.0 … +4.0).',
-      'GraphWalks-style: ACC is ahead of the base model (+5.0 points, +2.0 … +8.1).',
-      'Short tasks: ACC is behind the base model (−4.1 points, −6.0 … −1.2).',
+      'MRCR-style: no difference between ACC and the base model is shown (+1.0 points, −2.0 … +4.0; p 0.50 after Holm’s correction).',
+      'GraphWalks-style: ACC is ahead of the base model (+5.0 points, +2.0 … +8.1; p 0.010 after Holm’s correction).',
+      'GraphWalks-style: no difference between ACC and the base model is shown (+2.0 points, +0.1 … +4.0; p 0.10 after Holm’s correction).',
+      'Short tasks: ACC is behind the base model (−4.1 points, −6.0 … −1.2; p 0.020 after Holm’s correction).',
     ]);
   });
 

@@ -14,16 +14,18 @@ export const range = ([low, high]: readonly [number, number], show: (value: numb
 
 /**
  * What a replication says of ACC against the model alone, a sentence for each benchmark over all lengths: ahead or behind
- * only where the interval leaves zero out.
+ * only where the interval leaves zero out and p stays below 0.05 after Holm's correction over all differences.
  */
 export function verdictsOf(differences: readonly ReplicationDifference[]): readonly string[] {
   return differences
     .filter(({ tokens, before, after }) => tokens === null && before === 'base' && after === 'acc')
-    .map(({ benchmark, mean, interval }) => {
-      const numbers = `(${signed(mean)} points, ${range(interval, signed)})`;
+    .map(({ benchmark, mean, interval, p, holmP }) => {
+      const chance = holmP ?? p;
+      const numbers = `(${signed(mean)} points, ${range(interval, signed)}; p ${chance.toPrecision(2)} after Holm’s correction)`;
+      const isClear = chance < 0.05;
       const name = benchmarkNames[benchmark];
-      if (interval[0] > 0) return `${name}: ACC is ahead of the base model ${numbers}.`;
-      if (interval[1] < 0) return `${name}: ACC is behind the base model ${numbers}.`;
+      if (isClear && interval[0] > 0) return `${name}: ACC is ahead of the base model ${numbers}.`;
+      if (isClear && interval[1] < 0) return `${name}: ACC is behind the base model ${numbers}.`;
       return `${name}: no difference between ACC and the base model is shown ${numbers}.`;
     });
 }
