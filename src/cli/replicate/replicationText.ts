@@ -1,3 +1,4 @@
+import { percent, signed } from '../../core/points.ts';
 import {
   replicationArmNames,
   replicationArms,
@@ -11,9 +12,6 @@ const labels: Readonly<Record<ReplicationBenchmark, string>> = {
   graphwalks: 'GraphWalks-style, F1',
   'short-tasks': 'short tasks, exact replies',
 };
-
-const percent = (value: number): string => (100 * value).toFixed(1);
-const signed = (value: number): string => `${value < 0 ? '−' : '+'}${percent(Math.abs(value))}`;
 
 /** The result as tables: means by length, then the differences over all lengths together. */
 export function replicationText(result: ReplicationResult): string {

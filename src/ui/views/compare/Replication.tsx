@@ -2,9 +2,10 @@ import { useMemo } from 'react';
 import { Chart } from '../../../charts/common/Chart.tsx';
 import { useChartSize } from '../../../charts/common/useChartSize.ts';
 import { layoutScoreByLength, type LengthSeries } from '../../../charts/scoreByLength/layout.ts';
+import { percent, signed } from '../../../core/points.ts';
 import type { ReplicationBenchmark, ReplicationResult } from '../../../evaluate/replication.ts';
 import { plural } from '../../widgets/format.ts';
-import { benchmarkNames, percent, range, signed, verdictsOf } from './replicationVerdict.ts';
+import { benchmarkNames, range, verdictsOf } from './replicationVerdict.ts';
 import './compare.css';
 
 const benchmarks: readonly { id: ReplicationBenchmark; label: string; score: string }[] = [

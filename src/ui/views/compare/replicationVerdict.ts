@@ -1,3 +1,4 @@
+import { signed } from '../../../core/points.ts';
 import type { ReplicationBenchmark, ReplicationDifference } from '../../../evaluate/replication.ts';
 
 export const benchmarkNames: Readonly<Record<ReplicationBenchmark, string>> = {
@@ -6,9 +7,6 @@ export const benchmarkNames: Readonly<Record<ReplicationBenchmark, string>> = {
   'short-tasks': 'Short tasks',
 };
 
-export const percent = (value: number): string => (100 * value).toFixed(1);
-/** In points, with its sign. */
-export const signed = (value: number): string => `${value < 0 ? '−' : '+'}${percent(Math.abs(value))}`;
 export const range = ([low, high]: readonly [number, number], show: (value: number) => string): string =>
   `${show(low)} … ${show(high)}`;
 
