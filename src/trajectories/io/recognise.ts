@@ -137,6 +137,7 @@ async function recogniseObject(
   const members = scanMembers(prefix, start);
   const read = await readWhole(probe, maxWhole, yielder);
   const whole = read && wholeCandidate(file, read.value, adapters, envelope);
+  if (whole && isExchange(members)) return whole;
   const isDamaged = read ? !read.isSound : probe.isWhole || members.at(-1)?.end !== null;
   const candidates = [
     await mapCandidate(file, probe, members, adapters, envelope, isDamaged),
@@ -152,6 +153,12 @@ async function recogniseObject(
   // The same format in finer pieces: each run can be opened without the others.
   if (isSame && best.detection.certainty >= whole.detection.certainty) return best;
   return whole.detection.certainty >= Math.min(SURE, best.detection.certainty) ? whole : best;
+}
+
+/** True for the two sides of one exchange with a model: either may be mistaken for a run of its own. */
+function isExchange(members: readonly Member[]): boolean {
+  const keys = new Set(members.map(({ key }) => key));
+  return (keys.has('request') && keys.has('response')) || (keys.has('input') && keys.has('output'));
 }
 
 /** The file's object, when it may be read as one; of a cut or damaged one, what is sound of it. */
