@@ -91,6 +91,9 @@ interface CallQueue {
   next: number;
 }
 
+/** How Claude Code frames a failure for the model; copies of its messages may have lost the flag beside it. */
+const errorFrame = '<tool_use_error>';
+
 /** Keeps the search for an unanswered call bounded in hostile logs. */
 const maxOpenCallsSearched = 256;
 
@@ -204,7 +207,7 @@ export class StepBuilder {
       callId: callId ?? call?.callId ?? null,
       name: result.name ?? call?.name ?? null,
       callStep,
-      isError: result.isError ?? false,
+      isError: result.isError === true || text.startsWith(errorFrame),
       isTruncated: result.isTruncated ?? isTruncatedText(text),
     });
   }

@@ -144,6 +144,18 @@ describe('Anthropic messages', () => {
   });
 });
 
+describe('results', () => {
+  it('framed as a failure are errors, whether or not a flag beside them says so', () => {
+    const steps = chat([
+      { role: 'assistant', tool_calls: [{ id: 'a', name: 'Edit', arguments: {} }] },
+      { role: 'tool', tool_call_id: 'a', content: '<tool_use_error>File not read yet.</tool_use_error>' },
+      { role: 'tool', content: 'grep prints <tool_use_error> too' },
+    ]);
+    const results = steps.filter((step) => step.type === 'toolResult');
+    expect(results.map((step) => step.isError)).toEqual([true, false]);
+  });
+});
+
 describe('reminders of a harness', () => {
   it('are set apart from what a tool returned and what a person wrote', () => {
     const messages: JsonValue[] = [
