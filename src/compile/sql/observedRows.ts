@@ -1,9 +1,10 @@
+import { isObject, type JsonObject, type JsonValue } from '../../core/json.ts';
 import type { SqlCell } from './engine.ts';
 
 /** Rows read from what a tool printed. `isCut`: the text says that rows were left out. */
 export interface ObservedRows {
   readonly rows: readonly (readonly SqlCell[])[];
-  readonly form: 'tuples' | 'table' | 'json' | 'csv';
+  readonly form: 'tuples' | 'table' | 'json' | 'csv' | 'value';
   readonly isCut: boolean;
 }
 
@@ -11,16 +12,22 @@ const cutMarks = /\.\.\.|…|truncated|more rows|rows? (?:omitted|not shown)/i;
 
 /**
  * Reads the rows of a printed query result: Python tuples (also glued together), JSON rows, ` | ` or box tables,
- * CSV. Null when the text is none of these (an error, prose).
+ * CSV, a number alone. Null when the text is none of these (an error, prose) or can be read in two ways.
  */
 export function readObservedRows(text: string): ObservedRows | null {
   const trimmed = text.trim();
   if (trimmed === '') return null;
   if (trimmed === '[]' || trimmed === '()') return { rows: [], form: 'tuples', isCut: false };
-  if (/empty result set|no rows|0 rows|empty set/i.test(trimmed) && trimmed.length < 120) {
+  if (/empty result set|no rows|\b0 rows|empty set/i.test(trimmed) && trimmed.length < 120) {
     return { rows: [], form: 'table', isCut: false };
   }
-  return readTuples(trimmed) ?? readJsonRows(trimmed) ?? readPipeTable(trimmed) ?? readCsv(trimmed);
+  return (
+    readTuples(trimmed) ??
+    readJsonRows(trimmed) ??
+    readPipeTable(trimmed) ??
+    readCsv(trimmed) ??
+    readNumber(trimmed)
+  );
 }
 
 /** `[('a', 1), …]`, `('a', 1)('b', 2)`, values being str, bytes, numbers, None, True, Decimal(…), datetime.date(…). */
@@ -152,51 +159,122 @@ class TupleReader {
 
 function readJsonRows(text: string): ObservedRows | null {
   if (text[0] !== '[' && text[0] !== '{') return null;
-  let value: unknown;
+  let value: JsonValue;
   try {
-    value = JSON.parse(text);
+    value = JSON.parse(text) as JsonValue;
   } catch {
     return null;
   }
-  const list: unknown = Array.isArray(value)
-    ? value
-    : Object.values(value as object).find((item) => Array.isArray(item));
-  if (!Array.isArray(list)) return null;
-  const rows: SqlCell[][] = [];
-  for (const item of list as unknown[]) {
-    if (typeof item !== 'object' || item === null) return null;
-    rows.push((Array.isArray(item) ? (item as unknown[]) : Object.values(item)).map(jsonCell));
+  const holders: JsonObject[] = [];
+  while (isObject(value)) {
+    holders.push(value);
+    value = rowsIn(value);
   }
-  return { rows, form: 'json', isCut: false };
+  if (!Array.isArray(value)) return null;
+  const names = columnNames(holders.at(-1));
+  const rows: SqlCell[][] = [];
+  for (const item of value) {
+    if (typeof item !== 'object' || item === null) return null;
+    rows.push((Array.isArray(item) ? item : valuesOf(item, names)).map(jsonCell));
+  }
+  return { rows, form: 'json', isCut: holders.some((holder) => saysCut(holder, rows.length)) };
 }
 
-function jsonCell(value: unknown): SqlCell {
+const rowKeys = ['rows', 'data', 'result', 'results', 'records'];
+const keysBesideRows = /^(?:columns?|fields|schema|warnings|errors|messages|notices)$/i;
+
+/** What holds the rows of a result object: the value of a usual key, else its only list of objects or lists. */
+function rowsIn(holder: JsonObject): JsonValue {
+  const key =
+    rowKeys.find((name) => Array.isArray(holder[name])) ?? rowKeys.find((name) => isObject(holder[name]));
+  if (key !== undefined) return holder[key]!;
+  const lists = Object.entries(holder).filter(
+    ([name, value]) => !keysBesideRows.test(name) && isListOfRows(value),
+  );
+  return lists.length === 1 ? lists[0]![1] : null;
+}
+
+function isListOfRows(value: JsonValue): boolean {
+  return (
+    Array.isArray(value) &&
+    value.length > 0 &&
+    value.every((item) => typeof item === 'object' && item !== null)
+  );
+}
+
+function columnNames(holder: JsonObject | undefined): readonly string[] | null {
+  const names = holder?.['columns'];
+  return Array.isArray(names) && names.every((name) => typeof name === 'string') ? names : null;
+}
+
+/** The cells of a row given as an object, in the order of the columns where all of them are in it. */
+function valuesOf(row: JsonObject, names: readonly string[] | null): JsonValue[] {
+  return names?.every((name) => Object.hasOwn(row, name))
+    ? names.map((name) => row[name]!)
+    : Object.values(row);
+}
+
+function saysCut(holder: JsonObject, rowCount: number): boolean {
+  return Object.entries(holder).some(
+    ([key, value]) =>
+      (value === true && /^(?:is_?)?truncated$|^has_?more$/i.test(key)) ||
+      (typeof value === 'number' && value > rowCount && /^(?:row_?count|total_?(?:rows|count))$/i.test(key)),
+  );
+}
+
+function jsonCell(value: JsonValue): SqlCell {
   if (value === null || typeof value === 'number' || typeof value === 'string') return value;
   return typeof value === 'boolean' ? Number(value) : JSON.stringify(value);
 }
 
-/** `a | b` header, a rule of dashes, then rows; also Markdown and `+---+` boxes. */
+/** What clients print below a table: `(2 rows)`, `2 rows in set (0.00 sec)`, `2 rows   3 columns`. */
+const footer =
+  /^\|?\s*\(?(\d+) rows?(?:\)| in set\b.*| (?:returned|selected|fetched)\b.*|(?:\s+\([^)]*shown\))?\s+\d+ columns?\s*\|?)$/i;
+/** A line, or the cells of one, that stand for rows left out. */
+const cutLine =
+  /^[^\p{L}\p{N}]*(?:\.\.\.|…|·|truncated\b|showing\b.*\brows?\b|\d+ (?:more\b|rows? (?:omitted|not shown)))/iu;
+
+/** `a | b` header, a rule of dashes, then rows; also Markdown, and boxes of `+---+` or of box-drawing marks. */
 function readPipeTable(text: string): ObservedRows | null {
-  const lines = text.split('\n').map((line) => line.trim());
+  const lines = plainBox(text)
+    .split('\n')
+    .map((line) => line.trim());
   const isRule = (line: string): boolean =>
     line.length >= 3 && /^[-+|=:\s]+$/.test(line) && line.includes('-');
   const ruleAt = lines.findIndex((line, index) => index > 0 && isRule(line) && !isRule(lines[index - 1]!));
   if (ruleAt < 1) return null;
-  const width = cellsOf(lines[ruleAt - 1]!).length;
+  const header = lines[ruleAt - 1]!;
+  const width = cellsOf(header).length;
+  const body = lines.slice(ruleAt + 1);
   const rows: SqlCell[][] = [];
   let isCut = false;
-  for (const line of lines.slice(ruleAt + 1)) {
+  for (const line of body) {
     if (isRule(line)) continue;
-    if (line === '') break;
+    // In a table of one column a line below the rows has the width of a row: what it says decides first.
+    if (line === '' || footer.test(line)) break;
     const cells = cellsOf(line);
-    if (cells.length !== width) {
+    const isOutside = cells.length !== width || (header.startsWith('|') && !line.startsWith('|'));
+    if (isOutside) {
       if (!cutMarks.test(line) && !/^\(?\d+ rows?/.test(line)) return null;
       isCut = isCut || cutMarks.test(line);
       break;
     }
-    rows.push(cells.map(plainCell));
+    if (cells.every((cell) => cutLine.test(cell))) isCut = true;
+    else rows.push(cells.map(plainCell));
   }
-  return { rows, form: 'table', isCut };
+  const counted = body.map((line) => footer.exec(line)?.[1]).find((count) => count !== undefined);
+  // Fewer than were read: cells with line breaks, which cannot be told from rows.
+  if (counted !== undefined && Number(counted) < rows.length) return null;
+  return { rows, form: 'table', isCut: isCut || Number(counted ?? 0) > rows.length };
+}
+
+/** Boxes drawn with line marks (SQLite, DuckDB) in the marks of `+---+` boxes; other texts as they are. */
+function plainBox(text: string): string {
+  if (!/^[┌╭╔]/.test(text)) return text;
+  return text
+    .replace(/[│║]/g, '|')
+    .replace(/[─═]/g, '-')
+    .replace(/[┌┬┐├┼┤└┴┘╭╮╰╯╔╦╗╠╬╣╚╩╝╞╪╡]/g, '+');
 }
 
 function cellsOf(line: string): string[] {
@@ -211,12 +289,33 @@ function plainCell(text: string): SqlCell {
   return /^-?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i.test(text) && text.length < 17 ? Number(text) : text;
 }
 
-/** At least two lines with the same number of commas; the first is the header. */
+/**
+ * At least two lines with the same number of commas. The first is the header, unless it has a value in a column of
+ * numbers or dates; if it has text in another such column, nobody can say what it is.
+ */
 function readCsv(text: string): ObservedRows | null {
   const lines = parseCsv(text);
   const width = lines[0]?.length ?? 0;
   if (lines.length < 2 || width < 2 || lines.some((line) => line.length !== width)) return null;
-  return { rows: lines.slice(1).map((line) => line.map(plainCell)), form: 'csv', isCut: false };
+  const [first = [], ...below] = lines.map((line) => line.map(plainCell));
+  const overValues = first.filter((_, column) => {
+    const cells = below.map((row) => row[column]!).filter((cell) => cell !== null && cell !== '');
+    return cells.length > 0 && cells.every(isNoName);
+  });
+  const values = overValues.filter(isNoName).length;
+  if (values > 0 && values < overValues.length) return null;
+  return { rows: values > 0 ? [first, ...below] : below, form: 'csv', isCut: false };
+}
+
+/** True for numbers, dates and NULL. */
+function isNoName(cell: SqlCell): boolean {
+  return typeof cell !== 'string' || /^\d{4}-\d\d/.test(cell);
+}
+
+/** The number that a query of one cell gives, printed alone. */
+function readNumber(text: string): ObservedRows | null {
+  const cell = plainCell(text);
+  return typeof cell === 'number' ? { rows: [[cell]], form: 'value', isCut: false } : null;
 }
 
 /** Rows of comma-separated text with double-quoted cells (RFC 4180). */
