@@ -1,6 +1,6 @@
 import { isObject, type JsonObject, type JsonValue } from '../../core/json.ts';
 import { joinPath } from '../sourcePath.ts';
-import { stringField, idField } from './fields.ts';
+import { idField, listField, objectField, stringField } from './fields.ts';
 import { splitReminders } from './injected.ts';
 import {
   decodedText,
@@ -142,9 +142,13 @@ function withoutMedia(part: JsonValue): JsonValue {
   return type !== null && /image|audio|video|file|document/.test(type) ? { type } : part;
 }
 
+/** Parts that mark where a model call begins or ends, or hold nothing that can be read. */
+const silentParts = /^(?:redacted[_-](?:thinking|reasoning)|step-start|step-finish|snapshot)$/;
+
 /**
  * Adds the steps of a message's content, whichever vendor's parts it holds: text, reasoning, calls
- * (`tool_use`, `server_tool_use`, `function_call`) and results (`tool_result`, `*_tool_result`).
+ * (`tool_use`, `function_call`, AI SDK's `tool-call`, Bedrock's `toolUse`), results (`tool_result`,
+ * `*_tool_result`, `tool-result`, `toolResult`) and parts that are both.
  * `onText` takes each text of the message; by default it becomes a message step.
  */
 export function readContent(
@@ -167,35 +171,138 @@ export function readContent(
     return;
   }
   if (!isObject(content)) return;
-  const type = stringField(content, 'type') ?? 'text';
+  const type = partType(content);
+  if (silentParts.test(type) || readBedrockPart(builder, content, path)) return;
   if (isReasoningPart(type)) readReasoningPart(builder, content, path);
-  else if (type === 'redacted_thinking') return;
-  else if (type === 'tool_use' || type === 'server_tool_use' || type === 'tool_call') {
-    readToolUse(builder, content, path);
-  } else if (type.endsWith('tool_result') || type === 'tool_response') {
-    readToolResultPart(builder, content, path);
-  } else {
+  else if (callTypes.test(type)) readToolUse(builder, content, path);
+  else if (isResultPart(content)) readToolResultPart(builder, content, path);
+  else if (isCallWithResult(content)) readCallWithResult(builder, content, path);
+  else {
     const text = partText(content, path);
     if (text === null) builder.other(decodedText(`[${type}]`, path), type);
     else if (text.text.trim() !== '') onText(text);
   }
 }
 
-function readToolUse(builder: StepBuilder, part: JsonObject, path: string): void {
-  const key = 'input' in part ? 'input' : 'arguments';
+/** LlamaIndex says `block_type`. */
+function partType(part: JsonValue): string {
+  return stringField(part, 'type') ?? stringField(part, 'block_type') ?? 'text';
+}
+
+const callTypes = /^(?:(?:server_|mcp_)?tool_use|tool_call|tool-call|function_call)$/;
+
+/** Whether a part is what a call brought back. */
+export function isResultPart(part: JsonValue): boolean {
+  const type = partType(part);
+  return (
+    type.endsWith('tool_result') ||
+    /^(?:tool_response|tool-result|tool-error)$/.test(type) ||
+    objectField(part, 'toolResult') !== null
+  );
+}
+
+const idKeys = ['call_id', 'toolCallId', 'toolUseId', 'tool_use_id', 'tool_call_id', 'callID'] as const;
+
+function callIdOf(part: JsonObject): string | null {
+  const key = idKeys.find((name) => idField(part, name) !== null);
+  return key === undefined ? null : idField(part, key);
+}
+
+function nameOf(part: JsonObject): string | null {
+  return stringField(part, 'toolName') ?? stringField(part, 'tool_name') ?? stringField(part, 'name');
+}
+
+function readToolUse(builder: StepBuilder, part: JsonObject, path: string, name = nameOf(part)): void {
+  const key =
+    ['input', 'arguments', 'args', 'tool_kwargs'].find((one) => part[one] !== undefined) ?? 'arguments';
   readCall(
     builder,
-    stringField(part, 'name') ?? stringField(part, 'function') ?? 'unknown',
-    idField(part, 'id') ?? idField(part, 'tool_use_id') ?? idField(part, 'tool_call_id'),
+    name ?? stringField(part, 'function') ?? 'unknown',
+    callIdOf(part) ?? idField(part, 'id'),
     part[key],
     joinPath(path, key),
   );
 }
 
 function readToolResultPart(builder: StepBuilder, part: JsonObject, path: string): void {
-  const key = 'content' in part ? 'content' : 'output' in part ? 'output' : 'result';
-  readResult(builder, part[key], joinPath(path, key), {
-    callId: idField(part, 'tool_use_id') ?? idField(part, 'tool_call_id') ?? idField(part, 'call_id'),
-    isError: part['is_error'] === true,
-  });
+  const key = ['content', 'output', 'result', 'error'].find((one) => part[one] !== undefined) ?? 'content';
+  const fields = {
+    callId: callIdOf(part),
+    name: nameOf(part),
+    isError:
+      part['is_error'] === true ||
+      part['isError'] === true ||
+      part['status'] === 'error' ||
+      part['type'] === 'tool-error',
+  };
+  if (part['toolCallId'] === undefined) readResult(builder, part[key], joinPath(path, key), fields);
+  else readReturned(builder, part[key], joinPath(path, key), fields);
+}
+
+/** Bedrock names a part by its only key: `toolUse`, `toolResult`, `reasoningContent`. False for other parts. */
+function readBedrockPart(builder: StepBuilder, part: JsonObject, path: string): boolean {
+  const call = objectField(part, 'toolUse');
+  const result = objectField(part, 'toolResult');
+  const thought = objectField(objectField(part, 'reasoningContent'), 'reasoningText');
+  if (call) readToolUse(builder, call, `${path}/toolUse`);
+  else if (result) readToolResultPart(builder, result, `${path}/toolResult`);
+  else if (thought) readReasoningPart(builder, thought, `${path}/reasoningContent/reasoningText`);
+  return (call ?? result ?? thought) !== null;
+}
+
+/**
+ * Whether a part holds a call and what came back: AI SDK's `tool-NAME`, `dynamic-tool` and `tool-invocation`,
+ * OpenCode's `tool` with its `state`.
+ */
+function isCallWithResult(part: JsonObject): boolean {
+  const type = partType(part);
+  return (
+    objectField(part, 'toolInvocation') !== null ||
+    (type === 'tool' && objectField(part, 'state') !== null) ||
+    (/^(?:tool-|dynamic-tool$)/.test(type) && 'toolCallId' in part && ('input' in part || 'output' in part))
+  );
+}
+
+/** Adds a call and, once it has one, its result. */
+export function readCallWithResult(builder: StepBuilder, part: JsonObject, path: string): void {
+  const invocation = objectField(part, 'toolInvocation');
+  if (invocation) {
+    readCallWithResult(builder, invocation, `${path}/toolInvocation`);
+    return;
+  }
+  const name = nameOf(part) ?? stringField(part, 'tool') ?? partType(part).replace(/^tool-/, '');
+  const callId = callIdOf(part);
+  const state = objectField(part, 'state');
+  const holder = state ?? part;
+  const at = state ? `${path}/state` : path;
+  readToolUse(builder, { ...holder, call_id: callId }, at, name);
+  const key = ['errorText', 'error', 'output', 'result'].find((one) => (holder[one] ?? null) !== null);
+  if (key === undefined) return;
+  const isError = key === 'errorText' || key === 'error';
+  readReturned(builder, holder[key], joinPath(at, key), { callId, name, isError });
+}
+
+/**
+ * Adds what a function returned: a text, parts, or plain data, whose entries are no parts even where they
+ * have a `content`. AI SDK frames it as `{type, value}`, with `error-…` for failures.
+ */
+function readReturned(
+  builder: StepBuilder,
+  value: JsonValue | undefined,
+  path: string,
+  fields: ResultFields,
+): void {
+  const frame = stringField(value, 'type');
+  if (isObject(value) && frame !== null && 'value' in value) {
+    const isError = fields.isError === true || frame.startsWith('error');
+    readReturned(builder, value['value'], joinPath(path, 'value'), { ...fields, isError });
+    return;
+  }
+  const inner = listField(value, 'content');
+  const parts = inner ?? value;
+  const isPlain = Array.isArray(parts)
+    ? !parts.every((part) => stringField(part, 'type') !== null)
+    : typeof value === 'object' && value !== null;
+  if (isPlain) builder.toolResult(decodedText(jsonText(value ?? null), path), fields);
+  else readResult(builder, parts, inner ? joinPath(path, 'content') : path, fields);
 }

@@ -1,9 +1,9 @@
 import { isObject, type JsonObject, type JsonValue } from '../../core/json.ts';
 import { joinPath } from '../sourcePath.ts';
-import { readContent } from './contentParts.ts';
-import { listField, objectField, stringField } from './fields.ts';
-import { chatRole, readChatMessage, readToolCalls } from './openaiChat.ts';
-import { parseJson, wholeText, type StepBuilder } from './stepBuilder.ts';
+import { readContent, readResult } from './contentParts.ts';
+import { idField, listField, objectField, stringField } from './fields.ts';
+import { chatRole, readChatMessage } from './openaiChat.ts';
+import { parseJson, type StepBuilder } from './stepBuilder.ts';
 
 /** A value inside a record, with the pointer to it. */
 export interface Placed {
@@ -59,12 +59,7 @@ export function readLooseMessage(builder: StepBuilder, { value, path }: Placed):
   if (!isObject(value)) return;
   const role = constructorRole(value);
   if (role !== null) {
-    const kwargs = objectField(value, 'kwargs') ?? {};
-    readChatMessage(builder, { ...kwargs, role }, `${path}/kwargs`);
-    if (!listField(kwargs, 'tool_calls')?.length) {
-      const extra = objectField(kwargs, 'additional_kwargs');
-      readToolCalls(builder, extra?.['tool_calls'], `${path}/kwargs/additional_kwargs/tool_calls`);
-    }
+    readChatMessage(builder, { ...objectField(value, 'kwargs'), role }, `${path}/kwargs`);
     return;
   }
   const data = objectField(value, 'data');
@@ -93,18 +88,11 @@ function readParts(
   if (speaker === 'assistant') builder.beginTurn();
   for (const [index, part] of parts.entries()) {
     const at = joinPath(path, index);
-    if (isObject(part) && stringField(part, 'type') === 'tool_call_response') {
-      const key = part['response'] === undefined ? 'result' : 'response';
-      const renamed = {
-        type: 'tool_result',
-        tool_use_id: part['id'] ?? null,
-        [key === 'result' ? 'result' : 'content']: part[key] ?? null,
-      };
-      if (key === 'response' && typeof part['response'] === 'string') {
-        builder.toolResult(wholeText(part['response'], `${at}/response`), {
-          callId: stringField(part, 'id'),
-        });
-      } else readContent(builder, 'user', renamed, at);
+    if (stringField(part, 'type') === 'tool_call_response') {
+      const key = isObject(part) && part['response'] === undefined ? 'result' : 'response';
+      readResult(builder, isObject(part) ? part[key] : undefined, joinPath(at, key), {
+        callId: idField(part, 'id'),
+      });
     } else {
       readContent(builder, speaker === 'tool' ? 'user' : speaker, part, at);
     }

@@ -1,6 +1,14 @@
 import { isObject, type JsonObject, type JsonValue } from '../../core/json.ts';
 import { joinPath } from '../sourcePath.ts';
-import { contentTexts, readCall, readContent, readReasoningPart, readResult } from './contentParts.ts';
+import {
+  contentTexts,
+  isResultPart,
+  readCall,
+  readCallWithResult,
+  readContent,
+  readReasoningPart,
+  readResult,
+} from './contentParts.ts';
 import { filledField, idField, listField, objectField, stringField } from './fields.ts';
 import { isInjectedText } from './injected.ts';
 import { decodedText, parseJson, wholeText, type StepBuilder, type TextSlice } from './stepBuilder.ts';
@@ -51,9 +59,13 @@ export interface ChatOptions {
   readonly onAssistant?: (text: TextSlice) => void;
 }
 
-/** Key of a message that holds its content, as chat, ShareGPT, nebius and LangChain exports name it. */
+/**
+ * Key of a message that holds its content, as chat, ShareGPT, nebius, LangChain and LlamaIndex exports name
+ * it. A text beside `parts` repeats those of them that are texts.
+ */
 function contentKey(message: JsonObject): string {
-  for (const key of ['content', 'text', 'value', 'parts']) {
+  if (typeof message['content'] === 'string' && listField(message, 'parts')?.length) return 'parts';
+  for (const key of ['content', 'text', 'value', 'parts', 'blocks']) {
     if (message[key] !== undefined && message[key] !== null) return key;
   }
   return 'content';
@@ -79,7 +91,8 @@ export function readChatMessage(
   if (role === 'assistant' || (role === null && hasCalls(message))) {
     readAssistant(builder, message, path, content, contentPath, options);
   } else if (role === 'tool') {
-    readToolMessage(builder, message, content, contentPath);
+    // AutoGen joins the results of parallel calls to one content.
+    if (!readAttachedResults(builder, message, path)) readToolMessage(builder, message, content, contentPath);
   } else if (role === 'user') {
     readUser(builder, content, contentPath, options);
     readAttachedResults(builder, message, path);
@@ -122,6 +135,7 @@ function readAssistant(
   options: ChatOptions,
 ): void {
   builder.beginTurn();
+  const start = builder.steps.length;
   readReasoningFields(builder, message, path);
   readContent(builder, 'assistant', content, contentPath, (text) => {
     if (options.onAssistant) options.onAssistant(text);
@@ -130,7 +144,10 @@ function readAssistant(
   });
   const refusal = filledField(message, 'refusal');
   if (refusal !== null) builder.message('assistant', wholeText(refusal, joinPath(path, 'refusal')));
-  readToolCalls(builder, message['tool_calls'], joinPath(path, 'tool_calls'));
+  const said = new Set(builder.steps.slice(start).map((step) => step.type === 'toolCall' && step.callId));
+  const calls = callsOf(message);
+  readToolCalls(builder, calls.value, `${path}${calls.path}`, (id) => said.has(id));
+  readInvocations(builder, message, path);
   const old = objectField(message, 'function_call');
   if (old) readToolCall(builder, old, joinPath(path, 'function_call'));
 }
@@ -158,11 +175,32 @@ function hasThinkingParts(content: JsonValue | undefined): boolean {
   return Array.isArray(content) && content.some((part) => stringField(part, 'type') === 'thinking');
 }
 
-/** Adds the calls of a `tool_calls` list (or the JSON text of one). */
-export function readToolCalls(builder: StepBuilder, value: JsonValue | undefined, path: string): void {
+/** The calls beside the content; LangChain and LlamaIndex may keep them as the provider gave them. */
+function callsOf(message: JsonObject): { readonly value: JsonValue | undefined; readonly path: string } {
+  const extra = objectField(message, 'additional_kwargs')?.['tool_calls'];
+  return extra === undefined || listField(message, 'tool_calls')?.length
+    ? { value: message['tool_calls'], path: '/tool_calls' }
+    : { value: extra, path: '/additional_kwargs/tool_calls' };
+}
+
+/** Older messages of the AI SDK keep calls with their results in `toolInvocations`, and repeat them as parts. */
+function readInvocations(builder: StepBuilder, message: JsonObject, path: string): void {
+  if (listField(message, 'parts')) return;
+  for (const [index, call] of (listField(message, 'toolInvocations') ?? []).entries()) {
+    if (isObject(call)) readCallWithResult(builder, call, `${path}/toolInvocations/${index}`);
+  }
+}
+
+/** Adds the calls of a `tool_calls` list (or the JSON text of one), except those whose id `isKnown`. */
+export function readToolCalls(
+  builder: StepBuilder,
+  value: JsonValue | undefined,
+  path: string,
+  isKnown: (callId: string) => boolean = () => false,
+): void {
   if (typeof value === 'string' && value.trimStart().startsWith('[')) {
     const parsed = parseJson(value);
-    if (Array.isArray(parsed)) readToolCalls(builder, parsed, joinPath(path, '!json'));
+    if (Array.isArray(parsed)) readToolCalls(builder, parsed, joinPath(path, '!json'), isKnown);
     return;
   }
   if (!Array.isArray(value)) return;
@@ -170,7 +208,8 @@ export function readToolCalls(builder: StepBuilder, value: JsonValue | undefined
     // Data sets keep calls of many shapes in one column by writing each as JSON text.
     const call = typeof item === 'string' ? parseJson(item) : item;
     const at = joinPath(path, index);
-    if (isObject(call)) readToolCall(builder, call, typeof item === 'string' ? joinPath(at, '!json') : at);
+    if (!isObject(call) || isKnown(idField(call, 'id') ?? '')) continue;
+    readToolCall(builder, call, typeof item === 'string' ? joinPath(at, '!json') : at);
   }
 }
 
@@ -208,13 +247,21 @@ function readToolMessage(
 ): void {
   const error = message['error'];
   const isError = (isObject(error) && Object.keys(error).length > 0) || message['status'] === 'error';
+  const extra = objectField(message, 'additional_kwargs');
   const fields = {
     callId:
-      idField(message, 'tool_call_id') ?? idField(message, 'call_id') ?? idField(message, 'tool_use_id'),
+      idField(message, 'tool_call_id') ??
+      idField(message, 'call_id') ??
+      idField(message, 'tool_use_id') ??
+      idField(extra, 'tool_call_id'),
     name:
       stringField(message, 'name') ?? stringField(message, 'function') ?? stringField(message, 'tool_name'),
     isError,
   };
+  if (Array.isArray(content) && content.some(isResultPart)) {
+    readContent(builder, 'user', content, path);
+    return;
+  }
   const only = typeof content === 'string' ? content : null;
   if (only !== null && readTaggedUser(builder, only, path, fields)) return;
   // An error without content says what went wrong in its own message.
@@ -245,10 +292,10 @@ function readUser(
   });
 }
 
-/** Some exports put results beside the content of a user message (`tool_results`). */
-function readAttachedResults(builder: StepBuilder, message: JsonObject, path: string): void {
+/** Adds results that stand beside the content of a message (`tool_results`, `tool_responses`). False without any. */
+function readAttachedResults(builder: StepBuilder, message: JsonObject, path: string): boolean {
   const results = listField(message, 'tool_results') ?? listField(message, 'tool_responses');
-  if (!results) return;
+  if (!results?.length) return false;
   const key = message['tool_results'] === results ? 'tool_results' : 'tool_responses';
   for (const [index, result] of results.entries()) {
     const at = joinPath(joinPath(path, key), index);
@@ -260,4 +307,5 @@ function readAttachedResults(builder: StepBuilder, message: JsonObject, path: st
       { callId: idField(result, 'tool_call_id'), name: stringField(result, 'name') },
     );
   }
+  return true;
 }

@@ -144,6 +144,129 @@ describe('Anthropic messages', () => {
   });
 });
 
+describe('parts of other vendors', () => {
+  const asked = { role: 'user', content: 'Q' };
+  const searched = ['-1 user: Q', '0 call search: {"q":"x"}', '0 result of search: hit'];
+  const call = { toolCallId: 'c', toolName: 'search', input: { q: 'x' } };
+  const returned = { toolCallId: 'c', toolName: 'search' };
+
+  it.each<[string, JsonValue[]]>([
+    [
+      'AI SDK',
+      [
+        { role: 'assistant', content: [{ type: 'tool-call', ...call }] },
+        {
+          role: 'tool',
+          content: [{ type: 'tool-result', ...returned, output: { type: 'text', value: 'hit' } }],
+        },
+      ],
+    ],
+    [
+      'AI SDK 4',
+      [
+        {
+          role: 'assistant',
+          content: [{ type: 'tool-call', toolCallId: 'c', toolName: 'search', args: { q: 'x' } }],
+        },
+        { role: 'tool', content: [{ type: 'tool-result', ...returned, result: 'hit' }] },
+      ],
+    ],
+    [
+      'AI SDK for pages',
+      [
+        {
+          role: 'assistant',
+          parts: [
+            { type: 'step-start' },
+            {
+              type: 'tool-search',
+              toolCallId: 'c',
+              state: 'output-available',
+              input: { q: 'x' },
+              output: 'hit',
+            },
+          ],
+        },
+      ],
+    ],
+    [
+      'AI SDK 4 for pages',
+      [
+        {
+          role: 'assistant',
+          content: '',
+          parts: [
+            {
+              type: 'tool-invocation',
+              toolInvocation: { state: 'result', ...returned, args: { q: 'x' }, result: 'hit' },
+            },
+          ],
+        },
+      ],
+    ],
+    [
+      'Bedrock',
+      [
+        {
+          role: 'assistant',
+          content: [{ toolUse: { toolUseId: 'c', name: 'search', input: { q: 'x' } } }],
+        },
+        {
+          role: 'user',
+          content: [{ toolResult: { toolUseId: 'c', content: [{ text: 'hit' }], status: 'success' } }],
+        },
+      ],
+    ],
+    [
+      'LlamaIndex',
+      [
+        {
+          role: 'assistant',
+          additional_kwargs: {
+            tool_calls: [{ id: 'c', function: { name: 'search', arguments: '{"q":"x"}' } }],
+          },
+          blocks: [],
+        },
+        {
+          role: 'tool',
+          additional_kwargs: { tool_call_id: 'c' },
+          blocks: [{ block_type: 'text', text: 'hit' }],
+        },
+      ],
+    ],
+    [
+      'LangChain with Anthropic, which names each call twice',
+      [
+        {
+          role: 'assistant',
+          content: [{ type: 'tool_use', id: 'c', name: 'search', input: { q: 'x' } }],
+          tool_calls: [{ id: 'c', name: 'search', args: { q: 'x' } }],
+        },
+        { role: 'tool', tool_call_id: 'c', content: 'hit' },
+      ],
+    ],
+  ])('%s', (_, messages) => {
+    const steps = chat([asked, ...messages]);
+    expect(outline(steps)).toEqual(searched);
+    expect(steps[2]).toMatchObject({ callId: 'c', callStep: 1 });
+  });
+
+  it('keep data as data, and failures as errors', () => {
+    const output = [{ url: 'https://a.org', content: 'hit' }];
+    const [, data, , failure] = chat([
+      {
+        role: 'assistant',
+        parts: [
+          { type: 'tool-search', ...call, output },
+          { type: 'tool-open', toolCallId: 'd', input: {}, errorText: 'gone' },
+        ],
+      },
+    ]);
+    expect(data).toMatchObject({ text: JSON.stringify(output), at: { path: '/messages/0/parts/0/output' } });
+    expect(failure).toMatchObject({ text: 'gone', isError: true });
+  });
+});
+
 describe('results', () => {
   it('framed as a failure are errors, whether or not a flag beside them says so', () => {
     const steps = chat([
