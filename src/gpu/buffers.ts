@@ -51,7 +51,7 @@ export class Buffers {
   private readonly live = new Map<number, EngineBuffer>();
   private readonly dying: EngineBuffer[] = [];
   private readonly listeners = new Set<(buffer: EngineBuffer) => void>();
-  private nextId = 1;
+  private next = 1;
   private allocated = 0;
   private peak = 0;
   private readonly device: GPUDevice;
@@ -74,7 +74,7 @@ export class Buffers {
       });
     }
     const gpu = this.device.createBuffer({ label, size, usage });
-    const buffer: EngineBuffer = { id: this.nextId++, label, sizeBytes: size, gpu };
+    const buffer: EngineBuffer = { id: this.next++, label, sizeBytes: size, gpu };
     this.live.set(buffer.id, buffer);
     this.allocated += size;
     this.peak = Math.max(this.peak, this.allocated);
@@ -105,10 +105,25 @@ export class Buffers {
     this.dying.length = 0;
   }
 
+  /** Destroys and frees at once those still live of the buffers that were made from `firstId` on, before `endId`. */
+  discard(firstId: number, endId: number): void {
+    for (let id = firstId; id < endId; id++) {
+      const buffer = this.live.get(id);
+      if (!buffer) continue;
+      this.destroy(buffer);
+      buffer.gpu.destroy();
+    }
+  }
+
   /** Calls `listener` for each destroyed buffer (caches that name it drop their entries). Returns what stops it. */
   onDestroy(listener: (buffer: EngineBuffer) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
+  }
+
+  /** Id of the buffer that is made next. */
+  get nextId(): number {
+    return this.next;
   }
 
   get allocatedBytes(): number {
@@ -148,6 +163,9 @@ export class Scratch {
 
   constructor(buffers: Buffers) {
     this.buffers = buffers;
+    buffers.onDestroy((buffer) => {
+      for (const [name, held] of this.slots) if (held === buffer) this.slots.delete(name);
+    });
   }
 
   /** `sizeBytes` bytes known as `name`. Never hold a range across a larger `take` of the same name. */
@@ -176,6 +194,5 @@ export class Scratch {
   /** Gives up every name. */
   clear(): void {
     for (const buffer of this.slots.values()) this.buffers.destroy(buffer);
-    this.slots.clear();
   }
 }

@@ -202,23 +202,32 @@ export class EngineDevice {
 
   /**
    * Runs `action` (synchronous) and waits for WebGPU's verdict on every call it made: rejects with
-   * `GpuOutOfMemoryError` or `GpuValidationError` where the plain calls would only fail later.
+   * `GpuOutOfMemoryError` or `GpuValidationError` where the plain calls would only fail later. When it fails, the
+   * buffers that `action` made are freed: nobody holds them, and a smaller plan needs their room.
    */
   async guard<T>(what: string, action: () => T): Promise<T> {
+    const firstId = this.buffers.nextId;
     this.device.pushErrorScope('validation');
     this.device.pushErrorScope('out-of-memory');
-    let result: T;
-    let verdicts: Promise<(GPUError | null)[]>;
+    let endId = firstId;
     try {
-      result = action();
-    } finally {
-      verdicts = Promise.all([this.device.popErrorScope(), this.device.popErrorScope()]);
-      verdicts.catch(() => undefined);
+      let result: T;
+      let verdicts: Promise<(GPUError | null)[]>;
+      try {
+        result = action();
+      } finally {
+        endId = this.buffers.nextId;
+        verdicts = Promise.all([this.device.popErrorScope(), this.device.popErrorScope()]);
+        verdicts.catch(() => undefined);
+      }
+      const errors = await verdicts;
+      for (const error of errors) if (error) throw this.typedError(error, what);
+      this.throwIfFailed();
+      return result;
+    } catch (error) {
+      this.buffers.discard(firstId, endId);
+      throw error;
     }
-    const errors = await verdicts;
-    for (const error of errors) if (error) throw this.typedError(error, what);
-    this.throwIfFailed();
-    return result;
   }
 
   /** Ends the device on purpose; `failure` stays as it was. */

@@ -152,10 +152,17 @@ export class Recorder implements KernelSink {
     this.engine.buffers.sweep();
   }
 
-  /** Gives up the recorder's own buffers. What is recorded but not submitted is dropped. */
-  dispose(): void {
+  /** Drops what is recorded but not submitted. */
+  discard(): void {
     this.endPass();
     this.encoder = null;
+    this.usedSlots = 0;
+    this.pendingUnits = 0;
+  }
+
+  /** Gives up the recorder's own buffers. What is recorded but not submitted is dropped. */
+  dispose(): void {
+    this.discard();
     this.stopListening();
     this.bindGroups.clear();
     for (const buffer of [this.arena, ...this.staging.splice(0)]) this.engine.buffers.destroy(buffer);
@@ -339,6 +346,21 @@ export class Recorder implements KernelSink {
     const smaller = this.staging.pop();
     if (smaller) this.engine.buffers.destroy(smaller);
     return this.engine.buffers.create('readback/staging', sizeBytes, readbackUsage);
+  }
+}
+
+/** What `build` makes around a new recorder, under `EngineDevice.guard`; when that fails neither stays. */
+export async function guardWithRecorder<T>(
+  engine: EngineDevice,
+  what: string,
+  build: (recorder: Recorder) => T,
+): Promise<T> {
+  const recorder = new Recorder(engine);
+  try {
+    return await engine.guard(what, () => build(recorder));
+  } catch (error) {
+    recorder.dispose();
+    throw error;
   }
 }
 

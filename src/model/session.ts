@@ -10,7 +10,7 @@ import {
   type Sample,
   type SamplingOptions,
 } from '../gpu/kernels/sampling.ts';
-import { Recorder } from '../gpu/recorder.ts';
+import { guardWithRecorder, type Recorder } from '../gpu/recorder.ts';
 import { rowStride, type Rows } from '../gpu/tensors.ts';
 import { subRange, type BufferRange } from '../gpu/buffers.ts';
 import {
@@ -115,8 +115,12 @@ export class ModelSession {
     const problem = plan.memory.problems[0];
     if (problem) throw new InputError('does-not-fit', problem, { where: checkpoint.name });
     await engine.pipelines.prepare(plan.pipelines, handlers.onKernels, handlers.signal);
-    const recorder = new Recorder(engine);
-    const session = await engine.guard('model memory', () => new ModelSession(recorder, checkpoint, plan));
+    const session = await guardWithRecorder(
+      engine,
+      'model memory',
+      (recorder) => new ModelSession(recorder, checkpoint, plan),
+    );
+    const { recorder } = session;
     try {
       uploadRopeTable(recorder, session.rope, checkpoint.config, plan.memory.options.contextLength);
       await loadWeights(recorder, checkpoint, plan.weights, session.weights, handlers);
@@ -146,6 +150,18 @@ export class ModelSession {
   reset(): void {
     this.cached = [];
     this.cache.setLength(0);
+  }
+
+  /**
+   * After a failed pass: forgets the conversation and what was recorded, and gives up all memory that grows, since
+   * what it grew by may be void. The next pass makes it anew.
+   */
+  abandon(): void {
+    this.recorder.discard();
+    this.cached = [];
+    this.cache.destroy();
+    this.engine.scratch.clear();
+    this.engine.buffers.sweep();
   }
 
   private checkIds(ids: ArrayLike<number>): void {

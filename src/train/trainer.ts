@@ -3,7 +3,7 @@ import { InputError, throwIfCancelled } from '../core/errors.ts';
 import { countersSince } from '../gpu/counters.ts';
 import type { EngineDevice } from '../gpu/device.ts';
 import { adamw, decideStep, type ParameterBank } from '../gpu/kernels/optimizer.ts';
-import { Recorder } from '../gpu/recorder.ts';
+import { guardWithRecorder, type Recorder } from '../gpu/recorder.ts';
 import type { Adapter, LoraPair } from '../model/adapter.ts';
 import type { Checkpoint } from '../model/checkpoint.ts';
 import { ropeBytesOf } from '../model/planner.ts';
@@ -107,8 +107,12 @@ export class Trainer {
     const problem = planned.plan.problems[0];
     if (problem) throw new InputError('does-not-fit', problem, { where: checkpoint.name });
     await engine.pipelines.prepare(planned.pipelines, handlers.onKernels, handlers.signal);
-    const recorder = new Recorder(engine);
-    const trainer = await engine.guard('training memory', () => new Trainer(recorder, checkpoint, planned));
+    const trainer = await guardWithRecorder(
+      engine,
+      'training memory',
+      (recorder) => new Trainer(recorder, checkpoint, planned),
+    );
+    const { recorder } = trainer;
     try {
       uploadRopeTable(recorder, trainer.model.rope, checkpoint.config, options.maxLength);
       await loadWeights(recorder, checkpoint, planned.weights, trainer.model.weights, handlers);

@@ -178,6 +178,36 @@ describe.skipIf(!hasGpu)(hasGpu ? 'engine device' : `engine device (${gpuSkipRea
     engine.destroy();
   });
 
+  it('frees what a guarded action made before it failed, thrown or told by WebGPU, and nothing else', async () => {
+    const engine = await device();
+    const { buffers, scratch } = engine;
+    const kept = buffers.create('test/kept', 64);
+    scratch.take('kept', 64);
+    const before = buffers.allocatedBytes;
+    const make = (): void => {
+      buffers.create('test/made', 1024);
+      scratch.take('made', 1024);
+    };
+    const failures: readonly (() => void)[] = [
+      () => engine.device.createBuffer({ size: 16, usage: 0 }),
+      () => buffers.create('test/huge', 2 ** 50),
+    ];
+    for (const fail of failures) {
+      await expect(
+        engine.guard('test', () => {
+          make();
+          fail();
+        }),
+      ).rejects.toThrow();
+      expect(buffers.allocatedBytes).toBe(before);
+    }
+    expect([...scratch.sizes.keys()]).toEqual(['kept']);
+    await engine.guard('test', make);
+    expect(buffers.allocatedBytes).toBe(before + 2048);
+    buffers.destroy(kept);
+    engine.destroy();
+  });
+
   it('tells everyone who waits when the device is lost', async () => {
     const engine = await device();
     const h = new Harness(engine);
