@@ -267,8 +267,7 @@ export class ModelHost {
     const { device } = this;
     const lost = device?.failure instanceof GpuDeviceLostError;
     if (!(error instanceof CancelledError) && !(error instanceof InputError)) {
-      // What the cache holds of a failed pass is void.
-      this.loaded?.session.reset();
+      this.loaded?.session.abandon();
       device?.clearFailure();
     }
     let advice: MemoryPlan | null = null;
