@@ -45,34 +45,32 @@ export function fileStem(file: string): string {
 /**
  * Outcome from the usual fields of a run (`resolved`, `success`, `reward`, `score`…), the first that is
  * filled; null when there is none. A reward counts as success from 1 on, as failure at 0, in between it
- * leaves success open.
+ * leaves success open. A score outside of 0 … 1 decides nothing.
  */
 export function outcomeFields(value: JsonValue | undefined, prefix = ''): Outcome | null {
   if (!isObject(value)) return null;
   const reward = numberField(value, 'reward');
-  for (const key of [
-    'resolved',
-    'is_resolved',
-    'target',
-    'success',
-    'is_success',
-    'passed',
-    'is_correct',
-    'correct',
-  ]) {
+  for (const key of ['resolved', 'is_resolved', 'success', 'is_success', 'passed', 'is_correct', 'correct']) {
     const flag = booleanField(value, key);
     if (flag !== null) return { success: flag, reward, reason: `${prefix}${key} = ${flag}` };
   }
-  for (const key of ['reward', 'score', 'total_reward', 'resolved']) {
+  for (const key of ['reward', 'total_reward', 'resolved']) {
     const number = numberField(value, key);
     if (number !== null) return rewardOutcome(number, `${prefix}${key}`);
   }
-  return null;
+  const score = numberField(value, 'score');
+  return score === null ? null : scoreOutcome(score, `${prefix}score`);
 }
 
-/** Outcome from a reward in 0 … 1. */
+/** Outcome from a reward, of which 1 is the usual most. */
 export function rewardOutcome(reward: number, name: string): Outcome {
   const success = reward >= 1 ? true : reward <= 0 ? false : null;
   const reason = `${name} = ${reward}${success === null ? ' (partial: neither pass nor fail)' : ''}`;
   return { success, reward, reason };
+}
+
+/** Outcome from a score. Judges grade from 1 to 5 or in percent too, so that only 0 … 1 can be read. */
+function scoreOutcome(score: number, name: string): Outcome {
+  if (score >= 0 && score <= 1) return rewardOutcome(score, name);
+  return { success: null, reward: null, reason: `${name} = ${score} (its scale is unknown)` };
 }

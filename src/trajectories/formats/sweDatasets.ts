@@ -15,7 +15,7 @@ import { goldPatch, isPatch, outcomeFields } from '../blocks/swe.ts';
 import { readSweMessages, reviewedPatch } from '../blocks/sweMessages.ts';
 import { taskFromSteps } from '../blocks/taskText.ts';
 import type { Detection, DraftTrajectory, FormatAdapter, FormatSample, RawRecord } from '../format.ts';
-import type { AnswerText, Step } from '../schema.ts';
+import type { AnswerText, Outcome, Step } from '../schema.ts';
 
 /**
  * Rows of the published sets of software-engineering runs (nebius, nvidia, SWE-Gym, SWE-smith, R2E-Gym):
@@ -93,7 +93,11 @@ function readRow(record: RawRecord): DraftTrajectory {
     patch,
     groundTruth:
       (isInstance ? goldPatch(value, position, '') : null) ?? goldPatch(instance, position, '/instance'),
-    outcome: outcomeFields(value) ?? outcomeFields(report(value), 'test_result.') ?? statusOnly(value),
+    outcome:
+      outcomeFields(value) ??
+      targetVerdict(value) ??
+      outcomeFields(report(value), 'test_result.') ??
+      statusOnly(value),
     model: stringField(value, 'model_name') ?? stringField(value, 'model'),
     metadata: smallFieldsExcept(value, [
       ...messageColumns,
@@ -136,6 +140,15 @@ function report(value: JsonObject): JsonObject | null {
   const text = stringField(value, 'test_result');
   const result = objectField(value, 'test_result') ?? (text === null ? null : parseObject(text));
   return objectField(result, 'report') ?? result;
+}
+
+/** nebius: a boolean `target` tells whether the tests passed. Other rows call the expected answer so. */
+function targetVerdict(value: JsonObject): Outcome | null {
+  const { target } = value;
+  const isNebius = 'exit_status' in value || 'generated_patch' in value;
+  return isNebius && typeof target === 'boolean'
+    ? { success: target, reward: null, reason: `target = ${target}` }
+    : null;
 }
 
 function statusOnly(value: JsonObject) {
