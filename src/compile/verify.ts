@@ -1,4 +1,4 @@
-import type { Trajectory } from '../trajectories/schema.ts';
+import type { GroundTruth, Trajectory } from '../trajectories/schema.ts';
 import { compareAnswers } from './answerText.ts';
 import { refuse, type Refusal } from './contextDocument.ts';
 import { samePatch } from './patch.ts';
@@ -48,15 +48,26 @@ export function verifyByGroundTruth(trajectory: Trajectory): Verdict | null {
   if (answer.trim() === '') return refuse('answer', 'no-answer', 'the run ended without a final answer');
   const comparison = compareAnswers(answer, truth.values);
   if (comparison.equal) {
+    const isCopy = mayBeCopy(trajectory, truth);
+    const rule = isCopy ? 'word for word, so that it may be a copy of it' : comparison.rule;
     return answerPass(
-      `final answer matches the ground truth (${truth.via}): ${comparison.rule}`,
-      comparison.isLoose ? ['loose-match'] : [],
+      `final answer matches the ground truth (${truth.via}): ${rule}`,
+      comparison.isLoose || isCopy ? ['loose-match'] : [],
     );
   }
   return refuse(
     'verify',
     'answer-differs',
     `the final answer ${quote(answer)} is not the ground truth ${quote(truth.values[0] ?? '')} (${comparison.rule})`,
+  );
+}
+
+/** Logs call both the expected answer and what the run said `answer`; equal to a whole message it proves little. */
+function mayBeCopy({ finalAnswer }: Trajectory, truth: GroundTruth): boolean {
+  return (
+    truth.via === 'answer' &&
+    finalAnswer?.via === 'last assistant message' &&
+    finalAnswer.text.trim() === truth.values[0]?.trim()
   );
 }
 
