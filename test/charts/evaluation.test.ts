@@ -77,6 +77,11 @@ describe('score against length', () => {
     expect(paths.map((path) => path.replace(/[^ML]/g, ''))).toEqual(['MM', 'MLL']);
     const wide = { name: 'one', scores: [score('2,049–4,096', 0.9, 0.3), score('4,097–8,192', 0.7, 0.3)] };
     expect(layoutScoreByLength(spec, [wide], size).title).toContain('no clear change');
+    // Told of, and in the colour of its condition.
+    const own = { ...spec, told: 'base' };
+    const painted = layoutScoreByLength(own, [{ ...base, paint: 'conditionBase' }, tuned], size);
+    expect(painted.title).toContain('base rises');
+    expect(painted.legend?.map(({ stroke }) => stroke)).toEqual(['conditionBase', 'accent']);
     expect(layoutScoreByLength(spec, [], size).title).toBe('No score by length yet');
   });
 });

@@ -14,6 +14,8 @@ interface LengthScore {
 export interface LengthSeries {
   readonly name: string;
   readonly scores: readonly LengthScore[];
+  /** Where the colour means something in other charts too; else by position. */
+  readonly paint?: PaintName;
 }
 
 export interface ScoreByLengthSpec {
@@ -22,10 +24,13 @@ export interface ScoreByLengthSpec {
   readonly tokenizer: string;
   /** What the intervals are over. */
   readonly intervals: 'seeds' | 'items';
+  /** Name of the series that the title is about; the last without one. */
+  readonly told?: string;
 }
 
 /** Base before the comparison: the first is drawn in grey with open marks, the second in the accent, filled. */
 const inks: readonly PaintName[] = ['inkFaint', 'accent', 'search', 'swe'];
+const inkOf = ({ paint }: LengthSeries, row: number): PaintName => paint ?? inks[row % inks.length]!;
 const two = (value: number): string => value.toFixed(2);
 
 function firstNumber(label: string): number {
@@ -103,8 +108,9 @@ export function layoutScoreByLength(
     fill: 'inkSoft',
   });
   const cells: ChartCell[] = [];
-  series.forEach(({ name, scores }, row) => {
-    const ink = inks[row % inks.length]!;
+  series.forEach((each, row) => {
+    const { name, scores } = each;
+    const ink = inkOf(each, row);
     const byLabel = new Map(scores.map((score) => [score.label, score]));
     // Runs stand beside each other within a bin, so that whiskers do not hide each other.
     const shift = (row - (series.length - 1) / 2) * Math.min(10, step / 6);
@@ -173,7 +179,7 @@ export function layoutScoreByLength(
         {
           valueLabel: spec.scoreLabel,
           limits: [0, 1],
-          series: series.map(({ name }, row) => ({ label: name, value: { column: spec.scoreLabel }, interval: { low: { column: 'low' }, high: { column: 'high' } }, where: { run: name }, paint: inks[row % inks.length]!, ...(row === 0 && series.length > 1 ? { style: 'dashed' as const } : {}) })), // prettier-ignore
+          series: series.map((each, row) => ({ label: each.name, value: { column: spec.scoreLabel }, interval: { low: { column: 'low' }, high: { column: 'high' } }, where: { run: each.name }, paint: inkOf(each, row), ...(row === 0 && series.length > 1 ? { style: 'dashed' as const } : {}) })), // prettier-ignore
         },
       ],
     },
@@ -190,16 +196,16 @@ export function layoutScoreByLength(
         ]),
       ),
     },
-    legend: series.map(({ name }, row) => ({
-      label: name,
-      fill: row === 0 && series.length > 1 ? ('surface' as const) : inks[row % inks.length]!,
-      stroke: inks[row % inks.length]!,
+    legend: series.map((each, row) => ({
+      label: each.name,
+      fill: row === 0 && series.length > 1 ? ('surface' as const) : inkOf(each, row),
+      stroke: inkOf(each, row),
     })),
   };
 }
 
 function findingOf(series: readonly LengthSeries[], spec: ScoreByLengthSpec): string {
-  const shown = series.at(-1);
+  const shown = series.find(({ name }) => name === spec.told) ?? series.at(-1);
   const [first, last] = [shown?.scores[0], shown?.scores.at(-1)];
   if (!shown || !first || !last) return 'No score by length yet';
   if (first === last)

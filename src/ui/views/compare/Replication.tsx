@@ -1,20 +1,31 @@
 import { useMemo } from 'react';
 import { Chart } from '../../../charts/common/Chart.tsx';
+import { conditionPaint } from '../../../charts/common/comparison.ts';
+import type { PaintName } from '../../../charts/common/geometry.ts';
 import { useChartSize } from '../../../charts/common/useChartSize.ts';
-import { layoutScoreByLength, type LengthSeries } from '../../../charts/scoreByLength/layout.ts';
+import {
+  layoutScoreByLength,
+  type LengthSeries,
+  type ScoreByLengthSpec,
+} from '../../../charts/scoreByLength/layout.ts';
 import { percent, signed } from '../../../core/points.ts';
 import type { ReplicationBenchmark, ReplicationResult } from '../../../evaluate/replication.ts';
 import { plural } from '../../widgets/format.ts';
 import { benchmarkNames, range, verdictsOf } from './replicationVerdict.ts';
 import './compare.css';
 
-const benchmarks: readonly { id: ReplicationBenchmark; label: string; score: string }[] = [
+export const replicationBenchmarks: readonly { id: ReplicationBenchmark; label: string; score: string }[] = [
   { id: 'mrcr', label: benchmarkNames.mrcr, score: 'mean match ratio' },
   { id: 'graphwalks', label: benchmarkNames.graphwalks, score: 'mean F1' },
   { id: 'short-tasks', label: benchmarkNames['short-tasks'], score: 'exact replies' },
 ];
-/** The line chart tells four lines apart; the table has all. */
-const drawn = ['base', 'acc', 'sft-processed', 'sft-supervised'];
+/** The line chart tells four lines apart, in the colours of their conditions; the table has all. */
+const drawn: Readonly<Record<string, PaintName>> = {
+  base: conditionPaint.baseline,
+  acc: conditionPaint.comparison,
+  'sft-processed': conditionPaint.control,
+  'sft-supervised': 'accent',
+};
 
 export function replicationOrigin({ command, model, device, seeds, isComplete }: ReplicationResult): string {
   return `recorded: ${command} · ${model.name} ${model.sha256.slice(0, 8)} · ${plural(seeds.length, 'seed')} · ${device}${isComplete ? '' : ' · not complete'}`;
@@ -25,9 +36,10 @@ export function seriesOf(result: ReplicationResult, benchmark: ReplicationBenchm
     (a, b) => a - b,
   );
   return result.arms
-    .filter(({ id }) => drawn.includes(id))
+    .filter(({ id }) => drawn[id] !== undefined)
     .map(({ id, label }) => ({
       name: label,
+      paint: drawn[id]!,
       scores: result.cells.flatMap((cell) => {
         if (cell.arm !== id || cell.benchmark !== benchmark || cell.tokens === null) return [];
         const before = lengths[lengths.indexOf(cell.tokens) - 1];
@@ -44,26 +56,33 @@ export function seriesOf(result: ReplicationResult, benchmark: ReplicationBenchm
     .filter(({ scores }) => scores.length > 0);
 }
 
+export function specOf(
+  { arms, model }: ReplicationResult,
+  at: (typeof replicationBenchmarks)[number],
+): ScoreByLengthSpec {
+  return {
+    benchmark: at.label,
+    scoreLabel: at.score,
+    tokenizer: model.name,
+    intervals: 'items',
+    told: arms.find(({ id }) => id === 'acc')?.label ?? '',
+  };
+}
+
 function LengthChart({
   result,
   at,
   level,
 }: {
   result: ReplicationResult;
-  at: (typeof benchmarks)[number];
+  at: (typeof replicationBenchmarks)[number];
   level: 2 | 3;
 }) {
   const { ref, size } = useChartSize(17);
   const geometry = useMemo(() => {
     const series = seriesOf(result, at.id);
     if (!size || series.length === 0) return null;
-    const spec = {
-      benchmark: at.label,
-      scoreLabel: at.score,
-      tokenizer: result.model.name,
-      intervals: 'items' as const,
-    };
-    return layoutScoreByLength(spec, series, size);
+    return layoutScoreByLength(specOf(result, at), series, size);
   }, [result, at, size]);
   return (
     <div ref={ref}>
@@ -74,7 +93,9 @@ function LengthChart({
 
 /** Means of the arms by benchmark, then what the differences are. */
 function ReplicationTables({ result }: { result: ReplicationResult }) {
-  const shown = benchmarks.filter(({ id }) => result.cells.some(({ benchmark }) => benchmark === id));
+  const shown = replicationBenchmarks.filter(({ id }) =>
+    result.cells.some(({ benchmark }) => benchmark === id),
+  );
   const together = result.differences.filter(({ tokens }) => tokens === null);
   const labelOf = (id: string): string => result.arms.find((arm) => arm.id === id)?.label ?? id;
   return (
@@ -171,7 +192,7 @@ export function Replication({ result, level = 3 }: { result: ReplicationResult; 
         {result.isComplete ? '' : ', not complete'}; items: {items.join(', ')}.
       </p>
       <div className="compare-board">
-        {benchmarks
+        {replicationBenchmarks
           .filter(({ id }) => id !== 'short-tasks')
           .map((at) => (
             <LengthChart key={at.id} result={result} at={at} level={level} />

@@ -1,7 +1,7 @@
 import { reportHtml, type ReportTable } from '../../../charts/common/report.ts';
 import { layoutScoreByLength } from '../../../charts/scoreByLength/layout.ts';
 import type { LectureSlice } from '../../../state/lectureSlice.ts';
-import { replicationOrigin, seriesOf } from '../compare/Replication.tsx';
+import { replicationBenchmarks, replicationOrigin, seriesOf, specOf } from '../compare/Replication.tsx';
 import { lossGeometry } from './panels.tsx';
 import { stepWords } from './steps.ts';
 
@@ -68,15 +68,11 @@ export function handout({ outcomes }: LectureSlice): File {
           interval.map((end) => (100 * end).toFixed(1)).join(' … '),
         ]),
     });
-    const series = seriesOf(result, 'mrcr');
-    if (series.length > 0) {
-      const spec = {
-        benchmark: 'MRCR-style',
-        scoreLabel: 'mean match ratio',
-        tokenizer: result.model.name,
-        intervals: 'items' as const,
-      };
-      charts.push({ geometry: layoutScoreByLength(spec, series, size), footer: replicationOrigin(result) });
+    for (const at of replicationBenchmarks) {
+      const series = seriesOf(result, at.id);
+      if (!series.some(({ scores }) => scores.length > 0)) continue;
+      const geometry = layoutScoreByLength(specOf(result, at), series, size);
+      charts.push({ geometry, footer: replicationOrigin(result) });
     }
   }
   const html = reportHtml('Agent Context Compilation in nine steps', '', tables, charts, 'Made with ACC Workbench'); // prettier-ignore
