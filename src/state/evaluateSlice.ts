@@ -4,6 +4,7 @@ import type { EvaluationResult, GradedItem } from '../evaluate/runEvaluation.ts'
 import type { Failure } from '../workers/dataApi.ts';
 import type { BenchmarkData, EngineCall, ItemView, RunRequest, RunSummary } from '../workers/evaluateApi.ts';
 import type { EvaluateClient } from '../workers/evaluateClient.ts';
+import type { ModelState } from './modelSlice.ts';
 import type { AppState } from './store.ts';
 import type { Loadable, SliceCreator } from './slice.ts';
 
@@ -100,16 +101,42 @@ const nothingShown = {
   itemViews: [],
 } as const;
 
-/** The loaded model as it answers questions of a run. */
-function engineCall(app: () => AppState): EngineCall {
+/** What decides the answers of a loaded model, for runs to go on with the same alone. */
+export function identityOfLoaded({ name, adapter, options }: NonNullable<ModelState['loaded']>): string {
+  const { weightType, kvType, contextLength } = options;
+  return `${name} ${weightType} ${kvType} ${contextLength}${adapter ? ` ${adapter.sha256}` : ''}`;
+}
+
+/** Between two looks whether the engine is free. */
+const busyPollMs = 100;
+
+/** The loaded model as it answers questions of a run that began with the model of that identity. */
+function engineCall(app: () => AppState, identity: string): EngineCall {
   return async (messages, options) => {
-    const { loaded, sampling, generate } = app().model;
-    if (!loaded) return { ok: false, message: 'The model was unloaded', isFatal: true };
-    const reply = await generate({
-      prompt: { kind: 'messages', messages: messages.map(({ role, content }) => ({ role, content })) },
-      maxNewTokens: options.maxNewTokens,
-      sampling: { ...sampling, temperature: options.temperature, topP: options.topP, seed: options.seed },
-    });
+    const ask = async () => {
+      const { loaded, sampling, generate } = app().model;
+      if (!loaded) return { ok: false, message: 'The model was unloaded', code: 'no-model' } as const;
+      if (identityOfLoaded(loaded) !== identity) {
+        const message = 'Another model is loaded than the one that this run began with';
+        return { ok: false, message, code: 'other-model' } as const;
+      }
+      return generate({
+        prompt: { kind: 'messages', messages: messages.map(({ role, content }) => ({ role, content })) },
+        maxNewTokens: options.maxNewTokens,
+        sampling: { ...sampling, temperature: options.temperature, topP: options.topP, seed: options.seed },
+      });
+    };
+    const isAsking = (): boolean =>
+      app().evaluate.runs.some(
+        ({ phase, request: { subject } }) =>
+          phase === 'running' && subject.type === 'engine' && subject.identity === identity,
+      );
+    let reply = await ask();
+    // Other questions, of the reader or of another run, come in between.
+    while (!reply.ok && reply.code === 'busy' && isAsking()) {
+      await new Promise((resolve) => setTimeout(resolve, busyPollMs));
+      if (!app().model.work) reply = await ask();
+    }
     if (!reply.ok) {
       // A question that is too long is that question's failure; anything else would fail for all.
       const isTooLong = /context|long|fit/.test(`${reply.code} ${reply.message}`);
@@ -165,7 +192,8 @@ export const createEvaluateSlice =
 
     const startRequest = async (request: RunRequest, responses: File | null): Promise<string | null> => {
       const { key } = get();
-      const engine = request.subject.type === 'engine' ? engineCall(app) : null;
+      const { subject } = request;
+      const engine = subject.type === 'engine' ? engineCall(app, subject.identity) : null;
       set({ failure: null });
       const started = await client.startRun(request, { key: key === '' ? null : key, responses }, engine);
       if (!started.ok) {
@@ -249,12 +277,11 @@ export const createEvaluateSlice =
           subject = { type: 'responses', name: responses.name, sha256 };
         } else {
           if (!loaded) return null;
-          const { weightType, kvType, contextLength } = loaded.options;
           const { name, adapter } = loaded;
           subject = {
             type: 'engine',
             name: adapter ? `${name} + ${adapter.name}` : name,
-            identity: `${name} ${weightType} ${kvType} ${contextLength}${adapter ? ` ${adapter.sha256}` : ''}`,
+            identity: identityOfLoaded(loaded),
           };
         }
         const { seeds, limit, maxNewTokens, temperature, topP, varyPresentation } = form;
@@ -280,9 +307,12 @@ export const createEvaluateSlice =
           await startRequest(run.request, run.request.subject.type === 'responses' ? get().responses : null);
       },
       cancel: (runId) => {
-        const run = get().runs.find(({ id }) => id === runId);
+        const asking = get().runs.filter(
+          ({ phase, request }) => phase === 'running' && request.subject.type === 'engine',
+        );
         void client.cancel(runId);
-        if (run?.request.subject.type === 'engine') app().model.cancel();
+        // What the engine answers now may be another run's question.
+        if (asking.length === 1 && asking[0]!.id === runId) app().model.cancel();
       },
       deleteRun: async (runId) => {
         await client.deleteRun(runId);

@@ -1,3 +1,4 @@
+import { identityOfLoaded } from '../../../state/evaluateSlice.ts';
 import { useApp } from '../../../state/useApp.ts';
 import type { RunSummary } from '../../../workers/evaluateApi.ts';
 import { Button, IconButton } from '../../widgets/Button.tsx';
@@ -22,6 +23,7 @@ export function RunList() {
   const { runs, shownId, againstId, show, compareWith, cancel, resume, deleteRun, responses } = useApp(
     (state) => state.evaluate,
   );
+  const loaded = useApp((state) => state.model.loaded);
   if (runs.length === 0) return null;
   const shown = runs.find(({ id }) => id === shownId);
   return (
@@ -29,7 +31,11 @@ export function RunList() {
       {runs.map((run) => {
         const canCompare =
           shown && run.id !== shown.id && run.phase === 'done' && run.request.dataId === shown.request.dataId;
-        const needsFile = run.request.subject.type === 'responses' && !responses;
+        const { subject } = run.request;
+        const needsFile = subject.type === 'responses' && !responses;
+        const needsModel =
+          subject.type === 'engine' && (!loaded || identityOfLoaded(loaded) !== subject.identity);
+        const mayResume = run.phase !== 'running' && (run.phase !== 'done' || run.failed > 0);
         return (
           <li
             key={run.id}
@@ -60,10 +66,18 @@ export function RunList() {
             ) : null}
             <div className="evaluate-run-tools">
               {run.phase === 'running' ? <Button onClick={() => cancel(run.id)}>Stop</Button> : null}
-              {run.phase !== 'running' && (run.phase !== 'done' || run.failed > 0) ? (
-                <Button disabled={!run.canResume || needsFile} onClick={() => void resume(run.id)}>
+              {mayResume ? (
+                <Button
+                  disabled={!run.canResume || needsFile || needsModel}
+                  onClick={() => void resume(run.id)}
+                >
                   Resume
                 </Button>
+              ) : null}
+              {mayResume && run.canResume && needsModel ? (
+                <span className="muted">
+                  load {run.subject} as it was (weights, cache, context) to resume
+                </span>
               ) : null}
               {run.phase !== 'running' && !run.canResume ? (
                 <span className="muted">open its benchmark file to resume</span>
