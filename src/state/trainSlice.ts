@@ -95,8 +95,11 @@ interface TrainActions {
   readonly setConfig: (changes: Partial<TrainConfig>) => Promise<void>;
   /** Data and memory under the present config. */
   readonly refresh: () => Promise<void>;
-  /** Trains; resolves to the stored run, or null after a shown failure. `resume`: goes on with that run. */
-  readonly start: (resume?: string | null) => Promise<StoredRun | null>;
+  /**
+   * Trains; resolves to the stored run, or null after a shown failure or a stop. `resume`: goes on with that run.
+   * `changes`: of this run alone, the form keeps its own.
+   */
+  readonly start: (resume?: string | null, changes?: Partial<TrainConfig>) => Promise<StoredRun | null>;
   readonly pause: (paused: boolean) => void;
   readonly stop: () => void;
   readonly show: (runId: string | null) => Promise<void>;
@@ -367,6 +370,14 @@ export function createTrainSlice(engine: EngineClient): SliceCreator<TrainSlice>
       return reply.ok ? { status: 'ready', value: reply.value } : failedOf(reply);
     };
 
+    /** Ends a run that was stopped before the engine began with it. */
+    const leftOff = (): boolean => {
+      const { work } = get();
+      const isStopped = work?.kind === 'training' && work.stopping;
+      if (isStopped) set({ work: null });
+      return isStopped;
+    };
+
     const attach = async (runId: string): Promise<boolean> => {
       const result = await app().model.takeAdapter(() => engine.useRunAdapter(runId));
       if (!result.ok) fail(result);
@@ -403,14 +414,14 @@ export function createTrainSlice(engine: EngineClient): SliceCreator<TrainSlice>
         await previewNow();
       },
       refresh: previewNow,
-      start: async (resume = null) => {
+      start: async (resume = null, changes = {}) => {
         if (get().work?.kind === 'training' || app().model.work) {
           fail({ message: 'The engine is busy with other work', advice: 'wait for it, or stop it first' });
           return null;
         }
         if (waiting) clearTimeout(waiting);
         const stored = resume === null ? null : (get().runs.find(({ id }) => id === resume) ?? null);
-        const used = stored ? stored.record.config : await describe();
+        const used = stored ? stored.record.config : { ...(await describe()), ...changes };
         previews++;
         set({
           failure: null,
@@ -423,6 +434,7 @@ export function createTrainSlice(engine: EngineClient): SliceCreator<TrainSlice>
           await get().show(stored.id);
           await reopen(stored);
         }
+        if (leftOff()) return null;
         const { chosen } = get();
         const { card, lasting } = app().model;
         if (card.status !== 'ready' || !chosen) {
@@ -438,12 +450,13 @@ export function createTrainSlice(engine: EngineClient): SliceCreator<TrainSlice>
           const result = source.ok ? await engine.openTrainingData(source.value, used) : source;
           if (!result.ok) {
             set({ work: null });
-            fail(result);
+            if (result.code !== 'cancelled') fail(result);
             return null;
           }
           opened = chosen;
           openedModel = card.value;
         }
+        if (leftOff()) return null;
         app().model.forgetLoaded();
         const result = await engine.startTraining({ config: used, resume, model: lasting });
         set({ work: null, runs: await engine.listRuns() });
