@@ -4,6 +4,7 @@ import type {
   ImportSource,
   IssuePage,
   IssueQuery,
+  JobKind,
   OpenedProject,
   ProjectSummary,
   Result,
@@ -100,11 +101,28 @@ const initialProjectState: Pick<
   sheet: null,
 };
 
-/** What is written into the open project now, in words; it must end before another one is opened. */
-function openWork({ train, evaluate, mechanism }: AppState): string | null {
+/** What the workers of models write into the open project now, in words. */
+function engineWork({ train, evaluate, mechanism }: AppState): string | null {
   if (train.work?.kind === 'training') return 'A training run';
   if (evaluate.runs.some(({ phase }) => phase === 'running')) return 'An evaluation';
   return mechanism.measuring ? 'A measurement' : null;
+}
+
+const jobWords: Readonly<Record<JobKind, string>> = {
+  import: 'An import',
+  compile: 'A compilation',
+  export: 'An export',
+  save: 'A saving',
+  open: 'An unpacking',
+};
+
+/**
+ * What is under way in the open project, in words; it must end before another one is opened. `endedJob`: a job that is
+ * known to have ended, whatever was reported of it so far.
+ */
+export function openWork(state: AppState, endedJob: string | null = null): string | null {
+  const job = state.jobs.list.find(({ id, phase }) => phase === 'running' && id !== endedJob);
+  return engineWork(state) ?? (job ? jobWords[job.kind] : null);
 }
 
 /** Between two looks whether what was stopped has ended. */
@@ -128,15 +146,17 @@ export const createProjectSlice: SliceCreator<ProjectSlice> = ({ set, get, app, 
     app().ui.notify('error', failure.message, failure.advice ?? undefined);
 
   /** False, with a message, while something of the open project is under way. */
-  const mayLeave = (to = 'open another project'): boolean => {
-    const work = openWork(app());
+  const mayLeave = (to = 'open another project', work = openWork(app())): boolean => {
     if (work) app().ui.notify('error', `${work} of this project is under way`, `Stop it, or wait for its end, before you ${to}.`); // prettier-ignore
     return work === null;
   };
 
   /** Opens another project by a call of the data worker; false after a shown failure. */
-  const change = async (open: () => Promise<Result<OpenedProject>>): Promise<boolean> => {
-    if (!mayLeave()) return false;
+  const change = async (
+    open: () => Promise<Result<OpenedProject>>,
+    endedJob: string | null = null,
+  ): Promise<boolean> => {
+    if (!mayLeave(undefined, openWork(app(), endedJob))) return false;
     const opened = await open();
     if (opened.ok) app().receiveOpened(opened.value);
     else report(opened);
@@ -170,7 +190,7 @@ export const createProjectSlice: SliceCreator<ProjectSlice> = ({ set, get, app, 
       if (train.work?.kind === 'training') train.stop();
       for (const { id, phase } of evaluate.runs) if (phase === 'running') evaluate.cancel(id);
       if (mechanism.measuring) model.cancel();
-      while (openWork(app())) await new Promise((resolve) => setTimeout(resolve, stopPollMs));
+      while (engineWork(app())) await new Promise((resolve) => setTimeout(resolve, stopPollMs));
       set({ phase: 'released', sheet: null });
       await data.releaseProject();
     },
@@ -178,7 +198,7 @@ export const createProjectSlice: SliceCreator<ProjectSlice> = ({ set, get, app, 
     renameProject: (name) => data.renameProject(name),
     measureSpace: () => data.measureSpace(),
     freeSpace: async (itemId) => {
-      if (!mayLeave('remove something')) return null;
+      if (!mayLeave('remove something', engineWork(app()))) return null;
       const freed = await data.freeSpace(itemId);
       if (freed.ok) {
         if (app().train.runs.length > 0) await app().train.loadRuns();
@@ -196,11 +216,12 @@ export const createProjectSlice: SliceCreator<ProjectSlice> = ({ set, get, app, 
     },
     openProjectFile: async (file) => {
       if (!mayLeave()) return false;
+      let jobId: string | null = null;
       const unpacked = await data
         .openProjectFile(file)
-        .then(({ jobId }) => data.openedProjectFile(jobId))
+        .then((started) => data.openedProjectFile((jobId = started.jobId)))
         .catch(goneFailureOf);
-      if (unpacked.ok) return change(() => data.openProject(unpacked.value));
+      if (unpacked.ok) return change(() => data.openProject(unpacked.value), jobId);
       if (unpacked.code !== 'cancelled') report(unpacked);
       return false;
     },

@@ -114,14 +114,18 @@ export function createAppStore(
       receiveOpened: (opened) => {
         const { project, trajectories, compile, examples, train, evaluate, mechanism } = get();
         const { id } = opened.project;
-        if (id !== openedId) for (const slice of [train, evaluate, mechanism]) slice.receiveProject(id);
+        const isOther = id !== openedId;
+        if (isOther) for (const slice of [train, evaluate, mechanism]) slice.receiveProject(id);
         openedId = id;
         project.receiveOpened(opened);
         compile.receiveDefaults(opened.defaultOptions, opened.settings);
         compile.receiveFiles(opened.files);
         compile.receiveSets(opened.sets);
+        // A copy of a project has sets and runs of the same names.
+        if (isOther) examples.chooseSet(null);
         examples.chooseSet(get().compile.currentSetId);
         trajectories.clearSelection();
+        if (isOther) trajectories.reopen();
         trajectories.receiveIndex(opened.trajectoryCount, -get().trajectories.revision - 1);
       },
 

@@ -46,6 +46,8 @@ export interface TrajectoriesSlice {
   /** Opens one for reading (the view does this from the route). */
   readonly open: (id: string) => Promise<void>;
   readonly close: () => void;
+  /** Reads what is open from the project that has taken the place of another. */
+  readonly reopen: () => void;
   readonly search: (id: string, text: string) => Promise<TextHits | null>;
   /** The rest of a long step; null when the file is not at hand any more (said in a message). */
   readonly readStepText: (id: string, step: number, start: number, end: number) => Promise<string | null>;
@@ -192,6 +194,11 @@ export const createTrajectoriesSlice: SliceCreator<TrajectoriesSlice> = ({ set, 
       }
     },
     close: () => set({ opened: { id: null, status: 'idle' } }),
+    reopen: () => {
+      const { id } = get().opened;
+      get().close();
+      if (id !== null) void get().open(id);
+    },
     search: async (id, text) => {
       const result = await data.searchTrajectory(id, text, maxHits);
       return result.ok ? result.value : null;
