@@ -7,9 +7,10 @@ import type { ReplicationResult } from '../evaluate/replication.ts';
 import type { AttentionRow, MechanismDocument } from '../mechanism/document.ts';
 import type { AgentKind } from '../trajectories/schema.ts';
 import type { CompiledSet } from '../workers/dataApi.ts';
-import type { GenerationReport } from '../workers/engineApi.ts';
+import type { AdapterCard, GenerationReport } from '../workers/engineApi.ts';
 import type { MechanismFrame } from '../workers/mechanismApi.ts';
 import type { StoredRun } from '../workers/trainingApi.ts';
+import { openWork } from './projectSlice.ts';
 import type { Loadable, SliceCreator } from './slice.ts';
 import type { AppState } from './store.ts';
 
@@ -130,11 +131,28 @@ const longestReply = 80;
 /** The same world in every lecture, so that speaker notes hold. */
 const worldSeed = 1;
 
+/** True for a step that needs neither those before it nor the walk's project. */
+const standsAlone = (id: LectureStepId): boolean => id === 'trajectories' || id === 'findings';
+
+/** The first step before `step` that failed: what keeps that step from being computed. */
+export function failedBefore(
+  step: number,
+  outcomes: LectureSlice['outcomes'],
+): { readonly id: LectureStepId; readonly message: string } | null {
+  for (const id of lectureStepIds.slice(0, step)) {
+    const outcome = outcomes[id];
+    if (outcome.status === 'failed') return { id, message: outcome.message };
+  }
+  return null;
+}
+
 export const createLectureSlice: SliceCreator<LectureSlice> = ({ set, get, app, data }) => {
   /** Computations run one after the other; a second call waits for the first. */
   let queue: Promise<void> = Promise.resolve();
   /** Raised by `restart`: what an earlier walk still computes is dropped. */
   let walk = 0;
+  /** The walk's own project: no step is computed in another one. */
+  let projectId: string | null = null;
 
   const value = <K extends LectureStepId>(id: K): LectureFindings[K] => {
     const outcome = get().outcomes[id];
@@ -146,10 +164,13 @@ export const createLectureSlice: SliceCreator<LectureSlice> = ({ set, get, app, 
     trajectories: async () => {
       const { workbench } = window;
       await workbench.ready;
+      const work = openWork(app());
+      if (work) throw new Error(`${work} of the open project is under way: stop it, or wait for its end`);
       // Not as the first view does it: the walk stays on the screen.
       const opened = await data.createProject('Guided walk');
       if (!opened.ok) throw new Error(opened.message);
       app().receiveOpened(opened.value);
+      projectId = opened.value.project.id;
       const count = get().sizes.trajectories;
       const begun = await data.importSources([{ type: 'world', count, seed: worldSeed }]);
       if (!begun.ok) throw new Error(begun.message);
@@ -208,7 +229,12 @@ export const createLectureSlice: SliceCreator<LectureSlice> = ({ set, get, app, 
     },
     train: async () => {
       const { steps } = get().sizes;
-      const run = await window.workbench.train(value('compile').set.id, {
+      const { set: compiled } = value('compile');
+      await openModel();
+      const { train } = app();
+      await train.connect();
+      await train.choose({ type: 'set', setId: compiled.id, name: compiled.name });
+      const run = await train.start(null, {
         steps,
         epochs: null,
         learningRate: 1e-3,
@@ -217,17 +243,17 @@ export const createLectureSlice: SliceCreator<LectureSlice> = ({ set, get, app, 
         overLength: 'drop',
         evalShare: 0,
       });
+      if (!run) throw new Error(app().train.failure?.message ?? 'The training did not start');
       return { run, losses: (app().train.run?.metrics ?? []).map(({ loss }) => loss) };
     },
     tuned: async () => {
-      if (!(await app().train.loadWith(value('train').run.id))) {
-        throw new Error(app().train.failure?.message ?? 'The adapter cannot be loaded');
-      }
+      await loadAdapter();
       return reply();
     },
     evaluate: async () => {
-      const { evaluate, train } = app();
+      const { evaluate } = app();
       if (!evaluate.isReady) await evaluate.connect();
+      await loadAdapter();
       await evaluate.generate({
         benchmark: 'mrcr',
         count: get().sizes.items,
@@ -241,14 +267,16 @@ export const createLectureSlice: SliceCreator<LectureSlice> = ({ set, get, app, 
       });
       // The worker names new rows in an event of their own.
       await until(({ evaluate: { data: rows, form } }) => rows.some(({ id }) => id === form.dataId));
+      const { dataId, ...form } = app().evaluate.form;
       evaluate.setForm({ subject: 'engine', seeds: 1, limit: null, maxNewTokens: longestReply, mode: null });
-      // The adapter is loaded already.
       const after = await evaluated();
       await window.workbench.loadModel(undefined, loadOptions, null);
       const before = await evaluated();
+      // The form is the reader's again.
+      evaluate.setForm(form);
       await evaluate.show(after.id);
       await evaluate.compareWith(before.id);
-      await train.loadWith(value('train').run.id);
+      await loadAdapter();
       const { comparison } = app().evaluate;
       const result = app().evaluate.results[after.id];
       if (comparison.status !== 'ready' || !comparison.value || !result) {
@@ -257,8 +285,7 @@ export const createLectureSlice: SliceCreator<LectureSlice> = ({ set, get, app, 
       return { comparison: comparison.value, result, before: before.mean, after: after.mean };
     },
     mechanism: async () => {
-      const { adapter } = app().model;
-      if (!adapter) throw new Error('The adapter is not loaded');
+      const { sha256 } = await loadAdapter();
       const { setId, example } = value('example');
       const { rows } = await window.workbench.listExamples(setId, { limit: 1000 });
       const others = rows.filter(
@@ -267,7 +294,7 @@ export const createLectureSlice: SliceCreator<LectureSlice> = ({ set, get, app, 
       const more = others.slice(0, get().sizes.measured - 1);
       const read = more.map(({ id }) => window.workbench.readExample(setId, id));
       const measured = [example, ...(await Promise.all(read))] as unknown as readonly JsonValue[];
-      const document = await window.workbench.measure({ rows: measured, adapters: [adapter.sha256] });
+      const document = await window.workbench.measure({ rows: measured, adapters: [sha256] });
       const shown = app().mechanism.documents.at(0)?.id ?? '';
       await app().mechanism.show(shown);
       // Against the adapter, whatever was compared before.
@@ -287,6 +314,30 @@ export const createLectureSlice: SliceCreator<LectureSlice> = ({ set, get, app, 
 
   async function until(condition: (state: AppState) => boolean): Promise<void> {
     while (!condition(app())) await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+
+  /** Opens the walk's model, where another was opened in its place. */
+  async function openModel(): Promise<void> {
+    const { card, lasting } = app().model;
+    const { href } = new URL(modelAddress, document.baseURI);
+    if (card.status !== 'ready' || lasting?.type !== 'url' || lasting.url !== href) {
+      await window.workbench.planModel(modelAddress, loadOptions);
+    }
+  }
+
+  /** Loads the walk's model with the adapter that the walk has trained, unless that is what is loaded. */
+  async function loadAdapter(): Promise<AdapterCard> {
+    const { run } = value('train');
+    await openModel();
+    const wanted = run.record.adapter?.sha256;
+    const { loaded, adapter } = app().model;
+    if (loaded && adapter && adapter.sha256 === wanted && loaded.adapter?.sha256 === wanted) return adapter;
+    if (!(await app().train.loadWith(run.id))) {
+      throw new Error(app().train.failure?.message ?? 'The adapter cannot be loaded');
+    }
+    const { adapter: attached } = app().model;
+    if (!attached) throw new Error('Internal error: the loaded adapter is not known');
+    return attached;
   }
 
   async function reply(): Promise<GenerationReport> {
@@ -315,6 +366,9 @@ export const createLectureSlice: SliceCreator<LectureSlice> = ({ set, get, app, 
     const started = performance.now();
     put({ status: 'loading' });
     try {
+      if (!standsAlone(id) && app().project.project?.id !== projectId) {
+        throw new Error('Another project is open: open “Guided walk” again, or begin again');
+      }
       put({ status: 'ready', value: await makers[id]() });
       if (begun === walk) {
         set(({ tookMs }) => ({ tookMs: { ...tookMs, [id]: performance.now() - started } }));
@@ -324,11 +378,12 @@ export const createLectureSlice: SliceCreator<LectureSlice> = ({ set, get, app, 
     }
   };
 
-  /** Computes the step with all before it, then goes on when the walk plays. */
+  /** Computes the step with all that it needs, then goes on when the walk plays. */
   const reach = (step: number): void => {
     const begun = walk;
+    const asked = lectureStepIds[step]!;
     queue = queue.then(async () => {
-      for (const id of lectureStepIds.slice(0, step + 1)) {
+      for (const id of standsAlone(asked) ? [asked] : lectureStepIds.slice(0, step + 1)) {
         if (begun !== walk) return;
         if (get().outcomes[id].status === 'ready') continue;
         await compute(id, begun);

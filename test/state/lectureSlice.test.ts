@@ -1,5 +1,10 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { createLectureSlice, lectureStepIds, type LectureSlice } from '../../src/state/lectureSlice.ts';
+import {
+  createLectureSlice,
+  failedBefore,
+  lectureStepIds,
+  type LectureSlice,
+} from '../../src/state/lectureSlice.ts';
 import type { AppState } from '../../src/state/store.ts';
 import type { DataApi } from '../../src/workers/dataApi.ts';
 
@@ -40,21 +45,36 @@ function walk(broken: string[] = []) {
       listExamples: call('examples', { total: 1, rows: [row] }),
       readExample: call('read', example),
       excludeExamples: call('exclude', undefined),
+      planModel: call('plan', {}),
       loadModel: call('load', {}),
       generate: call('generate', { text: 'it' }),
-      train: call('train', { id: 'r1' }),
       measure: call('measure', { items: [1], subjects: [subject('base', 4, 0.2), subject('tuned', 9, 0.1)] }),
     },
   });
   const run = { id: 'v1', phase: 'done', mean: 0.5 };
+  const trained = { id: 'r1', record: { adapter: { sha256: 'a' } } };
   const app = {
-    project: { files: [] },
+    project: { files: [], project: { id: 'p1' } },
     receiveOpened: () => undefined,
     compile: { setTokenizer: () => undefined },
     jobs: { list: [{ id: 'j1', phase: 'done' }] },
-    model: { adapter: { sha256: 'a' } },
-    train: { run: { metrics: [{ loss: 2 }] }, loadWith: call('attach', true), failure: null },
+    model: {
+      card: { status: 'ready' },
+      lasting: { type: 'url', url: 'http://page.test/models/world-moe-3m/' },
+      adapter: { sha256: 'a' },
+      loaded: null as { adapter: { sha256: string } | null } | null,
+    },
+    train: {
+      work: null as { kind: string } | null,
+      run: { metrics: [{ loss: 2 }] },
+      connect: async () => undefined,
+      choose: async () => undefined,
+      start: call('train', trained),
+      loadWith: call('attach', true),
+      failure: null,
+    },
     mechanism: {
+      measuring: false,
       documents: [{ id: 'd1' }],
       comparison: null as string | null,
       show: call('frame', undefined),
@@ -83,13 +103,13 @@ function walk(broken: string[] = []) {
     get: () => slice,
     app: () => app as unknown as AppState,
     data: {
-      createProject: call('project', { ok: true, value: {} }),
+      createProject: call('project', { ok: true, value: { project: { id: 'p1' } } }),
       importSources: call('world', { ok: true, value: { jobId: 'j1' } }),
     } as unknown as DataApi,
   });
   const reached = (id: (typeof lectureStepIds)[number], status: string): Promise<void> =>
     vi.waitFor(() => expect(slice.outcomes[id].status).toBe(status));
-  return { calls, reached, slice: () => slice };
+  return { app, calls, reached, slice: () => slice };
 }
 
 afterEach(() => vi.unstubAllGlobals());
@@ -107,8 +127,11 @@ describe('the guided walk', () => {
     expect(calls.filter((name) => ['generate', 'train', 'attach', 'measure'].includes(name))).toEqual([
       'generate',
       'train',
+      // Nothing here remembers what is loaded: each step that needs the adapter loads it.
       'attach',
       'generate',
+      'attach',
+      'attach',
       'attach',
       'measure',
     ]);
@@ -129,6 +152,42 @@ describe('the guided walk', () => {
     await reached('tuned', 'ready');
     expect(calls.filter((name) => name === 'compile')).toHaveLength(1);
     expect(slice().step).toBe(5);
+  });
+
+  it('computes no step in another project, and none beside other work of the open one', async () => {
+    const { app, calls, reached, slice } = walk();
+    slice().goTo(2);
+    await reached('example', 'ready');
+    app.project.project.id = 'of the reader';
+    slice().goTo(4);
+    await reached('ask', 'failed');
+    expect(calls).not.toContain('load');
+    app.project.project.id = 'p1';
+    slice().goTo(4);
+    await reached('train', 'ready');
+    app.train.work = { kind: 'training' };
+    slice().restart();
+    await reached('trajectories', 'failed');
+    expect(calls.filter((name) => name === 'project')).toHaveLength(1);
+  });
+
+  it('tells a step what keeps it from being computed, and shows the recorded result without the others', async () => {
+    const { reached, slice } = walk(['load']);
+    slice().goTo(5);
+    await reached('ask', 'failed');
+    expect(failedBefore(5, slice().outcomes)).toEqual({ id: 'ask', message: 'load broke' });
+    expect(failedBefore(3, slice().outcomes)).toBeNull();
+    slice().goTo(8);
+    await reached('findings', 'ready');
+    expect(slice().outcomes.train.status).toBe('idle');
+  });
+
+  it('loads the adapter no second time where it is loaded', async () => {
+    const { app, calls, reached, slice } = walk();
+    app.model.loaded = { adapter: { sha256: 'a' } };
+    slice().goTo(5);
+    await reached('tuned', 'ready');
+    expect(calls).not.toContain('attach');
   });
 
   it('drops what an earlier walk computes when it begins again', async () => {

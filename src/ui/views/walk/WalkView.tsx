@@ -1,5 +1,5 @@
 import { useEffect, useRef } from 'react';
-import { lectureStepIds, type LectureSizes } from '../../../state/lectureSlice.ts';
+import { failedBefore, lectureStepIds, type LectureSizes } from '../../../state/lectureSlice.ts';
 import { formatRoute } from '../../../state/route.ts';
 import { useApp } from '../../../state/useApp.ts';
 import { useCommands } from '../../app/commands.ts';
@@ -67,11 +67,16 @@ export default function WalkView() {
   const { begin, goTo, setPlaying, setProjecting, setNotes, restart } = lecture;
   const sizes = sizesOf(params);
   const started = useRef(sizes);
-  useEffect(() => begin(started.current), [begin]);
+  useEffect(() => {
+    begin(started.current);
+    // Nothing goes on by itself that nobody looks at.
+    return () => setPlaying(false);
+  }, [begin, setPlaying]);
   const last = lectureStepIds.length - 1;
   const id = lectureStepIds[step]!;
   const words = stepWords[id];
   const outcome = outcomes[id];
+  const missing = outcome.status === 'idle' ? failedBefore(step, outcomes) : null;
   const project = (on: boolean): void => {
     setProjecting(on);
     if (on && scale === 1) setScale(1.5);
@@ -127,7 +132,16 @@ export default function WalkView() {
           <h1>{words.title}</h1>
           <p className="walk-lead">{words.lead}</p>
         </header>
-        {outcome.status === 'loading' || outcome.status === 'idle' ? <Progress /> : null}
+        {outcome.status === 'loading' || (outcome.status === 'idle' && !missing) ? <Progress /> : null}
+        {missing ? (
+          <Callout
+            tone="bad"
+            title={`This step needs “${stepWords[missing.id].title}”, which could not be computed`}
+            actions={<Button onClick={() => goTo(step)}>Try again</Button>}
+          >
+            {missing.message}
+          </Callout>
+        ) : null}
         {outcome.status === 'failed' ? (
           <Callout
             tone="bad"
