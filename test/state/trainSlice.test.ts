@@ -45,6 +45,10 @@ function training() {
     openTrainingData: (_: unknown, config: TrainConfig) => read(config),
     previewTraining: read,
     cancel: async () => end?.('cancelled'),
+    stopTraining: async () => undefined,
+    startTraining: async () => {
+      throw new Error('The engine was asked to train');
+    },
   } as unknown as EngineClient;
   const app = { model: { card: { status: 'ready', value: {} }, work: null } } as unknown as AppState;
   let slice = {} as TrainSlice;
@@ -81,5 +85,23 @@ describe('what a recipe comes to', () => {
     await first;
     expect(slice().preview).toEqual({ status: 'idle' });
     expect(slice().work).toBeNull();
+  });
+});
+
+describe('a run', () => {
+  it('that is stopped while its examples are read does not begin', async () => {
+    const { slice, finish, isReading } = training();
+    const data = { type: 'file', name: 'examples.jsonl', file: new File([], 'examples.jsonl') } as const;
+    const chosen = slice().choose(data);
+    await isReading();
+    // The start takes the reading's place.
+    const started = slice().start();
+    await chosen;
+    await isReading();
+    slice().stop();
+    finish();
+    expect(await started).toBeNull();
+    expect(slice().work).toBeNull();
+    expect(slice().failure).toBeNull();
   });
 });
