@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { RunRecord } from '../../src/train/runRecord.ts';
@@ -56,6 +56,21 @@ describe.skipIf(skipReason !== null)(`acc train${skipReason === null ? '' : ` ($
     expect(readFileSync(folder.path(`half/${adapter}`))).toEqual(
       readFileSync(folder.path(`whole/${adapter}`)),
     );
+  });
+
+  it('replaces a run only when told to, and never what another trainer left', async () => {
+    const base = [...writeInputs({ ...config, steps: 2, checkpointSteps: 1, keepCheckpoints: true }), '--out', folder.path('again')]; // prettier-ignore
+    await runAcc(...base);
+    mkdirSync(folder.path('again/checkpoint-500'));
+    const foreign = ['adapter_model.safetensors', 'optimizer.pt'].map((name) => folder.path(`again/checkpoint-500/${name}`)); // prettier-ignore
+    for (const file of foreign) writeFileSync(file, 'foreign');
+    mkdirSync(folder.path('again/checkpoint-9'));
+    writeFileSync(folder.path('again/checkpoint-9/adapter_model.safetensors'), 'of a longer run');
+    const other = await runAcc(...base, '--overwrite');
+    expect(JSON.parse(other.out)).toMatchObject({ end: 'finished', ledger: { steps: 2 } });
+    expect(readFileSync(folder.path('again/metrics.jsonl'), 'utf8').trim().split('\n')).toHaveLength(2);
+    expect(foreign.every((file) => existsSync(file))).toBe(true);
+    expect(existsSync(folder.path('again/checkpoint-9'))).toBe(false);
   });
 
   it('refuses unknown keys and a folder without a checkpoint to go on from, saying what to do', async () => {

@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, readFile, rename, rm, stat, copyFile } from 'node:fs/promises';
+import { copyFile, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { version } from '../../../package.json';
@@ -17,6 +17,7 @@ import { openAdapterFolder, openModelFolder } from '../modelFolder.ts';
 import { openNodeEngine } from '../nodeEngine.ts';
 import { fileSource } from '../nodeSource.ts';
 import { endProgress, EXIT_DONE, EXIT_REJECTED, note, print, printable, printJson, progressLine } from '../output.ts'; // prettier-ignore
+import { checkWritable } from '../outputFile.ts';
 
 /** Tokens from which training takes minutes on a CPU. */
 const longRunTokens = 20_000;
@@ -36,6 +37,7 @@ const help = `acc train --model DIR --data FILE --out DIR [options]: LoRA fine-t
   --config FILE    JSON; keys below, unknown ones are refused
   --adapter DIR    start from this PEFT adapter
   --resume         go on from the checkpoint in --out; the result is that of a run that was never stopped
+  --overwrite      replace the run or the adapter that --out holds, once the new one can start; without it they are kept
   --merge          also write the weights with the adapter added, as a checkpoint folder OUT/merged
   --no-subgroups --no-f16   behave as if the adapter lacked them
   --json           one JSON document (the run record) on standard output
@@ -74,13 +76,28 @@ async function dataPath(path: string): Promise<string> {
   }
 }
 
-/** What an earlier run left in the folder and this one would mix with. */
+const adapterFiles = ['adapter_config.json', 'adapter_model.safetensors'];
+
+/** Throws `InputError` where the folder holds a run or an adapter that training would replace. */
+function refuseHeldRun(out: string): void {
+  const held = [runFileNames.latest, ...adapterFiles].find((name) => existsSync(join(out, name)));
+  if (held === undefined) return;
+  throw new InputError('holds-run', 'The folder holds a run or an adapter already', {
+    where: join(out, held),
+    advice: 'add --resume to go on with it or --overwrite to replace it, or choose another --out',
+  });
+}
+
+/** Removes what an earlier run left in the folder and this one would mix with; its record is written already. */
 async function clearRun(out: string): Promise<void> {
-  for (const name of [...Object.values(runFileNames), 'adapter_config.json', 'adapter_model.safetensors']) {
-    await rm(join(out, name), { force: true });
-  }
-  for (const name of await readdir(out)) {
-    if (stepOfFolder(name) !== null) await rm(join(out, name), { recursive: true });
+  const { latest, best, metrics } = runFileNames;
+  for (const name of [latest, best, metrics, ...adapterFiles]) await rm(join(out, name), { force: true });
+  for (const entry of await readdir(out, { withFileTypes: true })) {
+    if (!entry.isDirectory() || stepOfFolder(entry.name) === null) continue;
+    const folder = join(out, entry.name);
+    const files = await readdir(folder);
+    // Other trainers call theirs the same and keep more in them.
+    if (files.every((file) => adapterFiles.includes(file))) await rm(folder, { recursive: true });
   }
 }
 
@@ -93,7 +110,9 @@ export async function run(argv: string[]): Promise<number> {
       ['model', 'data', 'out', 'config', 'adapter'].map((name) => [name, 'one'] as const),
     ),
     ...Object.fromEntries(
-      ['resume', 'merge', 'json', 'help', 'no-subgroups', 'no-f16'].map((name) => [name, 'flag'] as const),
+      ['resume', 'overwrite', 'merge', 'json', 'help', 'no-subgroups', 'no-f16'].map(
+        (name) => [name, 'flag'] as const,
+      ),
     ),
   });
   if (parsed.flags.has('help')) {
@@ -106,12 +125,17 @@ export async function run(argv: string[]): Promise<number> {
   }
   const config = await readConfig(lastValue(parsed, 'config'));
   const resume = parsed.flags.has('resume');
+  if (resume && parsed.flags.has('overwrite')) {
+    throw new UsageError('bad-option', 'acc train takes --resume or --overwrite, not both');
+  }
   if (resume && !existsSync(join(out, runFileNames.latest))) {
     throw new InputError('no-checkpoint', 'There is no checkpoint to go on from', {
       where: join(out, runFileNames.latest),
       advice: 'leave --resume out to start anew',
     });
   }
+  if (!resume && !parsed.flags.has('overwrite')) refuseHeldRun(out);
+  await checkWritable(join(out, runFileNames.record));
   const opened = await openModelFolder(model);
   const source = await fileSource(await dataPath(data));
   const stop = new AbortController();
@@ -137,8 +161,6 @@ export async function run(argv: string[]): Promise<number> {
       },
     );
     endProgress();
-    await mkdir(out, { recursive: true });
-    if (!resume) await clearRun(out);
     const { plan } = prepared;
     for (const each of plan.dropped.slice(0, 20))
       note(`left out: ${printable(each.id)}: ${printable(each.reason)}`);
@@ -157,6 +179,7 @@ export async function run(argv: string[]): Promise<number> {
       longRun: plan.trainedTokens >= longRunTokens,
     };
     const folder = new DiskRunFolder(out);
+    let isCleared = resume;
     let heldOut = '';
     let stepLine = `step 0/${plan.totalSteps}`;
     const result = await trainPrepared(
@@ -170,12 +193,16 @@ export async function run(argv: string[]): Promise<number> {
           if (!engine || engine.failure instanceof GpuDeviceLostError) {
             engine = await openNodeEngine(deviceOptions);
           }
-          return openTrainer(engine, base, options, {
+          const trainer = await openTrainer(engine, base, options, {
             signal: stop.signal,
             onKernels: (done, total) => progressLine(`compiling kernels ${done}/${total}`),
             onProgress: ({ doneBytes, totalBytes }) =>
               progressLine(`loading ${((100 * doneBytes) / totalBytes).toFixed(0)} %`),
           });
+          // Only now is it known that the new run starts; after a lost device the checkpoint is this run's own.
+          if (!isCleared) await clearRun(out);
+          isCleared = true;
+          return trainer;
         },
       },
       {

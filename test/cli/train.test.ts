@@ -1,0 +1,35 @@
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { afterAll, expect, it, vi } from 'vitest';
+import { EnvironmentError } from '../../src/core/errors.ts';
+import { exampleLine } from '../train/helpers.ts';
+import { runAcc, temporaryFolder } from './benchmarkRun.ts';
+
+vi.mock('../../src/cli/nodeEngine.ts', () => ({
+  openNodeEngine: () => Promise.reject(new EnvironmentError('no-gpu', 'There is no GPU')),
+}));
+
+const folder = temporaryFolder('train-start');
+afterAll(folder.remove);
+
+it('acc train that cannot start loses nothing of what the folder holds', async () => {
+  writeFileSync(folder.path('data.jsonl'), exampleLine('e', 4));
+  const held = ['checkpoint.safetensors', 'adapter_model.safetensors', 'metrics.jsonl', 'checkpoint-5/adapter_model.safetensors']; // prettier-ignore
+  mkdirSync(folder.path('out/checkpoint-5'), { recursive: true });
+  for (const name of held) writeFileSync(folder.path(`out/${name}`), 'held');
+  const model = resolve(import.meta.dirname, '../fixtures/models/tiny-moe');
+  const train = (...more: string[]) =>
+    runAcc('train', '--model', model, '--data', folder.path('data.jsonl'), ...more);
+
+  const out = folder.path('out');
+  for (const [options, message] of [
+    [['--out', out], /holds a run.*--resume.*--overwrite.*another --out/],
+    [['--out', out, '--resume', '--overwrite'], /not both/],
+    [['--out', out, '--overwrite'], /There is no GPU/],
+    [['--out', `${out}/metrics.jsonl/x`], /cannot be written/],
+  ] as const) {
+    const { code, err } = await train(...options);
+    expect([code, err]).toEqual([2, expect.stringMatching(message)]);
+    expect(held.filter((name) => !existsSync(folder.path(`out/${name}`)))).toEqual([]);
+  }
+});
