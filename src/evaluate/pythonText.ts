@@ -65,7 +65,7 @@ const riskyGroup = /\((?:[^()\\]|\\.)*[*+{|](?:[^()\\]|\\.)*\)\s*[*+{]/;
 
 /** Escapes a text so that a pattern matches it literally. */
 function escapePattern(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
+  return text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
 }
 
 /**
@@ -108,8 +108,9 @@ const insideClass: Readonly<Record<string, string>> = {
   D: '\\P{Nd}',
   s: '\\s',
   S: '\\S',
+  '-': '\\-',
 };
-const keptEscapes = /^[\\^$.*+?()[\]{}|/ntrfv0-9-]$/;
+const keptEscapes = /^[\\^$.*+?()[\]{}|/ntrfv0-9]$/;
 
 function translate(source: string, multiline: boolean): string {
   let out = '';

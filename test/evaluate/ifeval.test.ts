@@ -8,6 +8,7 @@ import { isLower, isUpper, pythonPattern, wordsOf } from '../../src/evaluate/pyt
 const table: [id: string, args: JsonObject, response: string, strict: boolean][] = [
   ['keywords:existence', { keywords: ['tide', 'm.on'] }, 'The TIDE and the Moon', true],
   ['keywords:existence', { keywords: ['tide', 'sun'] }, 'The tide', false],
+  ['keywords:existence', { keywords: ['well-known', 'half\\-moon.?'] }, 'A well-known half-moon', true],
   ['keywords:frequency', { keyword: 'a', frequency: 3, relation: 'at least' }, 'A banana', true],
   ['keywords:frequency', { keyword: 'a', frequency: 4, relation: 'less than' }, 'A banana', false],
   ['keywords:frequency', { keyword: 'x', frequency: 0, relation: 'at least' }, 'none', true],
@@ -203,5 +204,6 @@ describe('text as Python sees it', () => {
   it('takes patterns that could run for ever, or are none, as plain text', () => {
     expect('x(a+)+$y'.match(pythonPattern('(a+)+$'))?.[0]).toBe('(a+)+$');
     expect('c++ code'.match(pythonPattern('c++'))?.[0]).toBe('c++');
+    expect('a (a-b'.match(pythonPattern('(a-b'))?.[0]).toBe('(a-b');
   });
 });
