@@ -18,15 +18,21 @@ function firstOf(row: Readonly<Record<string, JsonValue>>, names: readonly strin
   return null;
 }
 
-/** Columns of Maxwell-Jia/AIME_2024, math-ai/aime25 and gneubig/aime-1983-2024. */
+/** A number without the dollars, blanks and degrees of its TeX: opencompass/AIME2025 has `336^\circ`. */
+function plainNumber(text: string): string {
+  return text.replace(/[$\s]/g, '').replace(/\^(?:\\circ|\{\\circ\})$/, '');
+}
+
+/** Columns of Maxwell-Jia/AIME_2024, math-ai/aime25, opencompass/AIME2025 and gneubig/aime-1983-2024. */
 function read(value: JsonValue, where: string): AimeRow {
   const row = isObject(value) ? value : {};
-  const answer = firstOf(row, ['Answer', 'answer']);
-  if (answer === null || !/^\d{1,3}$/.test(answer.trim())) {
+  const given = firstOf(row, ['Answer', 'answer']);
+  const answer = given === null ? '' : plainNumber(given);
+  if (!/^\d{1,3}$/.test(answer)) {
     throw new InputError('aime-row', 'This is no AIME row', {
       where,
       expected: 'Problem (or problem, Question) and Answer (or answer), a whole number 0 … 999',
-      actual: `columns ${Object.keys(row).join(', ')}`,
+      actual: given === null ? `columns ${Object.keys(row).join(', ')}` : JSON.stringify(given),
     });
   }
   const id = firstOf(row, ['ID', 'id']) ?? '';
@@ -59,10 +65,10 @@ export function lastBoxed(text: string): string | null {
 
 /** The whole number a boxed text states, 0 … 999; null when it is none. */
 export function boxedNumber(content: string): number | null {
-  const plain = content
-    .replace(/\\(?:text|mathrm|mathbf|textbf)\s*\{([^{}]*)\}/g, '$1')
-    .replace(/\\[,;:! ]/g, '')
-    .replace(/[$,\s]|\{|\}/g, '')
+  const plain = plainNumber(
+    content.replace(/\\(?:text|mathrm|mathbf|textbf)\s*\{([^{}]*)\}/g, '$1').replace(/\\[,;:! ]/g, ''),
+  )
+    .replace(/[,{}]/g, '')
     .replace(/^0+(?=\d)/, '');
   return /^\d{1,3}$/.test(plain) ? Number(plain) : null;
 }

@@ -82,6 +82,7 @@ describe('AIME', () => {
     ['\\boxed{\\frac{1}{2}}', null],
     ['\\fbox{ $1{,}0$ }', 10],
     ['\\boxed{1000}', null],
+    ['\\boxed{336^{\\circ}}', 336],
     ['\\boxed{12', null],
   ])('%j', (text, value) => {
     const content = lastBoxed(text);
@@ -97,6 +98,14 @@ describe('AIME', () => {
       measures: { 'with fallback': 1 },
     });
     expect(aime.slices(row)).toEqual({ year: '2024' });
+  });
+
+  it('reads a gold answer of any of the published files, and shows one that it cannot read', () => {
+    const aime = benchmarkOf('aime');
+    const gold = (answer: string | number) => aime.gold(aime.read({ answer }, 'row 3'), null, 0);
+    for (const answer of ['336', 336, ' 336 ', '$336$', '336^\\circ', '$336^{\\circ}$'])
+      expect(gold(answer)).toMatchObject({ value: '336' });
+    expect(() => gold('33.6')).toThrow(/row 3.*found "33\.6"/);
   });
 
   it('estimates pass@k without bias', () => {
