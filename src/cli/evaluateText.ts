@@ -88,6 +88,8 @@ export function comparisonText(comparison: Comparison): string {
     );
   }
   if (comparison.holmP !== null)
-    parts.push(`p after Holm's correction over the benchmarks: ${comparison.holmP.toPrecision(2)}`);
+    parts.push(
+      `p of ${comparison.isExact ? 'McNemar' : 'the bootstrap'} after Holm's correction over the benchmarks: ${comparison.holmP.toPrecision(2)}`,
+    );
   return parts.join('\n');
 }

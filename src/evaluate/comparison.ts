@@ -36,8 +36,10 @@ export interface Comparison {
   /** The same difference per slice; n and interval of its own, no correction for their number. */
   readonly slices: readonly SliceDifference[];
   readonly matrix: ItemMatrix | null;
-  /** Exact two-sided McNemar test of the matrix; null where scores are graded, not right or wrong. */
+  /** Exact two-sided McNemar test of the matrix; null without one. */
   readonly mcNemar: number | null;
+  /** Each score is 1 for right and 0 for wrong, so that McNemar's test is of the difference of the scores. */
+  readonly isExact: boolean;
   /** p after Holm's correction over the benchmarks compared together; null for one alone. */
   readonly holmP: number | null;
 }
@@ -158,13 +160,21 @@ export function compareScores(
     slices,
     matrix,
     mcNemar: matrix ? mcNemarP(matrix.onlyBefore, matrix.onlyAfter) : null,
+    isExact: [...pairs.before, ...pairs.after]
+      .flat()
+      .every(({ score, correct }) => correct !== null && score === Number(correct)),
     holmP: null,
   };
 }
 
-/** Holm's correction over benchmarks compared together: McNemar's p where there is one, else the bootstrap's. */
+/**
+ * Holm's correction over benchmarks compared together: McNemar's p where scores are right or wrong, else the
+ * bootstrap's. GraphWalks' matrix counts exact sets, its score is F1.
+ */
 export function correctTogether(comparisons: readonly Comparison[]): Comparison[] {
   if (comparisons.length < 2) return [...comparisons];
-  const adjusted = holm(comparisons.map((each) => each.mcNemar ?? each.overall.p));
+  const adjusted = holm(
+    comparisons.map(({ isExact, mcNemar, overall }) => (isExact ? mcNemar : null) ?? overall.p),
+  );
   return comparisons.map((each, index) => ({ ...each, holmP: adjusted[index] ?? null }));
 }

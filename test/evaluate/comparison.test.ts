@@ -72,4 +72,17 @@ describe('two subjects on the same items', () => {
     expect(second!.holmP).toBe(1);
     expect(correctTogether([one])[0]!.holmP).toBeNull();
   });
+
+  it('are corrected by the test of the score shown: F1 is not the exact set that McNemar counts', () => {
+    const partly = scores(() => false).map((item) => ({ ...item, score: 0.5 }));
+    const graded = compareScores(
+      scores(() => false),
+      partly,
+      { ...names, benchmark: 'graphwalks' },
+      { resamples: 200 },
+    )!;
+    expect(graded).toMatchObject({ isExact: false, mcNemar: 1, overall: { mean: 0.5 } });
+    const [first] = correctTogether([graded, graded]);
+    expect(first!.holmP).toBeCloseTo(2 * graded.overall.p, 12);
+  });
 });
