@@ -1,6 +1,6 @@
 /**
  * Normalised comparison of short answers: case, accents' composition, punctuation, articles, number words,
- * number formats and units of scale, dates, yes and no. Linear time on any text.
+ * number formats and units of scale, dates, yes and no, lists. Linear time on any text.
  */
 
 const smallNumbers: Readonly<Record<string, number>> = {
@@ -23,14 +23,54 @@ const noWords = new Set(['no', 'false', 'incorrect', 'n']);
 
 // eslint-disable-next-line no-control-regex -- ASCII texts need no Unicode classes, which are several times slower
 const plainText = /^[\u0000-\u007f]*$/;
-const separators = /[^\p{L}\p{N}.,%+-]+/u;
-
-/** Lower case, NFKC, punctuation to spaces (but kept inside numbers), articles dropped, single spaces. */
+// Thai, Lao and Khmer write vowels and tones as marks, without which words are others.
+const separators = /[^\p{L}\p{N}\u0e00-\u0eff\u1780-\u17ff.,%+-]+/u;
+/**
+ * Lower case, NFKC, punctuation to spaces (but kept inside numbers), articles dropped, single spaces. In scripts
+ * without spaces each character is a word.
+ */
 export function normaliseAnswer(text: string): string {
   const words: string[] = [];
   if (plainText.test(text)) plainWords(text.toLowerCase(), words);
-  else for (const raw of text.normalize('NFKC').toLowerCase().split(separators)) addWord(raw, words);
+  else for (const run of composed(text).split(separators)) addRun(run, words);
   return words.join(' ');
+}
+
+function composed(text: string): string {
+  return text.normalize('NFKC').toLowerCase();
+}
+
+/** Adds each character of a script without spaces, and the words between them. */
+function addRun(run: string, words: string[]): void {
+  let start = 0;
+  for (let at = 0; at < run.length; at++) {
+    const code = run.charCodeAt(at);
+    if (!isSpaceless(code)) continue;
+    if (start < at) addWord(run.slice(start, at), words);
+    start = at + (isHighSurrogate(code) ? 2 : 1);
+    words.push(run.slice(at, start));
+    at = start - 1;
+  }
+  if (start < run.length) addWord(start === 0 ? run : run.slice(start), words);
+}
+
+/**
+ * Thai, Lao, Khmer, kana and Han after NFKC, by UTF-16 unit: no space tells where their words end. By ranges, as
+ * matching scripts is several times slower.
+ */
+function isSpaceless(code: number): boolean {
+  return (
+    code >= 0xe00 &&
+    (code < 0xf00 ||
+      (code >= 0x1780 && code < 0x1800) ||
+      (code >= 0x2e80 && code < 0x3130) ||
+      (code >= 0x3190 && code < 0xa000) ||
+      (code >= 0xd840 && code < 0xd889))
+  );
+}
+
+function isHighSurrogate(code: number): boolean {
+  return code >= 0xd800 && code < 0xdc00;
 }
 
 /** Words of a lower-case ASCII text. Runs of letters and digits alone, nearly all of them, need no further look. */
@@ -163,51 +203,135 @@ export function compareAnswers(answer: string, accepted: readonly string[]): Ans
   return { equal: false, rule: accepted.length === 1 ? rule : 'no accepted value matches' };
 }
 
-function compareOne(answer: string, accepted: string): AnswerComparison {
+function compareOne(givenAnswer: string, givenValue: string): AnswerComparison {
+  const answer = withMarks(givenAnswer);
+  const accepted = withMarks(givenValue);
   const left = normaliseAnswer(answer);
   const right = normaliseAnswer(accepted);
-  if (right === '') return { equal: answer.trim() === accepted.trim(), rule: 'compared verbatim' };
+  if (right === '') return { equal: givenAnswer.trim() === givenValue.trim(), rule: 'compared verbatim' };
   if (left === right) return { equal: true, rule: 'equal after normalisation' };
-  const leftNumber = numberOf(answer);
-  const rightNumber = numberOf(accepted);
+  const leftNumber = numberOf(givenAnswer);
+  const rightNumber = numberOf(givenValue);
   if (leftNumber !== null && rightNumber !== null) {
     const equal = Math.abs(leftNumber - rightNumber) <= 1e-9 * Math.max(1, Math.abs(rightNumber));
     return { equal, rule: equal ? 'the same number' : `numbers differ: ${leftNumber} and ${rightNumber}` };
   }
-  const leftDate = dateOf(answer);
-  const rightDate = dateOf(accepted);
+  const leftDate = dateOf(givenAnswer);
+  const rightDate = dateOf(givenValue);
   if (leftDate !== null && rightDate !== null) {
     const equal = leftDate === rightDate;
     return { equal, rule: equal ? 'the same date' : `dates differ: ${leftDate} and ${rightDate}` };
   }
+  const bold = boldSpans(givenAnswer);
   if (right === 'yes' || right === 'no') {
-    if (boldSpans(answer).includes(right)) return { equal: true, rule: `the answer says ${right} in bold` };
+    if (bold.includes(right)) return { equal: true, rule: `the answer says ${right} in bold` };
     const said = yesNoOf(answer);
     if (said !== null) return { equal: said === right, rule: `the answer says ${said}` };
+  } else if (containsWords(left, right)) {
+    return compareContained(answer, left, right, bold);
   }
-  if (containsWords(left, right) && right !== 'yes' && right !== 'no') {
-    const isShort = right.length < 3;
-    const opening = normaliseAnswer(openingSentence(answer));
-    if (boldSpans(answer).some((span) => containsWords(span, right))) {
-      return { equal: true, rule: 'the accepted value is set in bold in the final answer' };
-    }
-    if (containsWords(opening, right) && (!isShort || opening.split(' ').length <= 6)) {
-      return { equal: true, rule: 'the accepted value stands in the first sentence of the final answer' };
-    }
-    if (!isShort && left.length <= 4000) {
-      return { equal: true, rule: 'the accepted value stands somewhere in the final answer', isLoose: true };
-    }
+  return compareReordered(answer, accepted, left, right);
+}
+
+/** Words by which the opening sentence may be longer than a value that is its point. */
+const openingSlack = 5;
+
+/** Judges an answer that holds the accepted value among other words. All but `answer` are normalised. */
+function compareContained(
+  answer: string,
+  left: string,
+  right: string,
+  bold: readonly string[],
+): AnswerComparison {
+  if (!isAsserted(answer, right)) {
+    return { equal: false, rule: 'the final answer names the accepted value only to deny or to leave it' };
   }
-  if (left !== '' && right.length <= 400 && sameWordSet(left, right)) {
-    return { equal: true, rule: 'the same words in another order' };
+  if (bold.some((span) => containsWords(span, right))) {
+    return { equal: true, rule: 'the accepted value is set in bold in the final answer' };
+  }
+  const opening = normaliseAnswer(openingSentence(answer));
+  const isInOpening = containsWords(opening, right);
+  if (isInOpening && wordCount(opening) <= wordCount(right) + openingSlack) {
+    return { equal: true, rule: 'the accepted value stands in the first sentence of the final answer' };
+  }
+  // Shorter values stand in many sentences by chance.
+  if (right.length >= 3 && (isInOpening || left.length <= 4000)) {
+    return { equal: true, rule: 'the accepted value stands somewhere in the final answer', isLoose: true };
   }
   return { equal: false, rule: 'texts differ after normalisation' };
+}
+
+function compareReordered(answer: string, accepted: string, left: string, right: string): AnswerComparison {
+  if (left.length <= 400 && right.length <= 400) {
+    if (sameItems(answer, accepted)) return { equal: true, rule: 'the same items in another order' };
+    if (normaliseAnswer(surnameLast(answer)) === normaliseAnswer(surnameLast(accepted))) {
+      return { equal: true, rule: 'the same name, surname first' };
+    }
+    const [first, second, ...more] = left.split(' ');
+    // In longer texts the order tells who did what to whom; in scripts without spaces it makes the word.
+    const isPair = second !== undefined && more.length === 0 && !isSpaceless(left.charCodeAt(0));
+    if (isPair && `${second} ${first}` === right)
+      return { equal: true, rule: 'the same two words in another order', isLoose: true };
+  }
+  return { equal: false, rule: 'texts differ after normalisation' };
+}
+
+const markNames: Readonly<Record<string, string>> = { '+': 'plus', '#': 'sharp', '*': 'star' };
+
+/**
+ * A text with what normalising would lose, but what makes another answer, written out: signs at the end of a word
+ * (`C++`, `C#`, `A*`) and ranges of numbers (`1895-1896`, not three numbers or more as in dates).
+ */
+function withMarks(text: string): string {
+  return text
+    .replaceAll('**', '')
+    .replace(/(?<![\p{L}\p{N}*])\*(?=\S)([^*\n]+)\*/gu, '$1')
+    .replace(/(?<=[\p{L}\p{N}])[+#*]+(?![\p{L}\p{N}+#*])/gu, (signs) =>
+      Array.from(signs, (sign) => markNames[sign]).join(''),
+    )
+    .replace(/(?<![\d\-–—/])(\d+%?) ?[-–—/] ?(?=\d+(?![\d\-–—/]))/g, '$1to');
+}
+
+/** What takes back a value that follows within a few words. `wasn t` is what normalising leaves of `wasn't`. */
+const denial =
+  / (?:not(?! (?:only|just) )|cannot|never|neither|nor|(?:is|are|was|were|do|does|did|has|have|had|ca|could|would)n t|rather than|instead of|不 是|[並并] 非) /;
+/** What turns away from the values named before it in the same sentence. */
+const turns = / (?:but|however|但|で は (?:な い|あ り ま せ ん))(?= )/g;
+const denialReach = 5;
+
+/** True when the text names the value and does not take it back in the same sentence. `value` is normalised. */
+function isAsserted(text: string, value: string): boolean {
+  const sentences = text.split(/[.!?](?=\s)|[\n。！？]/).map(normaliseAnswer);
+  const holders = sentences.filter((sentence) => containsWords(sentence, value));
+  // A value such as "St. Louis" looks like the end of a sentence; what comes after it cannot be told then.
+  if (holders.length === 0) return standsUndenied(normaliseAnswer(text), value, 0);
+  return holders.some((sentence) => {
+    const turn = Array.from(` ${sentence} `.matchAll(turns)).at(-1);
+    return standsUndenied(sentence, value, turn?.index ?? 0);
+  });
+}
+
+/** @param turn where the words turn away from what was named before */
+function standsUndenied(words: string, value: string, turn: number): boolean {
+  const from = Math.max(0, turn - value.length);
+  for (let at = indexOfWords(words, value, from); at >= 0; at = indexOfWords(words, value, at + 1)) {
+    const before = words.slice(Math.max(0, at - 200), at).trimEnd();
+    const near = before.split(' ').slice(-denialReach);
+    // "not X but Y" denies X alone.
+    const since = near.slice(near.lastIndexOf('but') + 1);
+    if (!denial.test(` ${since.join(' ')} `)) return true;
+  }
+  return false;
+}
+
+function wordCount(normalised: string): number {
+  return normalised.split(' ').length;
 }
 
 /** The text up to the first end of a sentence or line, at most 300 characters. */
 function openingSentence(text: string): string {
   const start = text.trimStart().slice(0, 300);
-  const end = /[.!?](?:\s|$)|\n/.exec(start);
+  const end = /[.!?](?:\s|$)|[\n。！？]/.exec(start);
   return end ? start.slice(0, end.index + 1) : start;
 }
 
@@ -217,67 +341,110 @@ function boldSpans(text: string): string[] {
   const spans = parts.filter((_, index) => index % 2 === 1 && index < parts.length - 1);
   const boxed = text.lastIndexOf('\\boxed{');
   if (boxed >= 0) spans.push(text.slice(boxed + 7, text.indexOf('}', boxed) + 1));
-  return spans.filter((span) => span.length <= 200).map(normaliseAnswer);
+  return spans.filter((span) => span.length <= 200).map((span) => normaliseAnswer(withMarks(span)));
 }
 
-function sameWordSet(left: string, right: string): boolean {
-  const a = left.split(' ').sort();
-  const b = right.split(' ').sort();
-  return a.length > 1 && a.length === b.length && a.every((word, index) => word === b[index]);
+function sameItems(left: string, right: string): boolean {
+  const a = itemsOf(left);
+  const b = itemsOf(right);
+  return a.length > 1 && a.length === b.length && a.every((item, index) => item === b[index]);
+}
+
+/** Normalised items of a list, sorted. */
+function itemsOf(text: string): string[] {
+  return text
+    .split(/,(?!\d)|[;/&\n、，；]|\band\b/i)
+    .map(normaliseAnswer)
+    .filter((item) => item !== '')
+    .sort();
+}
+
+/** `Smith, John` as `John Smith`; other texts as they are. */
+function surnameLast(text: string): string {
+  const [surname, names, ...more] = text.split(',');
+  return names === undefined || more.length > 0 ? text : `${names} ${surname}`;
 }
 
 /** True when the words of `needle` stand in `haystack` in a row; both normalised. */
 export function containsWords(haystack: string, needle: string): boolean {
-  if (needle === '') return false;
-  let from = 0;
-  for (;;) {
-    const at = haystack.indexOf(needle, from);
-    if (at < 0) return false;
-    const before = at === 0 || haystack[at - 1] === ' ';
+  return needle !== '' && indexOfWords(haystack, needle, 0) >= 0;
+}
+
+/** Where the words of `needle`, not empty, stand in a row in `haystack` from an index on; -1 for nowhere. */
+function indexOfWords(haystack: string, needle: string, from: number): number {
+  for (let at = haystack.indexOf(needle, from); at >= 0; at = haystack.indexOf(needle, at + 1)) {
     const end = at + needle.length;
-    if (before && (end === haystack.length || haystack[end] === ' ')) return true;
-    from = at + 1;
+    const isStart = at === 0 || haystack[at - 1] === ' ';
+    if (isStart && (end === haystack.length || haystack[end] === ' ')) return at;
   }
+  return -1;
 }
 
 /**
- * Finds normalised answers in long texts: the longest word of an answer is searched for as it is, and only the
- * surroundings of its occurrences are normalised.
+ * Finds normalised answers in long texts: the longest word of an answer, or its first characters in a script
+ * without spaces, are searched for as they are, and only the surroundings of their occurrences are normalised.
  */
 export class AnswerFinder {
-  private readonly values: readonly { readonly value: string; readonly probe: string | null }[];
+  private readonly values: readonly { readonly value: string; readonly probe: string | RegExp | null }[];
 
   /** @param values normalised, not empty */
   constructor(values: readonly string[]) {
-    this.values = values.map((value) => {
-      const longest = value.split(' ').reduce((best, word) => (word.length > best.length ? word : best), '');
-      // Only words of plain letters are written the same before normalisation.
-      return { value, probe: /^[a-z]{3,}$/.test(longest) ? longest : null };
-    });
+    this.values = values.map((value) => ({ value, probe: probeOf(value) }));
   }
 
   /** True when one of the answers stands in the text, word for word after normalisation. */
   isIn(text: string): boolean {
     const lower = text.toLowerCase();
+    let wide: string | null = null;
     let normal: string | null = null;
     for (const { value, probe } of this.values) {
-      if (probe !== null) {
+      if (typeof probe === 'string') {
         if (holdsNear(lower, value, probe)) return true;
-        continue;
+      } else if (probe) {
+        wide ??= composed(text);
+        if (holdsAround(wide, value, probe)) return true;
+      } else {
+        normal ??= normaliseAnswer(text);
+        if (containsWords(normal, value)) return true;
       }
-      normal ??= normaliseAnswer(text);
-      if (containsWords(normal, value)) return true;
     }
     return false;
   }
 }
 
+/** What a text that holds the value also holds before normalisation, null when nothing is sure to stand there. */
+function probeOf(value: string): string | RegExp | null {
+  const words = value.split(' ');
+  const longest = words.reduce((best, word) => (word.length > best.length ? word : best), '');
+  // Only words of plain letters are written the same before normalisation.
+  if (/^[a-z]{3,}$/.test(longest)) return longest;
+  const start = words.findIndex((word) => isSpaceless(word.charCodeAt(0)));
+  if (start < 0) return null;
+  const run = words.slice(start, start + 8);
+  const end = run.findIndex((word) => !isSpaceless(word.charCodeAt(0)));
+  return new RegExp(run.slice(0, end < 0 ? run.length : end).join('[^\\p{L}\\p{N}]{0,8}'), 'gu');
+}
+
+/** True when the value stands, after normalisation, around what the probe matches. */
+function holdsAround(wide: string, value: string, probe: RegExp): boolean {
+  const reach = reachOf(value);
+  for (const { index } of wide.matchAll(probe)) {
+    const around = wide.slice(Math.max(0, index - reach), index + reach);
+    if (containsWords(normaliseAnswer(around), value)) return true;
+  }
+  return false;
+}
+
 /** Characters that may stand between two words of an answer, on average, for the value still to be found. */
 const slackPerWord = 8;
 
+function reachOf(value: string): number {
+  return value.length + slackPerWord * wordCount(value) + 16;
+}
+
 /** True when the value stands, after normalisation, around an occurrence of its longest word. */
 function holdsNear(lower: string, value: string, probe: string): boolean {
-  const reach = value.length + slackPerWord * value.split(' ').length + 16;
+  const reach = reachOf(value);
   for (let at = lower.indexOf(probe); at >= 0; at = lower.indexOf(probe, at + probe.length)) {
     if (isWordUnit(lower.charCodeAt(at - 1)) && isWordUnit(lower.charCodeAt(at + probe.length))) continue;
     const around = lower.slice(Math.max(0, at - reach), at + probe.length + reach);
@@ -296,8 +463,8 @@ function standsPlainly(lower: string, value: string): boolean {
   return false;
 }
 
-/** Letters and digits of ASCII, and letters beyond it. NaN outside the text is neither. */
+/** Letters and digits of ASCII, and letters beyond it of scripts with spaces. NaN outside the text is neither. */
 function isWordUnit(code: number): boolean {
   if (code < 128) return (code >= 97 && code <= 122) || (code >= 48 && code <= 57);
-  return code >= 0xc0 && /\p{L}/u.test(String.fromCharCode(code));
+  return code >= 0xc0 && !isSpaceless(code) && /\p{L}/u.test(String.fromCharCode(code));
 }
