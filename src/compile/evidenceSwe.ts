@@ -1,3 +1,4 @@
+import { barePath, endsAlike } from '../trajectories/extract/repoPath.ts';
 import type { Trajectory } from '../trajectories/schema.ts';
 import {
   cleanTitle,
@@ -95,13 +96,13 @@ function gatherForPatch(
   const distractors: ContextDocument[] = [];
   const flags = [...patch.flags];
   const found = new Map<PatchFile, ContextDocument[]>();
+  const shown = shownFiles(changed, groups);
   for (const [key, looks] of groups) {
-    const file = changed.find((candidate) => samePath(key, candidate.oldPath!));
+    const file = shown.get(key);
     const document = fileDocument(key, looks, file !== undefined, file?.oldPath ?? null);
     if (!document) continue;
     if (!file) {
-      if (!patch.files.some((candidate) => samePath(key, candidate.path)))
-        distractors.push(document.document);
+      if (!patch.files.some((candidate) => mayBe(key, candidate.path))) distractors.push(document.document);
       continue;
     }
     if (document.flag !== null) flags.push(document.flag);
@@ -143,17 +144,40 @@ function gatherForPatch(
   return { result: { ok: true, gathered }, share: hunks.share };
 }
 
+/**
+ * The keys under which the run shows the changed files: the path itself, else the only path that ends alike, when
+ * its text holds every line that the hunks expect. In one repository many files have one name.
+ */
+function shownFiles(
+  changed: readonly PatchFile[],
+  groups: ReadonlyMap<string, readonly Look[]>,
+): ReadonlyMap<string, PatchFile> {
+  const shown = new Map<string, PatchFile>();
+  const keys = [...groups.keys()];
+  const unmatched = changed.filter((file) => {
+    const same = keys.filter((key) => barePath(key) === barePath(file.oldPath!));
+    for (const key of same) shown.set(key, file);
+    return same.length === 0;
+  });
+  for (const file of unmatched) {
+    const alike = keys.filter((key) => endsAlike(key, file.oldPath!));
+    const [key] = alike;
+    if (key === undefined || alike.length > 1 || shown.has(key)) continue;
+    const document = fileDocument(key, groups.get(key)!, true, null)?.document;
+    if (document && hunkCheck(new Map([[file, [document]]])).check.status === 'pass') shown.set(key, file);
+  }
+  return shown;
+}
+
+/** True for a file of the patch, and for a shorter path, which may be that file seen from another folder. */
+function mayBe(key: string, path: string): boolean {
+  return endsAlike(key, path) && barePath(key).length <= barePath(path).length;
+}
+
 function list(paths: readonly string[]): string {
   return paths.length <= 4
     ? paths.join(', ')
     : `${paths.slice(0, 4).join(', ')} and ${paths.length - 4} more`;
-}
-
-/** True when two paths name one file: equal, or one is the other under some root (`/testbed/src/a.py`, `src/a.py`). */
-function samePath(a: string, b: string): boolean {
-  const left = a.replace(/^\.?\/+/, '');
-  const right = b.replace(/^\.?\/+/, '');
-  return left === right || left.endsWith(`/${right}`) || right.endsWith(`/${left}`);
 }
 
 /** The document of one file; null when the run shows none of its content. */

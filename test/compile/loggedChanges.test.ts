@@ -16,13 +16,41 @@ async function runsOf(lines: readonly JsonValue[]): Promise<Trajectory[]> {
   return runs;
 }
 
-function answerOf(run: Trajectory | undefined): string {
+function outcomeOf(run: Trajectory | undefined): ReturnType<typeof compileTrajectory> {
   if (!run) throw new Error('no run was read');
   const options = { ...defaultCompileOptions, acceptUnverified: true, countTokens: false };
-  const context = { options, counter: estimateCounter, catalog: null, sha256Of: () => '' };
-  const outcome = compileTrajectory(run, context);
+  return compileTrajectory(run, { options, counter: estimateCounter, catalog: null, sha256Of: () => '' });
+}
+
+function answerOf(run: Trajectory | undefined): string {
+  const outcome = outcomeOf(run);
   if ('rejection' in outcome) throw new Error(outcome.rejection.reason);
   return outcome.example.answer;
+}
+
+interface Exchange {
+  readonly tool: string;
+  readonly args: JsonValue;
+  readonly result: string;
+}
+
+/** What becomes of a chat run of calls and their results. */
+async function outcomeOfCalls(
+  exchanges: readonly Exchange[],
+  fields: Readonly<Record<string, JsonValue>> = {},
+): Promise<ReturnType<typeof compileTrajectory>> {
+  const calls = exchanges.flatMap(({ tool, args, result }, index): JsonValue[] => {
+    const id = `c${index}`;
+    const call = { id, type: 'function', function: { name: tool, arguments: JSON.stringify(args) } };
+    return [
+      { role: 'assistant', content: null, tool_calls: [call] },
+      { role: 'tool', tool_call_id: id, content: result },
+    ];
+  });
+  const ends = (role: string, content: string): JsonValue => ({ role, content });
+  const messages = [ends('user', 'Repair it.'), ...calls, ends('assistant', 'Done.')];
+  const [run] = await runsOf([{ id: 'r', messages, ...fields }]);
+  return outcomeOf(run);
 }
 
 const item = (payload: JsonValue, type = 'response_item'): JsonValue => ({ timestamp: 't', type, payload });
@@ -105,6 +133,41 @@ describe('the change of a Codex session', () => {
         '+++ /dev/null',
       ].join('\n'),
     );
+  });
+});
+
+const cat = (path: string, text: string): Exchange => ({
+  tool: 'bash',
+  args: { command: `cat ${path}` },
+  result: text,
+});
+
+describe('files of one name', () => {
+  const open = (path: string, name: string): Exchange => ({
+    tool: 'read_file',
+    args: { file_path: path },
+    result: `{\n  "name": "${name}",\n  "version": "1.0.0"\n}\n`,
+  });
+  const patchOf = (path: string): string =>
+    `diff --git a/${path} b/${path}\n--- a/${path}\n+++ b/${path}\n@@ -1,4 +1,4 @@\n {\n   "name": "main",\n-  "version": "1.0.0"\n+  "version": "1.0.1"\n }\n`;
+  const pieces = async (path: string, ...opened: Exchange[]): Promise<string[] | string> => {
+    const outcome = await outcomeOfCalls(opened, { model_patch: patchOf(path) });
+    if ('rejection' in outcome) return outcome.rejection.code;
+    return outcome.example.evidence.map(({ role, title }) => `${role} ${title}`).sort();
+  };
+
+  it.each(['package.json', 'src/package.json'])('are told apart: only %s itself is gold', async (path) => {
+    const other = open(`/testbed/packages/ui/${path}`, 'ui');
+    const main = open(`/testbed/${path}`, 'main');
+    expect(await pieces(path, other, main)).toEqual([`distractor packages/ui/${path}`, `gold ${path}`]);
+    expect(await pieces(path, other)).toBe('patched-file-not-opened');
+  });
+
+  it('are one file where the repository lies in an unknown folder and one path alone ends alike', async () => {
+    const main = cat('/opt/x/src/package.json', open('', 'main').result);
+    expect(await pieces('src/package.json', main)).toEqual(['gold src/package.json']);
+    const other = cat('/opt/x/packages/ui/src/package.json', open('', 'ui').result);
+    expect(await pieces('src/package.json', main, other)).toBe('patched-file-not-opened');
   });
 });
 

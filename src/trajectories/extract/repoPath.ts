@@ -30,21 +30,23 @@ export class RepoPaths {
 
   /**
    * @param roots folders known to be the repository (working folder of a session)
-   * @param relativePaths paths as patches name them: an absolute path that ends with one reveals its root
+   * @param relativePaths paths as patches name them: the shortest absolute path that ends with one reveals its root,
+   * longer ones being other files of that name
    * @param absolutePaths absolute paths met in the run
    */
   constructor(roots: readonly string[], relativePaths: readonly string[], absolutePaths: readonly string[]) {
-    const found = new Set(roots.map((root) => cleanPath(root)).filter((root) => root.length > 1));
-    for (const relative of relativePaths) {
-      if (!relative.includes('/') && relativePaths.length > 1) continue;
+    const given = roots.map((root) => cleanPath(root)).filter((root) => root.length > 1);
+    const revealed = relativePaths.flatMap((relative) => {
+      if (!relative.includes('/') && relativePaths.length > 1) return [];
       const ending = `/${relative}`;
-      for (const absolute of absolutePaths) {
-        if (absolute.endsWith(ending) && absolute.length > ending.length) {
-          found.add(absolute.slice(0, -ending.length));
-        }
-      }
-    }
-    this.roots = [...found].sort((a, b) => b.length - a.length);
+      return absolutePaths
+        .filter((absolute) => absolute.endsWith(ending) && absolute.length > ending.length)
+        .map((absolute) => absolute.slice(0, -ending.length))
+        .sort((a, b) => a.length - b.length)
+        .slice(0, 1);
+    });
+    const outermost = revealed.filter((folder) => !isBelowRoot(folder, [...given, ...revealed]));
+    this.roots = [...new Set([...given, ...outermost])].sort((a, b) => b.length - a.length);
   }
 
   /** Path relative to the repository where its root is known, else the cleaned path. */
@@ -74,6 +76,25 @@ export class RepoPaths {
     if (text.startsWith('/')) this.cwd = cleanPath(text);
     else if (this.cwd !== '') this.cwd = cleanPath(`${this.cwd}/${text}`);
   }
+}
+
+function isBelowRoot(folder: string, roots: readonly string[]): boolean {
+  return (
+    roots.some((root) => folder.startsWith(`${root}/`)) ||
+    KNOWN_ROOTS.some((root) => (root.exec(folder)?.[0].length ?? folder.length) < folder.length)
+  );
+}
+
+/** True when two paths may name one file: equal, or one ends with the other (`/opt/x/src/a.py`, `src/a.py`). */
+export function endsAlike(a: string, b: string): boolean {
+  const left = barePath(a);
+  const right = barePath(b);
+  return left === right || left.endsWith(`/${right}`) || right.endsWith(`/${left}`);
+}
+
+/** A path without what marks it as absolute or as relative to here. */
+export function barePath(path: string): string {
+  return path.replace(/^\.?\/+/, '');
 }
 
 /** Files that a unified diff (or an `apply_patch` text) changes, repository-relative, in order. */
