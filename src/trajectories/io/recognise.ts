@@ -137,7 +137,6 @@ async function recogniseObject(
   const members = scanMembers(prefix, start);
   const read = await readWhole(probe, maxWhole, yielder);
   const whole = read && wholeCandidate(file, read.value, adapters, envelope);
-  if (whole && isExchange(members)) return whole;
   const isDamaged = read ? !read.isSound : probe.isWhole || members.at(-1)?.end !== null;
   const candidates = [
     await mapCandidate(file, probe, members, adapters, envelope, isDamaged),
@@ -147,18 +146,20 @@ async function recogniseObject(
   for (const candidate of candidates) {
     if (candidate.detection.certainty > (best?.detection.certainty ?? 0)) best = candidate;
   }
-  if (!whole) return best;
+  if (!read || !whole) return best;
   if (!best) return whole;
-  const isSame = best.adapter.id === whole.adapter.id && best.adapter.unit === 'record';
+  const isSame =
+    best.adapter.id === whole.adapter.id &&
+    best.adapter.unit === 'record' &&
+    !isMapOfFields(best, rawRecord(file, 0, read.value));
   // The same format in finer pieces: each run can be opened without the others.
   if (isSame && best.detection.certainty >= whole.detection.certainty) return best;
   return whole.detection.certainty >= Math.min(SURE, best.detection.certainty) ? whole : best;
 }
 
-/** True for the two sides of one exchange with a model: either may be mistaken for a run of its own. */
-function isExchange(members: readonly Member[]): boolean {
-  const keys = new Set(members.map(({ key }) => key));
-  return (keys.has('request') && keys.has('response')) || (keys.has('input') && keys.has('output'));
+/** True for a map whose entries are sides of one run (`request` and `response`, `messages` and `tools`), not runs. */
+function isMapOfFields({ adapter, cut }: Recognition, whole: RawRecord): boolean {
+  return 'shape' in cut && cut.shape === 'map' && !isListOfRuns(adapter, whole);
 }
 
 /** The file's object, when it may be read as one; of a cut or damaged one, what is sound of it. */
