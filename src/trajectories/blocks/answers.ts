@@ -4,7 +4,7 @@ import { findFences, findLastTag } from './tagText.ts';
 
 /** Tools by which agents hand in their answer. */
 const submitTool =
-  /^(?:submit|finish|final_answer|answer|submit_\w+|finish_\w+|complete_task|task_complete|mark_task_complete|attempt_completion|done|return_answer|terminate)$/i;
+  /^(?:submit|finish|final_answer|final_result|answer|submit_\w+|finish_\w+|complete_task|task_complete|mark_task_complete|attempt_completion|done|return_answer|terminate)$/i;
 
 /** Argument keys that hold the answer of such a tool, in the order tried. */
 const answerKeys = [
@@ -57,12 +57,17 @@ function answerOfCall(step: ToolCallStep): AnswerText | null {
   return only && typeof only[1] === 'string' ? { text: only[1], at: at(only[0]), via } : null;
 }
 
+/** By which AutoGen's agents end a conversation, behind their answer or in a message of its own. */
+const endSignal = /\bTERMINATE\b\W{0,8}$/;
+
 /** The last text the model wrote; reasoning and calls do not count. */
 export function lastAssistantText(steps: readonly Step[]): AnswerText | null {
   for (let i = steps.length - 1; i >= 0; i--) {
     const step = steps[i];
     if (step?.type !== 'message' || step.role !== 'assistant' || step.isDemonstration) continue;
-    if (step.text.trim() !== '') return { text: step.text, at: step.at, via: 'last assistant message' };
+    const end = step.text.search(endSignal);
+    const text = end < 0 ? step.text : step.text.slice(0, end).trimEnd();
+    if (text.trim() !== '') return { text, at: step.at, via: 'last assistant message' };
   }
   return null;
 }

@@ -196,7 +196,7 @@ export function isResultPart(part: JsonValue): boolean {
   const type = partType(part);
   return (
     type.endsWith('tool_result') ||
-    /^(?:tool_response|tool-result|tool-error)$/.test(type) ||
+    /^(?:tool_response|tool_call_response|tool-result|tool-error)$/.test(type) ||
     objectField(part, 'toolResult') !== null
   );
 }
@@ -225,9 +225,11 @@ function readToolUse(builder: StepBuilder, part: JsonObject, path: string, name 
 }
 
 function readToolResultPart(builder: StepBuilder, part: JsonObject, path: string): void {
-  const key = ['content', 'output', 'result', 'error'].find((one) => part[one] !== undefined) ?? 'content';
+  const key =
+    ['content', 'output', 'result', 'response', 'error'].find((one) => part[one] !== undefined) ?? 'content';
   const fields = {
-    callId: callIdOf(part),
+    // Only OpenTelemetry means the call by `id`; elsewhere it is the result's own.
+    callId: callIdOf(part) ?? (partType(part) === 'tool_call_response' ? idField(part, 'id') : null),
     name: nameOf(part),
     isError:
       part['is_error'] === true ||
@@ -286,7 +288,7 @@ export function readCallWithResult(builder: StepBuilder, part: JsonObject, path:
  * Adds what a function returned: a text, parts, or plain data, whose entries are no parts even where they
  * have a `content`. AI SDK frames it as `{type, value}`, with `error-…` for failures.
  */
-function readReturned(
+export function readReturned(
   builder: StepBuilder,
   value: JsonValue | undefined,
   path: string,

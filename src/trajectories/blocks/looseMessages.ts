@@ -1,7 +1,6 @@
 import { isObject, type JsonObject, type JsonValue } from '../../core/json.ts';
 import { joinPath } from '../sourcePath.ts';
-import { readContent, readResult } from './contentParts.ts';
-import { idField, listField, objectField, stringField } from './fields.ts';
+import { listField, objectField, stringField } from './fields.ts';
 import { chatRole, readChatMessage } from './openaiChat.ts';
 import { parseJson, type StepBuilder } from './stepBuilder.ts';
 
@@ -36,21 +35,30 @@ const classRoles: readonly (readonly [string, string])[] = [
   ['ChatMessage', 'user'],
 ];
 
+function classRole(name: string | null): string | null {
+  return classRoles.find(([prefix]) => name?.startsWith(prefix))?.[1] ?? null;
+}
+
 /** Role of a message that LangChain serialised as `{lc, id: […, class], kwargs}`; null for other values. */
 function constructorRole(value: JsonObject): string | null {
-  const id = listField(value, 'id');
-  const name = id?.at(-1);
-  if (typeof name !== 'string' || !isObject(value['kwargs'])) return null;
-  return classRoles.find(([prefix]) => name.startsWith(prefix))?.[1] ?? null;
+  const name = listField(value, 'id')?.at(-1);
+  return typeof name === 'string' && isObject(value['kwargs']) ? classRole(name) : null;
+}
+
+/** The role that a message names, or LangChain's type of it; chunks are named by their class. */
+function roleName(value: JsonObject): string | null {
+  const role = stringField(value, 'role');
+  const type = stringField(value, 'type');
+  return role ?? (chatRole(type) === null ? classRole(type) : type);
 }
 
 /** Whether a value is a message in one of the forms below. */
 export function isLooseMessage(value: JsonValue | undefined): boolean {
   if (!isObject(value)) return false;
   if (constructorRole(value) !== null) return true;
-  const role = chatRole(stringField(value, 'role')) ?? chatRole(stringField(value, 'type'));
   return (
-    role !== null && ('content' in value || 'parts' in value || 'data' in value || 'tool_calls' in value)
+    chatRole(roleName(value)) !== null &&
+    ('content' in value || 'parts' in value || 'data' in value || 'tool_calls' in value)
   );
 }
 
@@ -64,39 +72,10 @@ export function readLooseMessage(builder: StepBuilder, { value, path }: Placed):
   }
   const data = objectField(value, 'data');
   if (data && stringField(value, 'role') === null) {
-    readChatMessage(builder, { ...data, role: stringField(value, 'type') ?? 'user' }, `${path}/data`);
+    readChatMessage(builder, { ...data, role: roleName(value) ?? 'user' }, `${path}/data`);
     return;
   }
-  const parts = listField(value, 'parts');
-  if (parts) readParts(builder, stringField(value, 'role'), parts, `${path}/parts`);
-  else
-    readChatMessage(
-      builder,
-      { ...value, role: stringField(value, 'role') ?? stringField(value, 'type') },
-      path,
-    );
-}
-
-/** OpenTelemetry's parts: `text`, `reasoning`, `tool_call`, `tool_call_response`. */
-function readParts(
-  builder: StepBuilder,
-  role: string | null,
-  parts: readonly JsonValue[],
-  path: string,
-): void {
-  const speaker = chatRole(role) ?? 'user';
-  if (speaker === 'assistant') builder.beginTurn();
-  for (const [index, part] of parts.entries()) {
-    const at = joinPath(path, index);
-    if (stringField(part, 'type') === 'tool_call_response') {
-      const key = isObject(part) && part['response'] === undefined ? 'result' : 'response';
-      readResult(builder, isObject(part) ? part[key] : undefined, joinPath(at, key), {
-        callId: idField(part, 'id'),
-      });
-    } else {
-      readContent(builder, speaker === 'tool' ? 'user' : speaker, part, at);
-    }
-  }
+  readChatMessage(builder, { ...value, role: roleName(value) }, path);
 }
 
 /** All messages of a value: a message, a list (also nested one deep), or an object that holds such a list. */

@@ -21,6 +21,22 @@ export interface ResponsesOptions {
   readonly onUser?: (text: TextSlice) => void;
 }
 
+const calls =
+  /^(?:function|custom_tool|local_shell|shell|computer|mcp|code_interpreter|web_search|file_search|image_generation)_call(?:_output)?$/;
+
+/** Whether a value can only be an item of the Responses API: a call, an output, reasoning, a message with its parts. */
+export function isResponseItem(value: JsonValue): boolean {
+  if (!isObject(value)) return false;
+  const type = stringField(value, 'type') ?? '';
+  if (calls.test(type)) return idField(value, 'call_id') !== null || idField(value, 'id') !== null;
+  if (type === 'reasoning') return Array.isArray(value['summary']);
+  return type === 'message' && partTypes(value['content']).includes('output_text');
+}
+
+function partTypes(content: JsonValue | undefined): (string | null)[] {
+  return Array.isArray(content) ? content.map((part) => stringField(part, 'type')) : [];
+}
+
 /** Adds one item of the OpenAI Responses API (from `input`, `output` or a rollout line). */
 export function readResponseItem(
   builder: StepBuilder,

@@ -11,12 +11,14 @@ import {
   smallFieldsExcept,
   stringField,
 } from '../blocks/fields.ts';
-import { chatRole, readChatMessage, readChatMessages } from '../blocks/openaiChat.ts';
+import { isListedMessage, readMessageList, type ListedMessage } from '../blocks/messageList.ts';
+import { readChatMessage } from '../blocks/openaiChat.ts';
 import { parseJson, StepBuilder } from '../blocks/stepBuilder.ts';
 import { fileStem, outcomeFields, patchOf } from '../blocks/swe.ts';
 import { taskFromSteps } from '../blocks/taskText.ts';
-import type { DraftTrajectory, FormatAdapter, FormatSample, RawRecord } from '../format.ts';
-import type { AnswerText, GroundTruth, Usage } from '../schema.ts';
+import type { DraftTrajectory, FormatAdapter, FormatContext, FormatSample, RawRecord } from '../format.ts';
+import type { AnswerText, GroundTruth, Issue, Usage } from '../schema.ts';
+import { joinPath } from '../sourcePath.ts';
 
 /** Keys under which a record may keep its list of messages, in the order tried. */
 const listKeys = [
@@ -38,15 +40,6 @@ interface MessageList {
   readonly key: string;
 }
 
-function isMessage(value: JsonValue): boolean {
-  if (!isObject(value)) return false;
-  const role = chatRole(stringField(value, 'role') ?? stringField(value, 'from'));
-  return (
-    role !== null &&
-    ('content' in value || 'value' in value || 'text' in value || 'tool_calls' in value || 'parts' in value)
-  );
-}
-
 /** The messages of a record, where most of the list are messages; JSON text is entered. */
 function messagesOf(value: JsonValue | undefined): MessageList | null {
   if (Array.isArray(value)) return isChat(value) ? { messages: value, path: '', key: '' } : null;
@@ -57,7 +50,7 @@ function messagesOf(value: JsonValue | undefined): MessageList | null {
     const parsed = text?.trimStart().startsWith('[') ? parseJson(text) : undefined;
     if (Array.isArray(parsed) && isChat(parsed)) return { messages: parsed, path: `/${key}/!json`, key };
   }
-  for (const key of ['request', 'input', 'inputs', 'body', 'kwargs', 'data']) {
+  for (const key of ['request', 'input', 'inputs', 'body', 'kwargs', 'data', 'values', 'state']) {
     const inner = objectField(value, key);
     const list = listField(inner, 'messages');
     if (list && isChat(list)) return { messages: list, path: `/${key}/messages`, key };
@@ -68,20 +61,28 @@ function messagesOf(value: JsonValue | undefined): MessageList | null {
 /** Whether a list is one of messages. Looks at the first ones only: recognition must not depend on the length of a run. */
 export function isChat(list: readonly JsonValue[]): boolean {
   const looked = list.slice(0, 8);
-  const found = looked.filter(isMessage).length;
+  const found = looked.filter(isListedMessage).length;
   return found > 0 && found * 2 >= looked.length;
 }
 
-/** Adds the run: a separate system prompt, the messages, and a reply that stands outside of them. */
-function readList(builder: StepBuilder, value: JsonValue, list: MessageList): void {
+/**
+ * Adds the run: a separate system prompt, the messages, and a reply that stands outside of them. Gives the
+ * issues of the messages.
+ */
+function readList(builder: StepBuilder, value: JsonValue, list: MessageList): Issue[] {
   const system = isObject(value) ? (value['system'] ?? value['system_prompt']) : undefined;
   const hasOwn = stringField(list.messages[0], 'role') === 'system';
   if (system !== undefined && system !== null && !hasOwn && isObject(value)) {
     const key = value['system'] === system ? 'system' : 'system_prompt';
     for (const text of contentTexts(system, `/${key}`)) builder.message('system', text);
   }
-  readChatMessages(builder, list.messages, list.path);
+  const { record } = builder;
+  const issues = readMessageList(
+    builder,
+    list.messages.map((message, index) => ({ value: message, path: joinPath(list.path, index), record })),
+  );
   readReply(builder, value);
+  return issues;
 }
 
 /** Replies beside the messages: `response.choices[0].message`, `choices[0].message`, or Anthropic's `content`. */
@@ -159,11 +160,12 @@ function usageOf(value: JsonObject): Usage {
   };
 }
 
-function readConversation(record: RawRecord, format: string): DraftTrajectory {
+function readConversation(record: RawRecord, format: string, context: FormatContext): DraftTrajectory {
   const { value } = record;
   const builder = new StepBuilder(record.file, record.record);
   const list = messagesOf(value);
-  if (list) readList(builder, value, list);
+  const issues = list ? readList(builder, value, list) : [];
+  for (const issue of issues) context.report(issue);
   const fields = isObject(value) ? value : {};
   const patch = filledField(fields, 'model_patch') ?? filledField(fields, 'git_patch');
   const patchKey = filledField(fields, 'model_patch') === null ? 'git_patch' : 'model_patch';
@@ -173,6 +175,7 @@ function readConversation(record: RawRecord, format: string): DraftTrajectory {
       idField(fields, 'uuid') ??
       idField(fields, 'id') ??
       idField(fields, 'session_id') ??
+      idField(objectField(fields, 'info'), 'id') ??
       record.key ??
       `${record.file}#${record.record}`,
     instanceId:
@@ -217,7 +220,7 @@ export const completionLog: FormatAdapter = {
     if (!replied || !messagesOf(value)) return null;
     return { certainty: 0.85, evidence: 'messages beside response.choices' };
   },
-  read: (records) => records.map((record) => readConversation(record, completionLog.id)),
+  read: (records, context) => records.map((record) => readConversation(record, completionLog.id, context)),
 };
 
 /** ShareGPT and Hermes: `conversations` of `from` and `value`, calls as tags in the text. */
@@ -233,7 +236,7 @@ export const shareGpt: FormatAdapter = {
       .some((item) => stringField(item, 'from') !== null && isObject(item) && 'value' in item);
     return found ? { certainty: 0.8, evidence: 'conversations of from and value' } : null;
   },
-  read: (records) => records.map((record) => readConversation(record, shareGpt.id)),
+  read: (records, context) => records.map((record) => readConversation(record, shareGpt.id, context)),
 };
 
 /** Messages in Anthropic form: `tool_use` and `tool_result` blocks. */
@@ -250,7 +253,8 @@ export const anthropicMessages: FormatAdapter = {
     );
     return found ? { certainty: 0.72, evidence: 'messages with tool_use and tool_result blocks' } : null;
   },
-  read: (records) => records.map((record) => readConversation(record, anthropicMessages.id)),
+  read: (records, context) =>
+    records.map((record) => readConversation(record, anthropicMessages.id, context)),
 };
 
 /** Any record with a list of role and content: the last resort. */
@@ -265,7 +269,7 @@ export const genericChat: FormatAdapter = {
     if (!first || found.length * 2 < looked.length) return null;
     return { certainty: 0.5, evidence: `${first.key === '' ? 'a list' : first.key} of role and content` };
   },
-  read: (records) => records.map((record) => readConversation(record, genericChat.id)),
+  read: (records, context) => records.map((record) => readConversation(record, genericChat.id, context)),
 };
 
 /** A file whose records are the messages of one conversation (an array, or one message a line). */
@@ -276,19 +280,18 @@ export const chatFile: FormatAdapter = {
   detect: (sample) => {
     if (sample.container !== 'json-array' && sample.container !== 'json-lines') return null;
     const values = sample.records.map(({ value }) => value);
-    if (values.length < 2 || !values.every(isMessage)) return null;
-    const spoken = values.some(
-      (value) => chatRole(stringField(value, 'role') ?? stringField(value, 'from')) === 'assistant',
+    if (values.length < 2 || !values.every(isListedMessage)) return null;
+    const builder = new StepBuilder(sample.file, 0);
+    readMessageList(builder, placed(sample.records));
+    const speaks = builder.steps.some(
+      (step) => step.type === 'toolCall' || (step.type === 'message' && step.role === 'assistant'),
     );
-    return spoken ? { certainty: 0.55, evidence: 'every record is a message with a role' } : null;
+    return speaks ? { certainty: 0.55, evidence: 'every record is a message' } : null;
   },
-  read: (records) => {
+  read: (records, context) => {
     const first = records[0]!;
     const builder = new StepBuilder(first.file, first.record);
-    for (const { value, record } of records) {
-      builder.record = record;
-      readChatMessage(builder, value, '');
-    }
+    for (const issue of readMessageList(builder, placed(records))) context.report(issue);
     return [
       draftOf({ ...first, record: 0 }, chatFile.id, builder, {
         id: fileStem(first.file),
@@ -298,3 +301,7 @@ export const chatFile: FormatAdapter = {
     ];
   },
 };
+
+function placed(records: readonly RawRecord[]): ListedMessage[] {
+  return records.map(({ value, record }) => ({ value, path: '', record }));
+}
