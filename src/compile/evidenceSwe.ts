@@ -20,18 +20,22 @@ import type { CheckResult, EvidenceSource, SweAnswerForm } from './types.ts';
  * code search showed lines of them), at the content the agent saw before its own first edit. The answer is the patch, the edited code or the list of files.
  */
 export function gatherSwe(trajectory: Trajectory, form: SweAnswerForm): GatherResult {
+  const groups = looksByDocument(trajectory);
   const candidates = patchCandidates(trajectory);
-  if (candidates.length === 0) {
+  const rebuilt = candidates.length === 0 ? patchFromEdits(trajectory, groups) : null;
+  if (rebuilt && 'text' in rebuilt)
+    addCandidate(candidates, rebuilt.text, 'the patch rebuilt from the edit calls', rebuilt.flags);
+  if (candidates.length === 0 && !(rebuilt && 'gap' in rebuilt)) {
     return refuse(
       'answer',
       'no-patch',
       'the run left no patch, no gold patch is known, and no edit call shows the change',
     );
   }
-  const groups = looksByDocument(trajectory);
   if (groups.size === 0) {
     return refuse('evidence', 'no-files', 'no file content was found in the tool results');
   }
+  if (rebuilt && 'gap' in rebuilt) return refuse('answer', 'patch-incomplete', rebuilt.gap);
   let refusal: GatherResult | null = null;
   let best: PatchEvidence | null = null;
   for (const candidate of candidates) {
@@ -60,22 +64,26 @@ interface PatchCandidate {
   readonly flags: readonly string[];
 }
 
+/** The patches that the log holds: the gold patch, then the agent's own. */
 function patchCandidates(trajectory: Trajectory): PatchCandidate[] {
   const candidates: PatchCandidate[] = [];
-  const add = (text: string, origin: string, flags: readonly string[]): void => {
-    const files = parsePatch(text).filter((file) => !file.isBinary);
-    if (files.some((file) => file.hunks.length > 0))
-      candidates.push({ text: trimPatch(text), files, origin, flags });
-  };
   const truth = trajectory.groundTruth;
   if (truth?.form === 'patch')
-    for (const value of truth.values) add(value, `the gold patch (${truth.via})`, []);
-  if (trajectory.patch) add(trajectory.patch.text, `the agent's patch (${trajectory.patch.via})`, []);
-  if (candidates.length === 0) {
-    const edits = patchFromEdits(trajectory);
-    if (edits) add(edits.text, 'rebuilt from the edit calls', edits.flags);
-  }
+    for (const value of truth.values) addCandidate(candidates, value, `the gold patch (${truth.via})`, []);
+  if (trajectory.patch)
+    addCandidate(candidates, trajectory.patch.text, `the agent's patch (${trajectory.patch.via})`, []);
   return candidates;
+}
+
+function addCandidate(
+  candidates: PatchCandidate[],
+  text: string,
+  origin: string,
+  flags: readonly string[],
+): void {
+  const files = parsePatch(text).filter((file) => !file.isBinary);
+  if (files.some((file) => file.hunks.length > 0))
+    candidates.push({ text: trimPatch(text), files, origin, flags });
 }
 
 /** Leading and trailing blank lines go; the lines of the diff stay as they are. */

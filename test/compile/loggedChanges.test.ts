@@ -142,6 +142,92 @@ const cat = (path: string, text: string): Exchange => ({
   result: text,
 });
 
+describe('the change of an editor without a patch in the log', () => {
+  const source = 'import os\n\ndef add(a, b):\n    return a - b\n';
+  const file = '/testbed/foo.py';
+  const edit = (args: Readonly<Record<string, JsonValue>>, result = 'The file was edited.'): Exchange => ({
+    tool: 'str_replace_editor',
+    args: { path: file, ...args },
+    result,
+  });
+  const replace = (before: string, after: string, result?: string): Exchange =>
+    edit({ command: 'str_replace', old_str: before, new_str: after }, result);
+  const numbered = (text: string, first = 1): string =>
+    text.replace(/^/gm, () => `${String(first++).padStart(6)}\t`);
+  const view = (text: string, first = 1): Exchange =>
+    edit(
+      { command: 'view', ...(first > 1 ? { view_range: [first, -1] } : {}) },
+      `Here's the result of running \`cat -n\` on ${file}:\n${numbered(text.trimEnd(), first)}\n`,
+    );
+  const shell = (command: string): Exchange => ({ tool: 'bash', args: { command }, result: '' });
+  const repair = replace('    return a - b', '    return a + b');
+  const repaired = '@@\n-    return a - b\n+    return a + b';
+
+  /** The hunks of the answer, or why there is none. */
+  async function hunksOf(...calls: Exchange[]): Promise<string> {
+    const outcome = await outcomeOfCalls(calls);
+    if ('rejection' in outcome) return `${outcome.rejection.code}: ${outcome.rejection.reason}`;
+    const head = 'diff --git a/foo.py b/foo.py\n--- a/foo.py\n+++ b/foo.py\n';
+    expect(outcome.example.answer.slice(0, head.length)).toBe(head);
+    return outcome.example.answer.slice(head.length);
+  }
+
+  it.each([
+    'No replacement was performed, old_str `x` did not appear verbatim in /testbed/foo.py.',
+    '<tool_use_error>String to replace not found in file.</tool_use_error>',
+    'Error: no such text',
+  ])('leaves out edits that their tool refused: %s', async (refusal) => {
+    expect(await hunksOf(view(source), replace('import sys', 'import evil', refusal), repair)).toBe(repaired);
+  });
+
+  it('leaves out edits that were undone', async () => {
+    const wrong = replace('    return a - b', '    return a * b');
+    const undo = edit({ command: 'undo_edit' }, 'Last edit undone.');
+    expect(await hunksOf(view(source), wrong, undo, repair)).toBe(repaired);
+  });
+
+  it('has insertions, with the lines that the run shows around them', async () => {
+    const insert = edit({ command: 'insert', insert_line: 1, new_str: 'import sys' });
+    expect(await hunksOf(view(source), replace('import os', 'import os, re'), insert)).toBe(
+      '@@ -1,4 +1,5 @@\n-import os\n+import os, re\n+import sys\n \n def add(a, b):\n     return a - b',
+    );
+    const far = edit({ command: 'insert', insert_line: 41, new_str: '    # sum' });
+    expect(await hunksOf(view('def add(a, b):\n    return a - b', 41), far)).toBe(
+      '@@ -41,2 +41,3 @@\n def add(a, b):\n+    # sum\n     return a - b',
+    );
+    expect(await hunksOf(view('def add(a, b):\n    return a - b', 41), insert)).toMatch(
+      /^patch-incomplete: /,
+    );
+  });
+
+  it('is the difference where a file was shown whole and written anew', async () => {
+    const write = (path: string): Exchange => ({
+      tool: 'write_file',
+      args: { file_path: path, content: source.replace('-', '+') },
+      result: 'Successfully wrote.',
+    });
+    const difference =
+      '@@ -1,4 +1,4 @@\n import os\n \n def add(a, b):\n-    return a - b\n+    return a + b';
+    expect(await hunksOf(view(source), write(file))).toBe(difference);
+    expect(await hunksOf(cat(file, source), write(file))).toBe(difference);
+    expect(await hunksOf(view(source, 2), write(file))).toMatch(/^patch-incomplete: /);
+  });
+
+  it('is not taken for whole where a command changed a file too', async () => {
+    expect(await hunksOf(view(source), repair, shell(`sed -i 's/os/sys/' ${file}`))).toMatch(
+      /^patch-incomplete: foo.py/,
+    );
+    const outcome = await outcomeOfCalls([
+      view(source),
+      repair,
+      shell('cat > /tmp/x/t.py <<E\nadd(1, 2)\nE'),
+    ]);
+    expect(outcome).toMatchObject({
+      example: { flags: expect.arrayContaining(['patch-incomplete']) as unknown },
+    });
+  });
+});
+
 describe('files of one name', () => {
   const open = (path: string, name: string): Exchange => ({
     tool: 'read_file',
