@@ -51,6 +51,8 @@ export function outcomeFields(value: JsonValue | undefined, prefix = ''): Outcom
   if (!isObject(value)) return null;
   const reward = numberField(value, 'reward');
   for (const key of ['resolved', 'is_resolved', 'success', 'is_success', 'passed', 'is_correct', 'correct']) {
+    // Beside a number of failed tests it is one too.
+    if (key === 'passed' && typeof value['failed'] === 'number') continue;
     const flag = booleanField(value, key);
     if (flag !== null) return { success: flag, reward, reason: `${prefix}${key} = ${flag}` };
   }

@@ -14,6 +14,8 @@ describe('outcomeFields', () => {
     [{ score: 2 }, null, null, 'score = 2 (its scale is unknown)'],
     [{ score: '55.0' }, null, null, 'score = 55 (its scale is unknown)'],
     [{ score: -1 }, null, null, 'score = -1 (its scale is unknown)'],
+    [{ passed: 1 }, true, null, 'passed = true'],
+    [{ passed: 1, failed: 2, reward: 0 }, false, 0, 'reward = 0'],
   ])('of %j', (fields, success, reward, reason) => {
     expect(outcomeFields(fields)).toEqual({ success, reward, reason });
   });
