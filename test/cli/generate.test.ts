@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { JsonValue } from '../../src/core/json.ts';
 import { benchmarkOf } from '../../src/evaluate/benchmarks.ts';
@@ -6,6 +6,7 @@ import { runAcc, temporaryFolder } from './benchmarkRun.ts';
 
 const folder = temporaryFolder('generate');
 afterAll(folder.remove);
+writeFileSync(folder.path('file'), '');
 
 describe('acc generate', () => {
   it('writes rows in the published columns, the same from the same seed', async () => {
@@ -41,6 +42,10 @@ describe('acc generate', () => {
     [
       ['generate', 'graphwalks', '--count', '1', '--tokens', '50', '--out', folder.path('n')],
       /No graph fits/,
+    ],
+    [
+      ['generate', 'mrcr', '--count', '1', '--tokens', '900', '--out', folder.path('file/y.jsonl')],
+      /cannot be written/,
     ],
     [
       ['generate', 'graphwalks', '--count', '1', '--tokens', '900', '--problem', 'cliques', '--out', 'x'],

@@ -1,9 +1,4 @@
-import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { finished } from 'node:stream/promises';
-import { InputError, messageOf, UsageError } from '../../core/errors.ts';
+import { UsageError } from '../../core/errors.ts';
 import {
   BenchmarkParquet,
   defaultGenerateOptions,
@@ -15,6 +10,7 @@ import {
 import { lastValue, numberValue, parseArguments } from '../compileArguments.ts';
 import { openLengthCounter, wholeNumber } from '../evaluateFiles.ts';
 import { endProgress, EXIT_DONE, note, print, printJson, progressLine } from '../output.ts';
+import { fileWriter, type FileWriter } from '../outputFile.ts';
 
 const help = `acc generate mrcr|graphwalks --count N --tokens N --seed N --out FILE [options]: benchmark rows in the published columns
 
@@ -32,47 +28,14 @@ const help = `acc generate mrcr|graphwalks --count N --tokens N --seed N --out F
   --out-degree N     edges that leave each node, default 2
   --json             a JSON document on what was made`;
 
-/** Writes parts to a file or standard output, waiting when it is slow. */
-async function openOutput(
-  path: string,
-): Promise<{ write(part: string | Uint8Array): Promise<void>; end(): Promise<void> }> {
-  if (path === '-') {
-    return {
-      write: (part) =>
-        new Promise((resolve, reject) =>
-          process.stdout.write(part, (error) => (error ? reject(error) : resolve())),
-        ),
-      end: async () => {},
-    };
-  }
-  await mkdir(dirname(path), { recursive: true });
-  const stream = createWriteStream(path);
-  let failure: Error | null = null;
-  stream.on('error', (error) => {
-    failure = error;
-  });
-  const check = (): void => {
-    if (failure) {
-      throw new InputError('cannot-write', 'The file cannot be written', {
-        where: path,
-        actual: messageOf(failure),
-      });
-    }
-  };
-  return {
-    async write(part) {
-      check();
-      if (!stream.write(part))
-        await Promise.race([once(stream, 'drain'), once(stream, 'error').catch(() => undefined)]);
-      check();
-    },
-    async end() {
-      stream.end();
-      await finished(stream).catch(() => undefined);
-      check();
-    },
-  };
-}
+/** Writes parts to standard output, waiting when it is slow. */
+const standardOutput: FileWriter = {
+  write: (part) =>
+    new Promise((resolve, reject) =>
+      process.stdout.write(part, (error) => (error ? reject(error) : resolve())),
+    ),
+  end: async () => {},
+};
 
 /** `acc generate`. */
 export async function run(argv: string[]): Promise<number> {
@@ -126,7 +89,7 @@ export async function run(argv: string[]): Promise<number> {
   };
   const counter = await openLengthCounter(lastValue(parsed, 'tokenizer') ?? 'qwen3');
   const parquet = out.endsWith('.parquet') ? new BenchmarkParquet(benchmark) : null;
-  const output = await openOutput(out);
+  const output = out === '-' ? standardOutput : await fileWriter(out);
   let done = 0;
   for (const row of generateRows(options, counter)) {
     const part = parquet ? await parquet.add(row) : `${JSON.stringify(row)}\n`;

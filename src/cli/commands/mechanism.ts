@@ -44,6 +44,7 @@ import {
   printJson,
   progressLine,
 } from '../output.ts';
+import { checkWritable } from '../outputFile.ts';
 
 const help = `acc mechanism --model DIR [--adapter DIR …] [--control DIR] --data FILE --out FILE [options]:
 how attention distance and expert routing differ between a base model and adapters, on identical tokens
@@ -307,6 +308,7 @@ export async function run(argv: string[]): Promise<number> {
     throw new UsageError('unknown-word', 'acc mechanism takes options only', { actual: parsed.words[0]! });
   }
   const options = readOptions(parsed);
+  await checkWritable(itemsPath ?? out);
   const opened = await openModelFolder(model);
   const { checkpoint } = opened;
   const subjects = await openSubjects(parsed, opened);
