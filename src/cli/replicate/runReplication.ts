@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CancelledError, throwIfCancelled } from '../../core/errors.ts';
+import { CancelledError, throwIfCancelled, UsageError } from '../../core/errors.ts';
 import type { JsonObject } from '../../core/json.ts';
 import { benchmarkOf } from '../../evaluate/benchmarks.ts';
 import { engineSubject } from '../../evaluate/engineSubject.ts';
@@ -40,6 +40,7 @@ import { openAdapterFolder, type ModelFolder } from '../modelFolder.ts';
 import { openNodeEngine } from '../nodeEngine.ts';
 import { fileSource } from '../nodeSource.ts';
 import { endProgress, note, progressLine } from '../output.ts';
+import { checkWritable } from '../outputFile.ts';
 import { compileArm, writeWorld } from './arms.ts';
 import { writeSetRows, type SetPlan } from './sets.ts';
 
@@ -64,12 +65,32 @@ export interface ReplicationOptions {
   readonly config: Partial<TrainConfig>;
 }
 
-/** Where the longest question and its reply fit. */
-const contextLength = 2560;
+/** Answers are kept under the context they were given in: shorter sets than the default ones share theirs. */
+const leastContext = 2560;
+
+/**
+ * Where the longest question and its reply fit: the marks of the messages take an eighth of their tokens at most.
+ * Throws `UsageError` beyond the positions of the model.
+ */
+export function replicationContext(sets: readonly SetPlan[], positions: number): number {
+  const needed = Math.max(
+    ...sets.map(({ tokens, maxNewTokens }) =>
+      tokens === null ? 0 : Math.ceil(1.125 * tokens) + maxNewTokens,
+    ),
+  );
+  if (needed > positions) {
+    throw new UsageError('too-long', 'The model has not enough positions for questions of these --lengths', {
+      expected: `at most ${positions} positions`,
+      actual: `${needed} with the reply`,
+    });
+  }
+  return Math.max(leastContext, needed);
+}
 
 interface Place {
   readonly options: ReplicationOptions;
   readonly opened: ModelFolder;
+  readonly contextLength: number;
   readonly modelHash: ModelHash;
   readonly signal: AbortSignal;
   readonly engine: () => Promise<EngineDevice>;
@@ -91,7 +112,10 @@ export async function runReplication(
   let device: EngineDevice | null = null;
   const engine = async (): Promise<EngineDevice> => (device ??= await openNodeEngine({ longRun: true }));
   const { checkpoint, tokenizer } = opened;
-  const place: Place = { options, opened, modelHash: await hashCheckpoint(checkpoint), signal, engine };
+  const contextLength = replicationContext(options.sets, checkpoint.config.maxPositionEmbeddings);
+  await checkWritable(join(out, 'result.json'));
+  const modelHash = await hashCheckpoint(checkpoint);
+  const place: Place = { options, opened, contextLength, modelHash, signal, engine };
   const started = performance.now();
   try {
     const world = join(out, 'world');
@@ -119,7 +143,7 @@ export async function runReplication(
       command: options.command,
       version: options.version,
       isComplete,
-      model: { name: checkpoint.name, sha256: place.modelHash.sha256, tokenizerSha256: tokenizer.sha256 },
+      model: { name: checkpoint.name, sha256: modelHash.sha256, tokenizerSha256: tokenizer.sha256 },
       device: facts.description || facts.vendor,
       options: recordOf(options),
       arms: replicationArms.map((id) => ({ id, label: replicationArmNames[id] })),
@@ -352,7 +376,7 @@ async function trainAnew(
 
 /** Scores of every item of every set, from the journals where they hold them. */
 async function evaluate(
-  { options, opened, modelHash, signal, engine }: Place,
+  { options, opened, contextLength, modelHash, signal, engine }: Place,
   folder: string,
   files: readonly string[],
   adapterSha256: string | null,
