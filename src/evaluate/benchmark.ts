@@ -1,3 +1,4 @@
+import { InputError } from '../core/errors.ts';
 import type { JsonValue } from '../core/json.ts';
 
 /** One message of a prompt. */
@@ -89,6 +90,19 @@ export interface Benchmark<Row = unknown> {
   slices(row: Row): Readonly<Record<string, string>>;
   grade(response: string, row: Row, options: GradeOptions): Graded;
   gold(row: Row, response: string | null, variant: number): Gold;
+}
+
+/** What to throw for data of which no row is one of the benchmark; `problem` is that of its first row. */
+export function noReadableRow(
+  { label, gradingColumns, promptColumns }: Benchmark,
+  where: string,
+  problem: string | null,
+): InputError {
+  return new InputError('no-readable-row', `The data has no row of ${label} that can be read`, {
+    where,
+    expected: `columns ${[...gradingColumns, ...promptColumns].join(', ')}`,
+    actual: problem ?? 'no rows',
+  });
 }
 
 /** Sum and count of a measure. */

@@ -50,10 +50,11 @@ export interface GradeReport {
   /** Responses whose index is beyond the data. */
   readonly unknown: number;
   readonly unreadable: number;
-  /** The first problems with their lines; the counts above are complete. */
+  /** The first rows that cannot be read, then the first other problems; the counts are complete. */
   readonly problems: readonly ResponseProblem[];
-  /** Data rows that break a fact of the published data. */
+  /** Data rows that break a fact of the published data, and rows that cannot be read. */
   readonly rowProblems: number;
+  readonly unreadableRows: number;
   readonly scores: Scores;
   /** The mean when rows without a response count as 0. */
   readonly meanWithMissingAsZero: number;
@@ -188,6 +189,8 @@ export async function gradeResponses(
   let graded = 0;
   let missing = 0;
   let rowProblems = 0;
+  let unreadableRows = 0;
+  const unreadable: ResponseProblem[] = [];
   let scored = 0;
   const progress = (doneBytes: number): void => options.onProgress?.('grading', doneBytes, rows.sizeBytes);
   for await (const item of rows.rows({ columns, onProgress: progress, ...(signal ? { signal } : {}) })) {
@@ -198,11 +201,9 @@ export async function gradeResponses(
       row = benchmark.read(item.value, `row ${item.index}`);
     } catch (error) {
       rowProblems++;
-      note({
-        line: null,
-        index: item.index,
-        problem: benchmark.isPrivate ? 'the row cannot be read' : messageOf(error),
-      });
+      unreadableRows++;
+      const problem = benchmark.isPrivate ? 'the row cannot be read' : messageOf(error);
+      if (unreadable.length < mostProblems) unreadable.push({ line: null, index: item.index, problem });
       continue;
     }
     if (benchmark.violations(row).length > 0) rowProblems++;
@@ -259,8 +260,9 @@ export async function gradeResponses(
     graded,
     samples: samples.length,
     missing,
-    problems,
+    problems: [...unreadable, ...problems],
     rowProblems,
+    unreadableRows,
     scores,
     meanWithMissingAsZero: rowCount > 0 ? (mean * scored) / rowCount : 0,
   };

@@ -2,7 +2,7 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import { CancelledError, InputError, messageOf } from '../core/errors.ts';
 import { isObject, type JsonObject } from '../core/json.ts';
-import type { Benchmark, Graded } from './benchmark.ts';
+import { noReadableRow, type Benchmark, type Graded } from './benchmark.ts';
 import { ScoreTable, type Scores, type SeedScore } from './scoreTable.ts';
 import { identityHash, type Journal, type JournalEntry, type RunIdentity } from './journal.ts';
 import { lengthLabel, tokenSum, type LengthCounter } from './lengthBins.ts';
@@ -68,6 +68,8 @@ export interface EvaluationResult {
   readonly completionTokens: number;
   /** Rows that break a fact of the published data, and rows that cannot be read. */
   readonly rowProblems: readonly { readonly index: number; readonly problem: string }[];
+  /** How many of these rows cannot be read: they are not asked. */
+  readonly unreadableRows: number;
   readonly scores: Scores;
   /** What a reader should know before quoting the numbers. */
   readonly notes: readonly string[];
@@ -119,7 +121,15 @@ interface Chosen {
   readonly problems: { index: number; problem: string }[];
 }
 
-/** Chooses the rows by their light columns; long prompts are read only where a filter needs them. */
+/** A reader's complaint; that of a private benchmark may repeat the row. */
+function rowProblem(benchmark: Benchmark, error: unknown): string {
+  return benchmark.isPrivate ? 'the row cannot be read' : messageOf(error);
+}
+
+/**
+ * Chooses the rows by their light columns; long prompts are read only where a filter needs them.
+ * @throws InputError where no row can be read
+ */
 async function chooseRows(plan: EvaluationPlan, signal: AbortSignal | undefined): Promise<Chosen> {
   const { benchmark, rows, selection } = plan;
   const needsPrompt =
@@ -129,6 +139,7 @@ async function chooseRows(plan: EvaluationPlan, signal: AbortSignal | undefined)
     : benchmark.gradingColumns;
   const indices: number[] = [];
   const problems: Chosen['problems'] = [];
+  let isReadable = false;
   for await (const { index, value, problem } of rows.rows({ columns, ...(signal ? { signal } : {}) })) {
     if (problem !== null) {
       problems.push({ index, problem });
@@ -136,6 +147,7 @@ async function chooseRows(plan: EvaluationPlan, signal: AbortSignal | undefined)
     }
     try {
       const row = benchmark.read(value, `row ${index}`);
+      isReadable = true;
       const slices = benchmark.slices(row);
       const passes = Object.entries(selection.slices).every(([name, labels]) =>
         labels.includes(slices[name] ?? ''),
@@ -145,9 +157,10 @@ async function chooseRows(plan: EvaluationPlan, signal: AbortSignal | undefined)
       if (texts && plan.length && tokenSum(texts, plan.length) > (selection.maxTokens ?? Infinity)) continue;
       indices.push(index);
     } catch (error) {
-      problems.push({ index, problem: benchmark.isPrivate ? 'the row cannot be read' : messageOf(error) });
+      problems.push({ index, problem: rowProblem(benchmark, error) });
     }
   }
+  if (!isReadable) throw noReadableRow(benchmark, plan.dataName, problems[0]?.problem ?? null);
   return { indices: spread(indices, selection.limit ?? indices.length), problems };
 }
 
@@ -194,6 +207,7 @@ export async function runEvaluation(
   handlers.onProgress?.({ stage: 'choosing', questions: 0, done: 0, failed: 0, resumed: 0, mean: null });
   const chosen = await chooseRows(plan, signal);
   const rowProblems = [...chosen.problems];
+  let unreadableRows = chosen.problems.length;
   const questions = chosen.indices.length * seeds.length;
   const items: GradedItem[] = [];
   const failures: { index: number; seed: number; reason: string }[] = [];
@@ -316,11 +330,15 @@ export async function runEvaluation(
       signal,
     })) {
       if (isBroken()) break;
-      if (problem !== null) {
-        rowProblems.push({ index, problem });
+      let row: unknown;
+      try {
+        if (problem !== null) throw new Error(problem);
+        row = benchmark.read(value, `row ${index}`);
+      } catch (error) {
+        rowProblems.push({ index, problem: rowProblem(benchmark, error) });
+        unreadableRows++;
         continue;
       }
-      const row = benchmark.read(value, `row ${index}`);
       for (const violation of benchmark.violations(row)) rowProblems.push({ index, problem: violation });
       const texts = plan.length ? benchmark.lengthTexts(row) : null;
       const tokens = texts && plan.length ? tokenSum(texts, plan.length) : null;
@@ -384,6 +402,7 @@ export async function runEvaluation(
     promptTokens: totals.prompt,
     completionTokens: totals.completion,
     rowProblems: rowProblems.sort((a, b) => a.index - b.index),
+    unreadableRows,
     scores: table.result(),
     notes: notesOf(plan, items, totals.cut, failures.length),
   };

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'vite';
@@ -110,6 +110,49 @@ describe('acc grade', () => {
         )
       ).code,
     ).toBe(2);
+  });
+
+  it('ends with 1 where data rows cannot be read and names them, with 2 where none can', async () => {
+    const rows = ['{"answer":"336"}', '{"answer":"1/2"}', 'no JSON'].join('\n');
+    writeFileSync(folder.path('a.jsonl'), rows);
+    writeFileSync(folder.path('ar.jsonl'), '{"index":0,"response":"\\\\boxed{336}"}\n');
+    const grade = (data: string, ...more: string[]) =>
+      runAcc(
+        'grade',
+        'aime',
+        '--data',
+        folder.path(data),
+        '--responses',
+        folder.path('ar.jsonl'),
+        '--no-lengths',
+        ...more,
+      );
+    const some = await grade('a.jsonl');
+    expect(some.code).toBe(1);
+    expect(some.out).toMatch(
+      /2 data rows that cannot be read\n {2}index 1: .*found "1\/2"\n {2}index 2: line 3/,
+    );
+    writeFileSync(folder.path('none.jsonl'), '{"reply":1}\n');
+    writeFileSync(folder.path('list.json'), '[{"answer":1},');
+    for (const [data, message] of [
+      ['none.jsonl', /no row of AIME.*columns Answer, answer.*row 0/],
+      ['list.json', /begins like a JSON list/],
+    ] as const) {
+      const { code, out, err } = await grade(data, '--json');
+      expect([code, out, err]).toEqual([2, '', expect.stringMatching(message)]);
+    }
+  });
+
+  it.skipIf(!existsSync('/dev/full'))('says which file cannot be written', async () => {
+    writeFileSync(folder.path('one.jsonl'), '{"answer":"7"}');
+    writeFileSync(folder.path('oner.jsonl'), '{"index":0,"response":"\\\\boxed{7}"}\n');
+    const base = ['grade', 'aime', '--data', folder.path('one.jsonl'), '--responses', folder.path('oner.jsonl'), '--no-lengths']; // prettier-ignore
+    for (const path of ['/dev/full', folder.path('one.jsonl/rows.jsonl'), folder.path('')]) {
+      const { code, err } = await runAcc(...base, '--rows', path);
+      expect([code, err]).toEqual([2, expect.stringContaining(`cannot be written; at ${path}`)]);
+    }
+    expect((await runAcc(...base, '--rows', folder.path('new/rows.jsonl'))).code).toBe(0);
+    expect(readFileSync(folder.path('new/rows.jsonl'), 'utf8')).toMatch(/^\{"index":0,"score":1,.*\}\n$/);
   });
 
   it('grades many responses in memory that does not follow their number', async () => {

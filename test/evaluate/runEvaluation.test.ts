@@ -185,6 +185,27 @@ describe('an evaluation against a server that fails, limits and cuts off', () =>
   });
 });
 
+describe('data with rows that cannot be read', () => {
+  const row = (prompt: string) => JSON.stringify({ prompt, answer: 'nonceA', random_string_to_prepend: 'nonce', n_needles: 2, desired_msg_index: 1 }); // prettier-ignore
+  const evaluate = async (lines: readonly string[]) => {
+    const rows = await openRowFile(bytesSource('m.jsonl', new TextEncoder().encode(lines.join('\n'))));
+    const plan = await planFor(server!.url, { benchmark: benchmarkOf('mrcr'), rows, mode: 'published', seeds: [0] }); // prettier-ignore
+    return runEvaluation(plan, await Journal.open(memoryJournal(), runIdentity(plan)));
+  };
+
+  it('asks the others, also where only the prompt is damaged', async () => {
+    server = await startChatServer(() => ({ text: 'nonceA' }));
+    const { result } = await evaluate([row('[{"role":"user","content":"q"}]'), row('damaged'), '{"a":1}']);
+    expect(result).toMatchObject({ answered: 1, isComplete: false, unreadableRows: 2 });
+    expect(result.rowProblems.map(({ index }) => index)).toEqual(expect.arrayContaining([1, 2]));
+  });
+
+  it('is refused where no row is left', async () => {
+    server = await startChatServer(() => ({ text: '' }));
+    await expect(evaluate(['{"a":1}'])).rejects.toThrow(/no row of MRCR.*expected columns answer/);
+  });
+});
+
 async function* noChunks(): AsyncGenerator<Uint8Array> {
   // An empty body.
 }

@@ -1,8 +1,5 @@
-import { createWriteStream } from 'node:fs';
-import { once } from 'node:events';
-import { finished } from 'node:stream/promises';
 import { UsageError } from '../../core/errors.ts';
-import { benchmarkIds } from '../../evaluate/benchmark.ts';
+import { benchmarkIds, noReadableRow } from '../../evaluate/benchmark.ts';
 import { benchmarkOf } from '../../evaluate/benchmarks.ts';
 import { gradeResponses, type GradedRow, type GradeReport } from '../../evaluate/gradeResponses.ts';
 import { lastValue, parseArguments, type ParsedArguments } from '../compileArguments.ts';
@@ -10,6 +7,7 @@ import { openBenchmarkFile, openLengthCounter } from '../evaluateFiles.ts';
 import { scoresText } from '../evaluateText.ts';
 import { openPath } from '../nodeSource.ts';
 import { endProgress, EXIT_DONE, EXIT_REJECTED, print, printable, progressLine } from '../output.ts';
+import { checkWritable, fileWriter } from '../outputFile.ts';
 
 const help = `acc grade BENCHMARK --data FILE --responses FILE [options]: scores of stored responses
 
@@ -30,7 +28,8 @@ const help = `acc grade BENCHMARK --data FILE --responses FILE [options]: scores
   --rows FILE        one JSON line per graded response
   --json             one JSON document: mean, counts, slices, problems, and a row per response
 
-Exit codes: 0 done, 1 done with responses that are missing, double, unreadable or of no row, 2 usage or unreadable input.`;
+Exit codes: 0 done, 1 done with responses that are missing, double, unreadable or of no row, or with data rows that
+cannot be read, 2 usage or unreadable input.`;
 
 const shapes = {
   data: 'one',
@@ -45,32 +44,8 @@ const shapes = {
   help: 'flag',
 } as const;
 
-function rowLine(
-  { index, sample, score, correct, extracted, measures }: GradedRow,
-  samples: boolean,
-): string {
-  return JSON.stringify({
-    index,
-    ...(samples || sample > 0 ? { sample } : {}),
-    score,
-    correct,
-    extracted,
-    measures,
-  });
-}
-
-/** A text file that is written line by line without ever holding more than its buffer. */
-function lineWriter(path: string): { line(text: string): Promise<void>; end(): Promise<void> } {
-  const stream = createWriteStream(path);
-  return {
-    async line(text) {
-      if (!stream.write(`${text}\n`)) await once(stream, 'drain');
-    },
-    async end() {
-      stream.end();
-      await finished(stream);
-    },
-  };
+function rowLine({ index, sample, score, correct, extracted, measures }: GradedRow): string {
+  return JSON.stringify({ index, ...(sample > 0 ? { sample } : {}), score, correct, extracted, measures });
 }
 
 /** The chosen mode. Throws `UsageError` for one that the benchmark does not have. */
@@ -89,6 +64,7 @@ function problemsText(report: GradeReport): string {
     [report.unknown, 'of no row'],
     [report.unreadable, 'unreadable'],
     [report.rowProblems, 'data rows with problems'],
+    [report.unreadableRows, 'data rows that cannot be read'],
   ] as const;
   const found = counts.filter(([count]) => count > 0).map(([count, name]) => `${count} ${name}`);
   if (found.length === 0) return '';
@@ -121,26 +97,26 @@ export async function run(argv: string[]): Promise<number> {
     throw new UsageError('missing-option', 'acc grade needs --data FILE and --responses FILE');
   const benchmark = benchmarkOf(name);
   const mode = modeOf(parsed, benchmark.modes);
+  const rowsPath = lastValue(parsed, 'rows');
+  if (rowsPath !== null) await checkWritable(rowsPath);
   const withLengths = !parsed.flags.has('no-lengths');
   const file = await openBenchmarkFile(data);
   const responseFile = await openPath(responses);
   const length = withLengths ? await openLengthCounter(lastValue(parsed, 'tokenizer') ?? 'qwen3') : null;
   const asJson = parsed.flags.has('json');
-  const rowsPath = lastValue(parsed, 'rows');
-  const rowsFile = rowsPath === null ? null : lineWriter(rowsPath);
+  const rowsFile = rowsPath === null ? null : await fileWriter(rowsPath);
   // The document is written while rows are graded: a million rows never lie in memory.
   let hasRow = false;
-  let pending: string[] = [];
+  // Its head waits for the first rows: data that cannot be read leaves no half of a document.
+  let pending = asJson
+    ? [`{\n  "benchmark": ${JSON.stringify(benchmark.id)},\n  "mode": ${JSON.stringify(mode)},\n  "rows": [`]
+    : [];
   let pendingLength = 0;
   const flush = async (): Promise<void> => {
     if (pending.length > 0) await print(pending.join('\n'));
     pending = [];
     pendingLength = 0;
   };
-  if (asJson)
-    await print(
-      `{\n  "benchmark": ${JSON.stringify(benchmark.id)},\n  "mode": ${JSON.stringify(mode)},\n  "rows": [`,
-    );
   const report = await gradeResponses(benchmark, file.rows, responseFile, {
     mode,
     length,
@@ -149,9 +125,9 @@ export async function run(argv: string[]): Promise<number> {
     onProgress: (stage, done, total) =>
       progressLine(`${stage} ${total ? `${Math.floor((100 * done) / total)} %` : done}`),
     onRow: async (row) => {
-      if (rowsFile) await rowsFile.line(rowLine(row, false));
+      await rowsFile?.write(`${rowLine(row)}\n`);
       if (!asJson) return;
-      const line = `${hasRow ? '    ,' : '     '}${rowLine(row, false)}`;
+      const line = `${hasRow ? '    ,' : '     '}${rowLine(row)}`;
       hasRow = true;
       pending.push(line);
       pendingLength += line.length;
@@ -162,6 +138,10 @@ export async function run(argv: string[]): Promise<number> {
   endProgress();
   await file.source.close();
   await responseFile.close();
+  if (report.unreadableRows === report.rows) {
+    const first = report.rows > 0 ? report.problems[0] : undefined;
+    throw noReadableRow(benchmark, data, first?.problem ?? null);
+  }
   if (asJson) {
     await flush();
     const { scores, rows, ...counts } = report;
@@ -182,6 +162,7 @@ export async function run(argv: string[]): Promise<number> {
     );
   }
   const isClean =
-    report.missing + report.duplicates + report.unknown + report.unreadable === 0 && report.graded > 0;
+    report.missing + report.duplicates + report.unknown + report.unreadable + report.unreadableRows === 0 &&
+    report.graded > 0;
   return isClean ? EXIT_DONE : EXIT_REJECTED;
 }
