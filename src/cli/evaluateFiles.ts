@@ -14,6 +14,7 @@ import { sha256OfSource } from '../trajectories/io/sha256.ts';
 import { Yielder } from '../trajectories/io/yielder.ts';
 import { openTokenizer } from './compileTokenizer.ts';
 import { fileSource, nodeSha256, openPath, type NodeSource } from './nodeSource.ts';
+import { cannotWrite } from './outputFile.ts';
 
 /** A benchmark file on disk. */
 export interface BenchmarkFile {
@@ -73,10 +74,14 @@ export class DiskJournal implements JournalFile {
   }
 
   async append(line: string): Promise<void> {
-    await mkdir(dirname(this.path), { recursive: true });
-    this.handle ??= await open(this.path, 'a+');
-    await appendFile(this.handle, line);
-    await this.handle.datasync();
+    try {
+      await mkdir(dirname(this.path), { recursive: true });
+      this.handle ??= await open(this.path, 'a+');
+      await appendFile(this.handle, line);
+      await this.handle.datasync();
+    } catch (error) {
+      throw cannotWrite(this.path, error);
+    }
   }
 
   async close(): Promise<void> {
@@ -91,10 +96,7 @@ export async function writeWhole(path: string, text: string): Promise<void> {
     await mkdir(dirname(path), { recursive: true });
     await writeFile(path, text);
   } catch (error) {
-    throw new InputError('cannot-write', 'The file cannot be written', {
-      where: path,
-      actual: messageOf(error),
-    });
+    throw cannotWrite(path, error);
   }
 }
 
@@ -118,13 +120,17 @@ export async function writeEvaluation(
   await writeWhole(join(folder, evaluationFiles.result), `${JSON.stringify(result, null, 2)}\n`);
 }
 
-/** A finished evaluation as it was written; for comparisons. Throws `InputError` when the folder holds none. */
-export async function readEvaluation(folder: string): Promise<{
+/** A finished evaluation as far as a comparison needs it. */
+export interface StoredEvaluation {
   readonly benchmark: string;
   readonly subject: string;
   readonly dataSha256: string;
-  readonly items: ItemScore[];
-}> {
+  readonly mode: string;
+  readonly items: readonly ItemScore[];
+}
+
+/** A finished evaluation as it was written. Throws `InputError` when the folder holds none. */
+export async function readEvaluation(folder: string): Promise<StoredEvaluation> {
   let result: JsonValue;
   try {
     result = JSON.parse(await readFile(join(folder, evaluationFiles.result), 'utf8')) as JsonValue;
@@ -153,6 +159,7 @@ export async function readEvaluation(folder: string): Promise<{
     benchmark: text(result['benchmark']),
     subject: text(result['subject']),
     dataSha256: text(data['sha256']),
+    mode: text(result['mode']),
     items,
   };
 }

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { parseTask, solveTask } from '../../src/evaluate/graphwalks.ts';
 import { startChatServer, type ChatServer } from '../evaluate/chatServer.ts';
@@ -86,6 +86,38 @@ describe('acc evaluate', () => {
     expect(readFileSync(folder.path('after/responses.jsonl'), 'utf8').split('\n')).toHaveLength(1 + 12 + 1);
   });
 
+  it('ends with 1 where rows cannot be read, and compares only what was graded alike', async () => {
+    const row = (question: string) => JSON.stringify({ question, options: ['x', 'y', 'z'], answer: 'B', category: 'law' }); // prettier-ignore
+    writeFileSync(folder.path('q.jsonl'), [row('a'), '{"answer":1}', row('b')].join('\n'));
+    server = await startChatServer(() => ({ text: 'The answer is (B)' }));
+    const evaluate = (...more: string[]) =>
+      runAcc('evaluate', 'mmlu-pro', '--data', folder.path('q.jsonl'), '--endpoint', server!.url, '--model-name', 'm', ...more); // prettier-ignore
+    const chain = await evaluate('--out', folder.path('chain'));
+    expect(chain.code).toBe(1);
+    expect(chain.out).toMatch(
+      /2 of 2 questions answered[^]*1 cannot be read\n {2}row 1: .*found columns answer/,
+    );
+    const change = (name: string, file: string, to: (text: string) => string): void => {
+      cpSync(folder.path('chain'), folder.path(name), { recursive: true });
+      const path = folder.path(`${name}/${file}`);
+      writeFileSync(path, to(readFileSync(path, 'utf8')));
+    };
+    change('l1', 'result.json', (text) => text.replace('"mode": "chain"', '"mode": "L1"'));
+    change('none', 'items.jsonl', () => '');
+    for (const [other, message] of [
+      ['l1', /different modes.*expected chain.*found L1/],
+      ['none', /share no item/],
+    ] as const) {
+      const compared = await runAcc('evaluate', 'compare', '--before', folder.path('chain'), '--after', folder.path(other)); // prettier-ignore
+      expect([compared.code, compared.err]).toEqual([2, expect.stringMatching(message)]);
+    }
+    // Before a question is asked.
+    const asked = server.asked.length;
+    const against = await evaluate('--against', folder.path('l1'));
+    expect([against.code, against.err]).toEqual([2, expect.stringMatching(/different modes/)]);
+    expect(server.asked.length).toBe(asked);
+  });
+
   it('states no spread for one seed, asks only the rows asked for, and never stores the key', async () => {
     await runAcc(
       'generate',
@@ -114,6 +146,7 @@ describe('acc evaluate', () => {
 
   it('refuses what cannot be run', async () => {
     writeFileSync(folder.path('x.jsonl'), '{"a":1}\n');
+    const asks = ['evaluate', 'gpqa', '--data', folder.path('x.jsonl'), '--endpoint', 'http://localhost:1', '--model-name', 'm']; // prettier-ignore
     for (const [argv, message] of [
       [['evaluate', 'mrcr', '--data', 'x'], /--model DIR or --endpoint URL/],
       [
@@ -137,6 +170,8 @@ describe('acc evaluate', () => {
         ['evaluate', 'mrcr', '--data', folder.path('x.jsonl'), '--endpoint', 'http://localhost:1'],
         /--model-name/,
       ],
+      [asks, /no row of GPQA.*expected columns Question, Correct Answer/],
+      [[...asks, '--out', folder.path('x.jsonl/sub')], /cannot be written; at .*x\.jsonl\/sub/],
     ] as const) {
       const { code, err } = await runAcc(...argv);
       expect(code).toBe(2);

@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { CancelledError, InputError, UsageError } from '../../core/errors.ts';
 import type { JsonObject, JsonValue } from '../../core/json.ts';
-import { isObject } from '../../core/json.ts';
+import { canonicalJson, isObject } from '../../core/json.ts';
 import { memoryJournal } from '../../evaluate/memoryJournal.ts';
 import { benchmarkIds } from '../../evaluate/benchmark.ts';
 import { benchmarkOf } from '../../evaluate/benchmarks.ts';
@@ -14,6 +15,7 @@ import type { Subject } from '../../evaluate/subject.ts';
 import { defaultLoadOptions } from '../../model/planner.ts';
 import { greedySampling } from '../../gpu/kernels/sampling.ts';
 import { ModelSession } from '../../model/session.ts';
+import { hashCheckpoint } from '../../train/runRecord.ts';
 import { kvTypeCode, weightTypes, type KvType, type WeightType } from '../../gpu/tensors.ts';
 import { lastValue, numberValue, parseArguments, type ParsedArguments } from '../compileArguments.ts';
 import {
@@ -24,6 +26,7 @@ import {
   readEvaluation,
   wholeNumber,
   writeEvaluation,
+  type StoredEvaluation,
 } from '../evaluateFiles.ts';
 import { comparisonText, scoresText } from '../evaluateText.ts';
 import { openAdapterFolder, openModelFolder } from '../modelFolder.ts';
@@ -38,6 +41,7 @@ import {
   printJson,
   progressLine,
 } from '../output.ts';
+import { checkWritable } from '../outputFile.ts';
 import { modeOf } from './grade.ts';
 
 const help = `acc evaluate BENCHMARK --data FILE (--model DIR | --endpoint URL --model-name NAME) [options]: scores with intervals
@@ -64,7 +68,8 @@ acc evaluate compare --before DIR… --after DIR…: paired comparison of finish
   --body JSON          further fields of the request, e.g. {"chat_template_kwargs":{"enable_thinking":false}}
   --json               one JSON document: result, scores per item, comparison
 
-Exit codes: 0 done, 1 stopped or finished with questions that have no answer, 2 usage or unreadable input.`;
+Exit codes: 0 done, 1 stopped, or finished without an answer to some questions or without rows that cannot be read,
+2 usage or unreadable input.`;
 
 const one = ['data', 'out', 'against', 'mode', 'limit', 'max-item-tokens', 'tokenizer', 'seeds', 'max-new-tokens', 'temperature', 'top-p',
   'model', 'adapter', 'weights', 'kv', 'context', 'endpoint', 'model-name', 'key-env', 'concurrency', 'requests-per-minute', 'attempts', 'timeout', 'body']; // prettier-ignore
@@ -134,6 +139,7 @@ async function openEngine(folder: string, parsed: ParsedArguments): Promise<Open
   const weightType = typeOption<WeightType>(parsed, 'weights', weightTypes, 'f16');
   const kvType = typeOption<KvType>(parsed, 'kv', Object.keys(kvTypeCode) as KvType[], 'f16');
   const contextLength = wholeNumber(numberValue(parsed, 'context'), 8192, 'context');
+  const { sha256: modelSha256 } = await hashCheckpoint(checkpoint);
   const adapterFolder = lastValue(parsed, 'adapter');
   const adapter = adapterFolder === null ? null : await openAdapterFolder(adapterFolder, checkpoint);
   const engine = await openNodeEngine();
@@ -155,6 +161,11 @@ async function openEngine(folder: string, parsed: ParsedArguments): Promise<Open
     identity: {
       type: 'engine',
       model: checkpoint.name,
+      // Folders of other weights may be called the same, as what acc train merges is.
+      modelSha256,
+      chatTemplateSha256: createHash('sha256')
+        .update(canonicalJson(checkpoint.tokenizerConfig?.['chat_template'] ?? null))
+        .digest('hex'),
       adapter: adapter?.sha256 ?? null,
       tokenizer: tokenizer.sha256,
       weightType,
@@ -202,18 +213,40 @@ async function compareFolders(parsed: ParsedArguments): Promise<number> {
 
 async function compareTwo(beforeFolder: string, afterFolder: string): Promise<Comparison> {
   const [before, after] = [await readEvaluation(beforeFolder), await readEvaluation(afterFolder)];
+  const where = `${beforeFolder}, ${afterFolder}`;
+  checkAlike(before, after, where);
+  return compareAlike(before, after, where);
+}
+
+/** Throws `InputError` where the scores of two evaluations do not measure the same. */
+function checkAlike(
+  before: Omit<StoredEvaluation, 'items'>,
+  after: Omit<StoredEvaluation, 'items'>,
+  where: string,
+): void {
   if (before.benchmark !== after.benchmark || before.dataSha256 !== after.dataSha256) {
     throw new InputError('different-data', 'The two evaluations are of different data', {
-      where: `${beforeFolder}, ${afterFolder}`,
+      where,
       expected: `${before.benchmark} ${before.dataSha256.slice(0, 12)}`,
       actual: `${after.benchmark} ${after.dataSha256.slice(0, 12)}`,
     });
   }
+  if (before.mode !== after.mode) {
+    throw new InputError('different-mode', 'The two evaluations are graded in different modes', {
+      where,
+      expected: before.mode,
+      actual: after.mode,
+      advice: 'run one again with the --mode of the other; answers kept in its --out are not asked again',
+    });
+  }
+}
+
+function compareAlike(before: StoredEvaluation, after: StoredEvaluation, where: string): Comparison {
   const names = { benchmark: before.benchmark, before: before.subject, after: after.subject };
   const comparison = compareScores(before.items, after.items, names);
   if (!comparison)
     throw new InputError('nothing-in-common', 'The two evaluations share no item under a common seed', {
-      where: `${beforeFolder}, ${afterFolder}`,
+      where,
     });
   return comparison;
 }
@@ -258,6 +291,8 @@ export async function run(argv: string[]): Promise<number> {
   const against = lastValue(parsed, 'against');
   const out = lastValue(parsed, 'out');
   const slices = wantedSlices(parsed.values.get('only') ?? []);
+  if (out !== null) await checkWritable(join(out, evaluationFiles.journal));
+  const earlier = against === null ? null : { ...(await readEvaluation(against)), where: against };
   const length = await openLengthCounter(lastValue(parsed, 'tokenizer') ?? 'qwen3');
   const { subject, close } =
     endpoint !== null ? openEndpoint(endpoint, parsed) : await openEngine(model ?? '', parsed);
@@ -283,6 +318,8 @@ export async function run(argv: string[]): Promise<number> {
   process.once('SIGINT', onSignal);
   process.once('SIGTERM', onSignal);
   try {
+    const self = { benchmark: name, subject: subject.name, dataSha256, mode };
+    if (earlier) checkAlike(earlier, self, earlier.where);
     journal = await Journal.open(disk ?? memoryJournal(), runIdentity(plan));
     const { result, items } = await runEvaluation(plan, journal, {
       signal: stop.signal,
@@ -295,8 +332,7 @@ export async function run(argv: string[]): Promise<number> {
     });
     endProgress();
     if (out !== null) await writeEvaluation(out, result, items);
-    const comparison =
-      against === null ? null : await compareRun(against, name, dataSha256, subject.name, items);
+    const comparison = earlier && compareAlike(earlier, { ...self, items }, earlier.where);
     if (parsed.flags.has('json')) await printJson({ ...result, itemScores: items, comparison });
     else {
       await print(
@@ -314,11 +350,21 @@ export async function run(argv: string[]): Promise<number> {
                   .join('\n'),
               ]
             : []),
+          ...(result.rowProblems.length > 0
+            ? [
+                [
+                  `Rows with problems: ${result.rowProblems.length}, of which ${result.unreadableRows} cannot be read`,
+                  ...result.rowProblems
+                    .slice(0, 10)
+                    .map(({ index, problem }) => `  row ${index}: ${printable(problem)}`),
+                ].join('\n'),
+              ]
+            : []),
           ...(comparison ? [comparisonText(comparison)] : []),
         ].join('\n\n'),
       );
     }
-    return result.isComplete ? EXIT_DONE : EXIT_REJECTED;
+    return result.isComplete && result.unreadableRows === 0 ? EXIT_DONE : EXIT_REJECTED;
   } catch (error) {
     endProgress();
     if (!(error instanceof CancelledError)) throw error;
@@ -333,20 +379,4 @@ export async function run(argv: string[]): Promise<number> {
     await file.source.close();
     await close();
   }
-}
-
-async function compareRun(
-  folder: string,
-  benchmark: string,
-  dataSha256: string,
-  subject: string,
-  items: Parameters<typeof compareScores>[1],
-): Promise<Comparison | null> {
-  const before = await readEvaluation(folder);
-  if (before.benchmark !== benchmark || before.dataSha256 !== dataSha256) {
-    throw new InputError('different-data', 'The evaluation to compare with is of other data', {
-      where: folder,
-    });
-  }
-  return compareScores(before.items, items, { benchmark, before: before.subject, after: subject });
 }
