@@ -3,6 +3,7 @@ import { agentless } from './agentless.ts';
 import { atif } from './atif.ts';
 import { anthropicMessages, chatFile, completionLog, genericChat, shareGpt } from './chat.ts';
 import { claudeCode, claudeCodeStream } from './claudeCode.ts';
+import { cline } from './cline.ts';
 import { codexExec, codexRollout } from './codex.ts';
 import { geminiApi, geminiCli } from './gemini.ts';
 import { inspectAi } from './inspect.ts';
@@ -44,6 +45,7 @@ export const engineeringFormats: readonly FormatAdapter[] = [
   completionLog,
   verifiers,
   shareGpt,
+  cline,
   anthropicMessages,
   chatFile,
   genericChat,

@@ -5,8 +5,10 @@ import { birdInteract } from './birdInteract.ts';
 import { browseCompPlus } from './browseCompPlus.ts';
 import { accRows, longTraceRows } from './compiledRows.ts';
 import { dbGpt } from './dbGpt.ts';
+import { dspyReact } from './dspyReact.ts';
 import { fireAct } from './fireAct.ts';
 import { interCode } from './interCode.ts';
+import { langChainAgent } from './langChainAgent.ts';
 import { miroFlow } from './miroFlow.ts';
 import { reactText } from './reactText.ts';
 import { searchR1 } from './searchR1.ts';
@@ -25,6 +27,8 @@ export const researchFormats: readonly FormatAdapter[] = [
   browseCompPlus,
   smolagentsGaia,
   smolagentsMemory,
+  langChainAgent,
+  dspyReact,
   spiderAgent,
   spiderAgentTools,
   agentBench,
