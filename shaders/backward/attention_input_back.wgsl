@@ -1,6 +1,6 @@
 // From gradients of attention's inputs to those of the q/k/v projection, in place, per (token, head): q and k are turned
 // back (the rotation's transpose: a·cos + b·sin, b·cos - a·sin), then through their norm over D; v stays as it is.
-// LANES threads share a head. Starts, strides and half = D/8 count vec4.
+// LANES threads, a power of two, share a head. Starts, strides and half = D/8 count vec4.
 struct Params {
   workgroupBase: u32,
   workgroupEnd: u32,

@@ -1,6 +1,6 @@
 // From the q/k/v projection to attention's inputs, per (token, head): q and k are normed over D if the model does so,
 // rotated by their position (pairs j, j + D/2: a·cos - b·sin, b·cos + a·sin), q written out, k and v stored in a page.
-// LANES threads share a head. Starts, strides and half = D/8 count vec4; page sections count u32.
+// LANES threads, a power of two, share a head. Starts, strides and half = D/8 count vec4; page sections count u32.
 struct Params {
   workgroupBase: u32,
   workgroupEnd: u32,

@@ -18,6 +18,8 @@ export interface KernelChoices {
   readonly attention: 'thread' | 'quad' | 'tile';
   /** Threads that reduce one row (norms, router, softmax): those of a workgroup, or 1 where each has a row of its own. */
   readonly rowThreads: number;
+  /** Most threads that share a head while its queries and keys are normed and rotated, both ways. */
+  readonly headThreads: number;
   /** Threads of a workgroup without barriers, where its size only sets the grain. */
   readonly flatThreads: number;
   /** Workgroups that keep the adapter busy: attention with few queries is cut into about as many. */
@@ -42,6 +44,7 @@ export function defaultChoices(
         // Three to six times as fast on SwiftShader; llvmpipe gains half that and compiles it for ten seconds.
         attention: isSwiftShader || longRun ? 'quad' : 'thread',
         rowThreads: 1,
+        headThreads: 1,
         flatThreads: 16,
         attentionWorkgroups: 8,
         subgroups,
@@ -52,6 +55,7 @@ export function defaultChoices(
         matvec: 'lanes',
         attention: 'tile',
         rowThreads: 128,
+        headThreads: 16,
         flatThreads: 64,
         attentionWorkgroups: 256,
         subgroups,

@@ -2,8 +2,24 @@ import type { BufferRange } from '../../src/gpu/buffers.ts';
 import type { EngineDevice } from '../../src/gpu/device.ts';
 import { Recorder } from '../../src/gpu/recorder.ts';
 import { createRows, createWeight, type Rows, type Weight, type WeightType } from '../../src/gpu/tensors.ts';
+import type { KernelChoices } from '../../src/gpu/variants.ts';
 import type { Matrix } from './reference/numbers.ts';
 import { packWeight } from './reference/weights.ts';
+
+/** Runs `action` with other choices of the engine. */
+export async function withChoices(
+  engine: EngineDevice,
+  changes: Partial<KernelChoices>,
+  action: () => Promise<void>,
+): Promise<void> {
+  const before = engine.choices;
+  engine.choices = { ...before, ...changes };
+  try {
+    await action();
+  } finally {
+    engine.choices = before;
+  }
+}
 
 /** Moves test data to and from a device; everything it made goes away with `dispose`. */
 export class Harness {

@@ -11,7 +11,7 @@ import type { EngineDevice } from '../device.ts';
 import { defineKernel, type KernelSink, type KernelVariant } from '../kernel.ts';
 import { kvPageSections, type KvLayout, type KvPage, type Rows } from '../tensors.ts';
 import { quadOwned, quadVariant } from './attention.ts';
-import { checkShape, sureLanes, vectors } from './common.ts';
+import { checkShape, headLanes, sureLanes, vectors } from './common.ts';
 
 /**
  * Inputs of `attentionBack`: gradients of q, k and v (as attention takes them: normed and rotated) from that of its
@@ -305,7 +305,7 @@ export function attentionInputBack(sink: KernelSink, input: AttentionInputBack):
   const { qkv, numHeads, kv, grad } = input;
   const heads = numHeads + kv.numKeyValueHeads;
   checkShape('attentionInputBack grad', grad, qkv.rows, qkv.cols);
-  const lanes = engine.facts.software ? 1 : Math.min(kv.headDim / 8, 16);
+  const lanes = headLanes(engine, kv.headDim);
   // Without norm and rotation the gradients are what they should be.
   if (!input.qNorm && !input.rope) return;
   sink.dispatch({

@@ -3,7 +3,7 @@ import source from '../../../shaders/forward/attention_input.wgsl?raw';
 import type { BufferRange } from '../buffers.ts';
 import { defineKernel, type KernelSink } from '../kernel.ts';
 import { kvPageSections, kvTypeCode, type KvLayout, type KvPage, type Rows } from '../tensors.ts';
-import { checkShape, vectors } from './common.ts';
+import { checkShape, headLanes, vectors } from './common.ts';
 
 /**
  * Inputs of `attentionInput`: splits the output of the q/k/v projection, norms q and k per head (if weights are
@@ -71,7 +71,7 @@ export function attentionInput(sink: KernelSink, input: AttentionInput): void {
   const allHeads = numHeads + 2 * numKeyValueHeads;
   checkShape('attentionInput qkv', qkv, qkv.rows, allHeads * headDim);
   checkShape('attentionInput q', q, qkv.rows, numHeads * headDim);
-  const lanes = engine.facts.software ? 1 : Math.min(headDim / 8, 16);
+  const lanes = headLanes(engine, headDim);
   let written = 0;
   for (const page of pages) {
     const first = Math.max(firstToken, page.firstToken);

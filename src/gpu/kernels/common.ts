@@ -41,6 +41,14 @@ export function rowReduction(
 }
 
 /**
+ * Threads that share a head of `headDim`, at least 8 elements each: a power of two, so that no head lies across
+ * workgroups.
+ */
+export function headLanes(engine: EngineDevice, headDim: number): number {
+  return 2 ** Math.floor(Math.log2(Math.min(headDim / 8, engine.choices.headThreads)));
+}
+
+/**
  * Lanes that every subgroup is sure to have and that kernels built on broadcasts come in: 16, 8 or 4; 0 when
  * subgroups are off, unknown or smaller.
  */

@@ -5,8 +5,8 @@ import { attentionInput } from '../../../src/gpu/kernels/attentionInput.ts';
 import { type KvLayout, type KvType } from '../../../src/gpu/tensors.ts';
 import { adapterName, engineModes, gpuSkipReason, hasGpu, testEngine } from '../../helpers/gpu.ts';
 import { fill, kept, makePages } from '../cache.ts';
-import { Harness } from '../harness.ts';
-import { attentionReference, ropeTable } from '../reference/attention.ts';
+import { Harness, withChoices } from '../harness.ts';
+import { attentionInputReference, attentionReference, ropeTable } from '../reference/attention.ts';
 import { randomMatrix, relativeError, tolerance } from '../reference/numbers.ts';
 
 interface Shape {
@@ -144,11 +144,10 @@ describe.skipIf(!hasGpu)(hasGpu ? 'attention' : `attention (${gpuSkipReason})`, 
           'a kernel for GPUs, never chosen on llvmpipe, which compiles it for over ten seconds',
         );
       const engine = (await testEngine(mode.options)) as EngineDevice;
-      const { choices } = engine;
-      engine.choices = { ...choices, attention: 'tile' };
       const small = shapes.filter(({ rows }) => rows > 4);
-      await compare(engine, mode.options.subgroups === false ? small.slice(3) : small.slice(0, 3));
-      engine.choices = choices;
+      await withChoices(engine, { attention: 'tile' }, () =>
+        compare(engine, mode.options.subgroups === false ? small.slice(3) : small.slice(0, 3)),
+      );
     });
 
     // Of long runs (option longRun); without subgroups the kernels are those that SwiftShader is tested with.
@@ -176,69 +175,75 @@ describe.skipIf(!hasGpu)(hasGpu ? 'attention' : `attention (${gpuSkipReason})`, 
       const h = new Harness(engine);
       for (const [heads, kvHeads, headDim, rows] of [
         [4, 2, 32, 17],
+        [2, 1, 96, 5],
         [2, 1, 128, 3],
       ] as const) {
         const width = (heads + 2 * kvHeads) * headDim;
         const qkv = randomMatrix('qkv', rows, width);
-        const norms = randomMatrix('norm', 2, headDim);
+        const norms = randomMatrix('norm', 2, headDim).data;
         const positions = Array.from({ length: rows }, (_, t) => (t * 7) % 11);
         const rope = ropeTable(11, headDim);
         const eps = 1e-6;
-        const expected = qkv.data.slice();
-        for (let t = 0; t < rows; t++) {
-          for (let head = 0; head < heads + kvHeads; head++) {
-            const at = t * width + head * headDim;
-            const row = qkv.data.subarray(at, at + headDim);
-            const factor = 1 / Math.sqrt(row.reduce((sum, x) => sum + x * x, 0) / headDim + eps);
-            const norm = norms.data.subarray(head < heads ? 0 : headDim);
-            const half = headDim / 2;
-            for (let j = 0; j < half; j++) {
-              const cos = rope[positions[t]! * headDim + j]!;
-              const sin = rope[positions[t]! * headDim + half + j]!;
-              const a = row[j]! * factor * norm[j]!;
-              const b = row[j + half]! * factor * norm[j + half]!;
-              expected[at + j] = a * cos - b * sin;
-              expected[at + j + half] = b * cos + a * sin;
-            }
-          }
-        }
+        const transform = { heads, kvHeads, headDim, norms, eps, rope, positions };
+        const expected = attentionInputReference(qkv.data, transform);
         const layout: KvLayout = { type: 'f32', numKeyValueHeads: kvHeads, headDim };
-        // The new tokens start inside the first page and end in the second.
-        const pages = makePages(h, layout, [4, 32]);
-        const q = h.emptyRows(rows, heads * headDim);
-        attentionInput(h.recorder, {
-          qkv: h.rows(qkv),
-          numHeads: heads,
-          kv: layout,
-          qNorm: h.floats(norms.data.subarray(0, headDim)),
-          kNorm: h.floats(norms.data.subarray(headDim)),
-          eps,
-          rope: h.bytes('rope', rope),
-          positions: h.uints(positions),
-          pages,
-          firstToken: 2,
-          q,
-        });
-        const gotQ = await h.read(q);
-        const stored = await Promise.all(pages.map((page) => h.recorder.readFloats(page.range)));
-        const kvWidth = kvHeads * headDim;
-        for (let t = 0; t < rows; t++) {
-          const row = expected.subarray(t * width, (t + 1) * width);
-          const token = 2 + t;
-          const page = token < 4 ? 0 : 1;
-          const at = (page === 0 ? token : token - 4) * kvWidth;
-          const valueAt = pages[page]!.capacity * kvWidth + at;
-          const got = [
-            ...gotQ.subarray(t * heads * headDim, (t + 1) * heads * headDim),
-            ...stored[page]!.subarray(at, at + kvWidth),
-            ...stored[page]!.subarray(valueAt, valueAt + kvWidth),
-          ];
-          expect(relativeError(got, row)).toBeLessThan(tolerance('f32', headDim));
+        for (const headThreads of [1, 2, 4, 8, 16]) {
+          await withChoices(engine, { headThreads }, async () => {
+            // The new tokens start inside the first page and end in the second.
+            const pages = makePages(h, layout, [4, 32]);
+            const q = h.emptyRows(rows, heads * headDim);
+            attentionInput(h.recorder, {
+              qkv: h.rows(qkv),
+              numHeads: heads,
+              kv: layout,
+              qNorm: h.floats(norms.subarray(0, headDim)),
+              kNorm: h.floats(norms.subarray(headDim)),
+              eps,
+              rope: h.bytes('rope', rope),
+              positions: h.uints(positions),
+              pages,
+              firstToken: 2,
+              q,
+            });
+            const gotQ = await h.read(q);
+            const stored = await Promise.all(pages.map((page) => h.recorder.readFloats(page.range)));
+            const kvWidth = kvHeads * headDim;
+            for (let t = 0; t < rows; t++) {
+              const row = expected.subarray(t * width, (t + 1) * width);
+              const token = 2 + t;
+              const page = token < 4 ? 0 : 1;
+              const at = (page === 0 ? token : token - 4) * kvWidth;
+              const valueAt = pages[page]!.capacity * kvWidth + at;
+              const got = [
+                ...gotQ.subarray(t * heads * headDim, (t + 1) * heads * headDim),
+                ...stored[page]!.subarray(at, at + kvWidth),
+                ...stored[page]!.subarray(valueAt, valueAt + kvWidth),
+              ];
+              expect(relativeError(got, row)).toBeLessThan(tolerance('f32', headDim));
+            }
+          });
         }
         h.dispose();
       }
     });
   }
+
+  it('stores int8 bit for bit alike where threads share a head', async () => {
+    const engine = (await testEngine()) as EngineDevice;
+    const h = new Harness(engine);
+    const [k, v] = [randomMatrix('k', 3, 2 * 128), randomMatrix('v', 3, 2 * 128)];
+    const layout: KvLayout = { type: 'int8', numKeyValueHeads: 2, headDim: 128 };
+    const caches: Uint32Array[] = [];
+    for (const headThreads of [1, 16]) {
+      await withChoices(engine, { headThreads }, async () => {
+        const pages = makePages(h, layout, [4]);
+        fill(h, layout, pages, 3, k, v);
+        caches.push(await h.recorder.readUints(pages[0]!.range));
+      });
+    }
+    expect(caches[1]).toEqual(caches[0]);
+    h.dispose();
+  });
 
   it('does not see what comes later: changing a later token leaves earlier rows bit-equal', async () => {
     const engine = (await testEngine()) as EngineDevice;

@@ -15,8 +15,8 @@ import { rmsNormBack } from '../../../src/gpu/kernels/rmsNormBack.ts';
 import { kvPageSections, weightTypes, type KvPage, type Rows } from '../../../src/gpu/tensors.ts';
 import type { KernelChoices } from '../../../src/gpu/variants.ts';
 import { adapterName, engineModes, gpuSkipReason, hasGpu, testEngine } from '../../helpers/gpu.ts';
-import { Harness } from '../harness.ts';
-import { attentionReference, ropeTable } from '../reference/attention.ts';
+import { Harness, withChoices } from '../harness.ts';
+import { attentionInputReference, attentionReference, ropeTable } from '../reference/attention.ts';
 import { centralDifferences } from '../reference/differences.ts';
 import {
   matmulReference,
@@ -40,20 +40,6 @@ const part = ({ cols, data }: Matrix, first: number, count: number): Matrix => (
   cols,
   data: data.subarray(first * cols, (first + count) * cols),
 });
-
-async function withChoices(
-  engine: EngineDevice,
-  changes: Partial<KernelChoices>,
-  action: () => Promise<void>,
-): Promise<void> {
-  const before = engine.choices;
-  engine.choices = { ...before, ...changes };
-  try {
-    await action();
-  } finally {
-    engine.choices = before;
-  }
-}
 
 /** Ways through attention's gradient; llvmpipe would compile the quads, which only long runs choose there, for many seconds. */
 function attentionChoices(headDim: number): readonly KernelChoices['attention'][] {
@@ -500,44 +486,37 @@ describe.skipIf(!hasGpu)(
         );
       }
 
-      withEngine('attentionInputBack is the slope of head norms and rotation', async (_engine, h) => {
-        const [rows, heads, kvHeads, headDim] = [3, 2, 1, 32];
-        const cols = (heads + 2 * kvHeads) * headDim;
-        const x = randomMatrix('x', rows, cols);
-        const direction = randomMatrix('g', rows, cols);
-        const [qNorm, kNorm] = [randomMatrix('qn', 1, headDim), randomMatrix('kn', 1, headDim)];
-        const positions = [0, 5, 2];
-        const table = ropeTable(8, headDim);
-        const forward = (values: Float64Array): Float64Array =>
-          values.map((value, i) => {
-            const [row, head, j] = [Math.floor(i / cols), Math.floor((i % cols) / headDim), i % headDim];
-            if (head >= heads + kvHeads) return value;
-            const start = row * cols + head * headDim;
-            const own = values.subarray(start, start + headDim);
-            const f = 1 / Math.sqrt(own.reduce((sum, v) => sum + v * v, 0) / headDim + 1e-6);
-            const weight = head < heads ? qNorm.data : kNorm.data;
-            const normed = (at: number): number => own[at]! * f * weight[at]!;
-            const half = headDim / 2;
-            const angle = positions[row]! * headDim + (j % half);
-            const [cos, sin] = [table[angle]!, table[angle + half]!];
-            return j < half
-              ? normed(j) * cos - normed(j + half) * sin
-              : normed(j) * cos + normed(j - half) * sin;
-          });
-        const grad = h.rows(direction);
-        attentionInputBack(h.recorder, {
-          qkv: h.rows(x),
-          numHeads: heads,
-          kv: { type: 'f32', numKeyValueHeads: kvHeads, headDim },
-          qNorm: h.floats(qNorm.data),
-          kNorm: h.floats(kNorm.data),
-          eps: 1e-6,
-          rope: h.bytes('rope', table),
-          positions: h.uints(positions),
-          grad,
-        });
-        const slope = centralDifferences(forward, x.data, direction.data);
-        expect(relativeError(await h.read(grad), slope)).toBeLessThan(1e-5);
+      withEngine('attentionInputBack is the slope of head norms and rotation', async (engine, h) => {
+        for (const headDim of [32, 96, 128]) {
+          const [rows, heads, kvHeads] = [3, 2, 1];
+          const cols = (heads + 2 * kvHeads) * headDim;
+          const x = randomMatrix('x', rows, cols);
+          const direction = randomMatrix('g', rows, cols);
+          const norms = randomMatrix('norm', 2, headDim).data;
+          const positions = [0, 5, 2];
+          const [rope, eps] = [ropeTable(8, headDim), 1e-6];
+          const transform = { heads, kvHeads, headDim, norms, eps, rope, positions };
+          const slope = once(`input${headDim}`, () =>
+            centralDifferences((qkv) => attentionInputReference(qkv, transform), x.data, direction.data),
+          );
+          for (const headThreads of [1, 2, 4, 8, 16]) {
+            await withChoices(engine, { headThreads }, async () => {
+              const grad = h.rows(direction);
+              attentionInputBack(h.recorder, {
+                qkv: h.rows(x),
+                numHeads: heads,
+                kv: { type: 'f32', numKeyValueHeads: kvHeads, headDim },
+                qNorm: h.floats(norms.subarray(0, headDim)),
+                kNorm: h.floats(norms.subarray(headDim)),
+                eps,
+                rope: h.bytes('rope', rope),
+                positions: h.uints(positions),
+                grad,
+              });
+              expect(relativeError(await h.read(grad), slope)).toBeLessThan(1e-5);
+            });
+          }
+        }
       });
 
       withEngine('dropout keeps 1 - rate of the elements, the same ones in chunks', async (_engine, h) => {

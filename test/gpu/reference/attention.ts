@@ -57,6 +57,46 @@ export function attentionReference(input: AttentionCase): {
   return { out, logSumExp, weights };
 }
 
+/** What norms and rotates queries and keys, values aside. */
+export interface HeadTransform {
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+  /** [2, D]: of the queries, of the keys. */
+  readonly norms: Float64Array;
+  readonly eps: number;
+  /** As `ropeTable` gives it. */
+  readonly rope: Float32Array<ArrayBuffer>;
+  /** By token: row of `rope`. */
+  readonly positions: readonly number[];
+}
+
+/** q, k and v as attention takes them, of their projection [T, (H + 2·KV)·D]. */
+export function attentionInputReference(
+  qkv: Float64Array,
+  { heads, kvHeads, headDim, norms, eps, rope, positions }: HeadTransform,
+): Float64Array {
+  const out = qkv.slice();
+  const half = headDim / 2;
+  positions.forEach((position, t) => {
+    for (let head = 0; head < heads + kvHeads; head++) {
+      const at = (t * (heads + 2 * kvHeads) + head) * headDim;
+      const row = qkv.subarray(at, at + headDim);
+      const factor = 1 / Math.sqrt(row.reduce((sum, x) => sum + x * x, 0) / headDim + eps);
+      const norm = norms.subarray(head < heads ? 0 : headDim);
+      for (let j = 0; j < half; j++) {
+        const cos = rope[position * headDim + j]!;
+        const sin = rope[position * headDim + half + j]!;
+        const a = row[j]! * factor * norm[j]!;
+        const b = row[j + half]! * factor * norm[j + half]!;
+        out[at + j] = a * cos - b * sin;
+        out[at + j + half] = b * cos + a * sin;
+      }
+    }
+  });
+  return out;
+}
+
 /** RoPE table [positions, D]: cos of the D/2 angles, then their sin. */
 export function ropeTable(positions: number, headDim: number, theta = 1e4): Float32Array<ArrayBuffer> {
   const table = new Float32Array(positions * headDim);
