@@ -205,6 +205,26 @@ describe('parts of other vendors', () => {
       ],
     ],
     [
+      'AI SDK 3, which has no parts',
+      [
+        {
+          role: 'assistant',
+          content: '',
+          toolInvocations: [{ state: 'result', ...returned, args: { q: 'x' }, result: 'hit' }],
+        },
+      ],
+    ],
+    [
+      'OpenTelemetry',
+      [
+        {
+          role: 'assistant',
+          parts: [{ type: 'tool_call', id: 'c', name: 'search', arguments: { q: 'x' } }],
+        },
+        { role: 'tool', parts: [{ type: 'tool_call_response', id: 'c', response: 'hit' }] },
+      ],
+    ],
+    [
       'Bedrock',
       [
         {
