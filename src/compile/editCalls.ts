@@ -54,7 +54,7 @@ function insertion(path: string, given: JsonObject): Edit[] {
   const line = given['insert_line'];
   // Editors that take `new_str` join it with line breaks, so one at its end gives an empty line.
   const inserted = text(given, 'new_str') ?? text(given, 'insert_text')?.replace(/\n$/, '');
-  return typeof line === 'number' && inserted !== undefined
+  return typeof line === 'number' && Number.isInteger(line) && line >= 0 && inserted !== undefined
     ? [{ kind: 'insert', path, line, text: inserted }]
     : [];
 }

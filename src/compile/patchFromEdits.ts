@@ -43,10 +43,12 @@ export function patchFromEdits(trajectory: Trajectory, looks: Looks): RebuiltPat
   const unread = new Set<string>();
   for (const step of trajectory.steps) {
     const result = results.get(step.index);
-    if (step.type !== 'toolCall' || step.isDemonstration || hasFailed(result)) continue;
+    if (step.type !== 'toolCall' || step.isDemonstration) continue;
     const known = keys.get(step.index) ?? [];
     const edits = editsOf(step);
+    // A command that fails may have written before it did.
     if (edits.length === 0) for (const key of known) unread.add(key);
+    if (hasFailed(result)) continue;
     for (const edit of edits) {
       const key = known.find((name) => endsAlike(name, edit.path)) ?? paths.normalise(edit.path);
       const file = files.get(key);
@@ -74,7 +76,7 @@ export function patchFromEdits(trajectory: Trajectory, looks: Looks): RebuiltPat
 }
 
 const failure =
-  /^\s*(?:<tool_use_error>|error\b|sed: )|String to replace not found|No replacement was performed|did not appear verbatim|Multiple occurrences|Invalid Context|verification failed|No edit history/i;
+  /^\s*(?:<tool_use_error>|error\b)|String to replace not found|No replacement was performed|did not appear verbatim|Multiple occurrences|Invalid Context|verification failed|No edit history/i;
 
 /** True for a call that changed nothing, as the log marks it or as its tool says; few logs mark it. */
 function hasFailed(result: ToolResultStep | undefined): boolean {

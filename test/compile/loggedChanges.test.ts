@@ -159,7 +159,7 @@ describe('the change of an editor without a patch in the log', () => {
       { command: 'view', ...(first > 1 ? { view_range: [first, -1] } : {}) },
       `Here's the result of running \`cat -n\` on ${file}:\n${numbered(text.trimEnd(), first)}\n`,
     );
-  const shell = (command: string): Exchange => ({ tool: 'bash', args: { command }, result: '' });
+  const shell = (command: string, result = ''): Exchange => ({ tool: 'bash', args: { command }, result });
   const repair = replace('    return a - b', '    return a + b');
   const repaired = '@@\n-    return a - b\n+    return a + b';
 
@@ -214,9 +214,10 @@ describe('the change of an editor without a patch in the log', () => {
   });
 
   it('is not taken for whole where a command changed a file too', async () => {
-    expect(await hunksOf(view(source), repair, shell(`sed -i 's/os/sys/' ${file}`))).toMatch(
-      /^patch-incomplete: foo.py/,
-    );
+    for (const result of ['', 'Error: 1 test failed']) {
+      const changed = shell(`sed -i 's/os/sys/' ${file} /testbed/b.py && pytest -q`, result);
+      expect(await hunksOf(view(source), repair, changed)).toMatch(/^patch-incomplete: foo.py/);
+    }
     const outcome = await outcomeOfCalls([
       view(source),
       repair,

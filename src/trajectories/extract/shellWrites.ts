@@ -15,9 +15,10 @@ export function writtenFiles(
 ): DocumentSeen[] {
   const [name = '', ...words] = command.words;
   if (name === 'sed' && isSilent(command)) {
-    const file = words.filter((word) => !word.startsWith('-')).pop();
-    const span = file !== undefined && words.length > 1 ? commandSpan(call, source, text, file) : null;
-    return span && file !== undefined ? [seen(call, state.paths.normalise(file), 'edited', span, null)] : [];
+    return sedFiles(words).flatMap((file) => {
+      const span = commandSpan(call, source, text, file);
+      return span ? [seen(call, state.paths.normalise(file), 'edited', span, null)] : [];
+    });
   }
   if (/^python[\d.]*$/.test(name) && command.hereDocument) {
     return scriptWrites(
@@ -36,6 +37,16 @@ export function writtenFiles(
   const span = commandSpan(call, source, text, content);
   const lines = { first: 1, last: countLines(content, 0, content.length) };
   return span ? [seen(call, state.paths.normalise(target), 'edited', span, lines)] : [];
+}
+
+/** Files that `sed -i` changes: all words but its options and scripts. An empty word is the suffix that BSD wants. */
+function sedFiles(words: readonly string[]): readonly string[] {
+  const takesScript = /^-[a-zA-Z]*[ef]$/;
+  const plain = words.filter(
+    (word, index) => word !== '' && !word.startsWith('-') && !takesScript.test(words[index - 1] ?? ''),
+  );
+  const hasScript = words.some((word) => takesScript.test(word) || /^--(?:expression|file)/.test(word));
+  return hasScript ? plain : plain.slice(1);
 }
 
 /** Files that a Python script given on the command line writes: `open(path, 'w')`, `Path(path)` with write_text. */

@@ -323,6 +323,7 @@ describe('files of coding agents', () => {
       bash('python test.py', 'ok'),
       bash("cat > z.py <<'EOF'\nz = 1\nEOF", ''),
       bash("sed -i 's/1/2/' z.py", ''),
+      bash("sed -i '' -e 's/2/3/' -e '4d' z.py y.txt", ''),
     ]);
     expect(seen.map(({ how, key, lines, text }) => [how, key, lines, text])).toEqual([
       ['opened', 'a.py', '5-7', 'five\nsix\nseven'],
@@ -337,6 +338,8 @@ describe('files of coding agents', () => {
       ['returned', 'x.txt', '12-12', '12:a needle'],
       ['edited', 'z.py', '1-1', 'z = 1\n'],
       ['edited', 'z.py', null, "sed -i 's/1/2/' z.py"],
+      ['edited', 'z.py', null, "sed -i '' -e 's/2/3/' -e '4d' z.py y.txt"],
+      ['edited', 'y.txt', null, "sed -i '' -e 's/2/3/' -e '4d' z.py y.txt"],
     ]);
   });
 
