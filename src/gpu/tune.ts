@@ -1,4 +1,5 @@
 import type { EngineDevice } from './device.ts';
+import { ShaderCompileError } from './errors.ts';
 import type { KernelSink } from './kernel.ts';
 import { attention } from './kernels/attention.ts';
 import { sureLanes } from './kernels/common.ts';
@@ -22,10 +23,18 @@ interface TuneResult {
   readonly medianMs: number;
 }
 
+/** An alternative that this driver does not compile. */
+interface RefusedTrial {
+  readonly operation: TuneResult['operation'];
+  readonly choice: string;
+  readonly reason: string;
+}
+
 export interface TuneReport {
   readonly choices: KernelChoices;
   /** Empty when the choices came from the store. */
   readonly measured: readonly TuneResult[];
+  readonly refused: readonly RefusedTrial[];
   readonly fromStore: boolean;
 }
 
@@ -33,17 +42,26 @@ export interface TuneOptions {
   readonly store?: ChoiceStore;
   /** Milliseconds after which the operations not yet measured keep their defaults; 2,000 by default. */
   readonly limitMs?: number;
+  /** Milliseconds that one sample lasts at least; 20 by default, on software adapters that of one operation. */
+  readonly sampleMs?: number;
   readonly clock?: () => number;
   readonly onProgress?: (done: number, total: number) => void;
 }
 
 /** Raised when kernels change so much that old measurements no longer hold. */
-const storeVersion = 3;
+const storeVersion = 4;
+/** Another kernel replaces the one in use below this share of its time: what is stored then stays for good. */
+const clearlyFaster = 0.9;
+const mostRepeats = 1024;
 
 interface Trial {
   readonly operation: TuneResult['operation'];
   readonly choice: Partial<KernelChoices>;
   readonly name: string;
+}
+
+interface TimedTrial extends Trial {
+  readonly medianMs: number;
 }
 
 /**
@@ -56,7 +74,7 @@ export async function tuneKernels(engine: EngineDevice, options: TuneOptions = {
   const stored = parseChoices(await options.store?.load(key), engine);
   if (stored) {
     engine.choices = stored;
-    return { choices: stored, measured: [], fromStore: true };
+    return { choices: stored, measured: [], refused: [], fromStore: true };
   }
   const start = clock();
   const limitMs = options.limitMs ?? 2000;
@@ -67,32 +85,52 @@ export async function tuneKernels(engine: EngineDevice, options: TuneOptions = {
       matmul: engine.choices.matmul === 'lanes' ? 'register' : engine.choices.matmul,
     };
   }
-  const measured: TuneResult[] = [];
+  const sampleMs = options.sampleMs ?? (engine.facts.software ? 0 : 20);
+  const timed: TimedTrial[] = [];
+  const refused: RefusedTrial[] = [];
   const list = trials(engine);
-  const best = new Map<TuneResult['operation'], { ms: number; choice: Partial<KernelChoices> }>();
   const skipped = new Set<TuneResult['operation']>();
   for (const [index, trial] of list.entries()) {
     options.onProgress?.(index, list.length);
+    const { operation, name } = trial;
+    const needed = refused.some((other) => other.operation === operation);
     // An operation is decided only if all its alternatives were measured.
-    if (clock() - start > limitMs) {
-      skipped.add(trial.operation);
+    if (clock() - start > limitMs && !needed) {
+      skipped.add(operation);
       continue;
     }
-    const medianMs = await measure(engine, trial, clock);
-    measured.push({ operation: trial.operation, choice: trial.name, medianMs });
-    const leader = best.get(trial.operation);
-    if (!leader || medianMs < leader.ms) best.set(trial.operation, { ms: medianMs, choice: trial.choice });
+    try {
+      timed.push({ ...trial, medianMs: await measure(engine, trial, sampleMs, clock) });
+    } catch (error) {
+      if (!(error instanceof ShaderCompileError)) throw error;
+      refused.push({ operation, choice: name, reason: error.message });
+    }
   }
   options.onProgress?.(list.length, list.length);
   let { choices } = engine;
-  for (const [operation, { choice }] of best) {
-    if (!skipped.has(operation)) choices = { ...choices, ...choice };
+  for (const operation of new Set(list.map((trial) => trial.operation))) {
+    if (skipped.has(operation)) continue;
+    const own = timed.filter((trial) => trial.operation === operation);
+    choices = { ...choices, ...fastest(own, engine.choices)?.choice };
   }
   engine.choices = choices;
   if (skipped.size === 0) await options.store?.save(key, JSON.stringify(choices));
-  return { choices, measured, fromStore: false };
+  const measured = timed.map(({ operation, name, medianMs }) => ({ operation, choice: name, medianMs }));
+  return { choices, measured, refused, fromStore: false };
 }
 
+/** The fastest of an operation's alternatives; the one in use, unless that is clearly slower. */
+function fastest(timed: readonly TimedTrial[], current: KernelChoices): TimedTrial | undefined {
+  const [best] = timed.toSorted((a, b) => a.medianMs - b.medianMs);
+  const used = timed.find((trial) => isInUse(trial, current));
+  return best && used && best.medianMs >= clearlyFaster * used.medianMs ? used : best;
+}
+
+function isInUse({ choice }: Trial, current: KernelChoices): boolean {
+  return Object.entries(choice).every(([name, value]) => current[name as keyof KernelChoices] === value);
+}
+
+/** The alternatives of each operation; what is in use comes first. */
 function trials(engine: EngineDevice): readonly Trial[] {
   const matmuls: KernelChoices['matmul'][] =
     sureLanes(engine) > 0 ? ['lanes', 'register', 'shared'] : ['register', 'shared'];
@@ -114,34 +152,49 @@ function trials(engine: EngineDevice): readonly Trial[] {
       list.push({ operation: 'attention', choice: { attention }, name: attention });
     }
   }
-  return list;
+  const uses = (trial: Trial): number => (isInUse(trial, engine.choices) ? 0 : 1);
+  const operations = [...new Set(list.map(({ operation }) => operation))];
+  return operations.flatMap((operation) =>
+    list.filter((trial) => trial.operation === operation).sort((a, b) => uses(a) - uses(b)),
+  );
 }
 
-/** Median of a few awaited runs of a small but representative problem. */
-async function measure(engine: EngineDevice, trial: Trial, clock: () => number): Promise<number> {
+/**
+ * Milliseconds of one run of a small but representative problem: the median of a few samples. A sample repeats the
+ * problem until it lasts `sampleMs`, since what a GPU does in less than that drowns in the latency of its queue.
+ */
+async function measure(
+  engine: EngineDevice,
+  trial: Trial,
+  sampleMs: number,
+  clock: () => number,
+): Promise<number> {
   const { choices } = engine;
   engine.choices = { ...choices, ...trial.choice };
   const { run, dispose } = problem(engine, trial.operation);
+  const recorder = new Recorder(engine, clock);
   try {
     const collector = new PipelineCollector(engine);
     run(collector);
     await engine.pipelines.prepare(collector.requests);
-    const recorder = new Recorder(engine, clock);
-    const once = async (): Promise<number> => {
+    const sample = async (repeats: number): Promise<number> => {
       const start = clock();
-      run(recorder);
+      for (let n = 0; n < repeats; n++) run(recorder);
       recorder.submit();
       await recorder.settle();
       return clock() - start;
     };
     // The first run compiles lazily on some drivers.
-    const first = await once();
-    const times = [await once()];
-    if (first < 200) times.push(await once(), await once());
-    recorder.dispose();
-    return times.sort((a, b) => a - b)[times.length >> 1] ?? 0;
+    const first = await sample(1);
+    let repeats = 1;
+    let elapsedMs = await sample(repeats);
+    while (elapsedMs < sampleMs && repeats < mostRepeats) elapsedMs = await sample((repeats *= 2));
+    const times = [elapsedMs];
+    if (first < 200) times.push(await sample(repeats), await sample(repeats));
+    return (times.sort((a, b) => a - b)[times.length >> 1] ?? 0) / repeats;
   } finally {
     dispose();
+    recorder.dispose();
     engine.choices = choices;
   }
 }
