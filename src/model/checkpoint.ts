@@ -20,6 +20,7 @@ export interface Checkpoint {
   readonly rawConfig: JsonObject;
   readonly generationConfig: JsonObject | null;
   readonly tokenizerJson: string | null;
+  /** `tokenizer_config.json`; its `chat_template` is that of `chat_template.jinja` where that file exists. */
   readonly tokenizerConfig: JsonObject | null;
   readonly tensors: ReadonlyMap<string, TensorLocation>;
   /** How the experts are stored: a tensor per expert and projection, or one per layer for all ([E, 2I, C], [E, C, I]). */
@@ -176,6 +177,14 @@ function checkTensors(
   }
 }
 
+/** `tokenizer_config.json` with the template of `chat_template.jinja`, which newer exports write and which wins over it. */
+async function readTokenizerConfig(files: CheckpointFiles): Promise<JsonObject | null> {
+  const value = await readJsonFile(files, 'tokenizer_config.json');
+  const config = isObject(value) ? value : null;
+  const template = await files.open('chat_template.jinja');
+  return template ? { ...config, chat_template: await readText(template) } : config;
+}
+
 /** Opens a checkpoint: reads configs and headers, checks every tensor's presence, shape and type. */
 export async function openCheckpoint(files: CheckpointFiles): Promise<Checkpoint> {
   const rawConfig = await readJsonFile(files, 'config.json');
@@ -186,7 +195,6 @@ export async function openCheckpoint(files: CheckpointFiles): Promise<Checkpoint
     });
   }
   const generationConfig = await readJsonFile(files, 'generation_config.json');
-  const tokenizerConfig = await readJsonFile(files, 'tokenizer_config.json');
   const config = readModelConfig(rawConfig, generationConfig, `${files.name}/config.json`);
   const tensors = await readTensorTable(files);
   const fused = [...tensors.keys()].some((name) => name.endsWith('.mlp.experts.gate_up_proj'));
@@ -200,7 +208,7 @@ export async function openCheckpoint(files: CheckpointFiles): Promise<Checkpoint
     rawConfig,
     generationConfig: isObject(generationConfig) ? generationConfig : null,
     tokenizerJson: tokenizer ? await readText(tokenizer) : null,
-    tokenizerConfig: isObject(tokenizerConfig) ? tokenizerConfig : null,
+    tokenizerConfig: await readTokenizerConfig(files),
     tensors,
     expertLayout,
     unusedTensors: [...tensors.keys()].filter((name) => !expected.has(name)),

@@ -1,4 +1,3 @@
-import { isObject } from '../core/json.ts';
 import type { SamplingOptions } from '../gpu/kernels/sampling.ts';
 import type { Adapter } from '../model/adapter.ts';
 import type { Checkpoint, CheckpointFiles } from '../model/checkpoint.ts';
@@ -167,14 +166,4 @@ export function adapterCard(adapter: Adapter, origin: string, step: number | nul
     layers: [...layers].sort((a, b) => a - b),
     adaptsExperts,
   };
-}
-
-/** The checkpoint with the template of `chat_template.jinja`, where newer exports keep it. */
-export async function withTemplateFile(files: CheckpointFiles, checkpoint: Checkpoint): Promise<Checkpoint> {
-  const config = checkpoint.tokenizerConfig;
-  if (isObject(config) && 'chat_template' in config) return checkpoint;
-  const source = await files.open('chat_template.jinja');
-  if (!source) return checkpoint;
-  const template = new TextDecoder().decode(await source.read(0, source.sizeBytes ?? readmeBytes));
-  return { ...checkpoint, tokenizerConfig: { ...config, chat_template: template } };
 }

@@ -47,7 +47,7 @@ import type {
   RuntimeCheck,
 } from './engineApi.ts';
 import { checkRuntimes } from './engineCheck.ts';
-import { adapterCard, modelCard, modelFiles, withTemplateFile } from './engineCard.ts';
+import { adapterCard, modelCard, modelFiles } from './engineCard.ts';
 import { embedDocuments, hiddenFromEngine, hiddenFromOrt } from './engineEmbed.ts';
 import { EngineEvents } from './engineEvents.ts';
 import { runGeneration } from './engineGeneration.ts';
@@ -217,7 +217,7 @@ export class EngineService implements EngineApi {
       const read = await openCheckpoint(files);
       const tokenizer = read.tokenizerJson === null ? null : loadTokenizer(read.tokenizerJson, read.name);
       // The text of the tokenizer is large and no longer needed.
-      const checkpoint = await withTemplateFile(files, { ...read, tokenizerJson: null });
+      const checkpoint = { ...read, tokenizerJson: null };
       const card = await modelCard(files, checkpoint, tokenizer, origin, source.type === 'stored');
       this.opened = { files, checkpoint, tokenizer, origin, card };
       this.adapter = null;
