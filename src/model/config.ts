@@ -43,6 +43,7 @@ export interface ModelConfig {
   readonly rmsNormEps: number;
   readonly ropeTheta: number;
   readonly ropeScaling: RopeScaling | null;
+  /** Positions that can be told apart: more than the file says where `ropeScaling` stretches them. */
   readonly maxPositionEmbeddings: number;
   readonly attentionBias: boolean;
   readonly tieWordEmbeddings: boolean;
@@ -132,6 +133,12 @@ function readRopeScaling(
     attentionFactor: yarnAttentionFactor(scaling, factor),
     truncate: scaling.flag('truncate', true),
   };
+}
+
+/** Positions that a scaling stretches to; 0 where it leaves their number to the file. */
+function scaledPositions(scaling: RopeScaling | null): number {
+  if (scaling?.type !== 'yarn' && scaling?.type !== 'dynamic') return 0;
+  return Math.floor(scaling.factor * scaling.originalMaxPositionEmbeddings);
 }
 
 function readLayerWindows(
@@ -228,11 +235,12 @@ export function readModelConfig(
       ? readSparseLayers(fields, numHiddenLayers)
       : new Array<boolean>(numHiddenLayers).fill(false);
   const windows = readLayerWindows(fields, modelType, numHiddenLayers);
-  const maxPositionEmbeddings = fields.count('max_position_embeddings', 32768);
+  const filePositions = fields.count('max_position_embeddings', 32768);
   // transformers 5 writes rope_parameters {rope_theta, rope_type, …} for rope_theta + rope_scaling.
   const parameters = fields.raw('rope_parameters');
   const rope: Fields = isObject(parameters) ? new Fields(parameters, where) : fields;
   const scaling = isObject(parameters) ? parameters : fields.raw('rope_scaling');
+  const ropeScaling = readRopeScaling(scaling, filePositions, where);
   const stop = new Set([
     ...tokenIds(fields.raw('eos_token_id')),
     ...tokenIds(isObject(generation) ? generation['eos_token_id'] : undefined),
@@ -248,8 +256,8 @@ export function readModelConfig(
     intermediateSize: fields.count('intermediate_size', 6144),
     rmsNormEps: fields.number('rms_norm_eps', 1e-6),
     ropeTheta: rope.number('rope_theta', fields.number('rope_theta', 10000)),
-    ropeScaling: readRopeScaling(scaling, maxPositionEmbeddings, where),
-    maxPositionEmbeddings,
+    ropeScaling,
+    maxPositionEmbeddings: Math.max(filePositions, scaledPositions(ropeScaling)),
     attentionBias: fields.flag('attention_bias', false),
     tieWordEmbeddings: fields.flag('tie_word_embeddings', false),
     layers: sparse.map((isMoe, layer) => ({

@@ -60,6 +60,17 @@ describe('config.json', () => {
     expect(() => readModelConfig({ ...fixtureConfig('tiny-dense'), ...change })).toThrow(message);
   });
 
+  it.each([
+    ['yarn', 131_072],
+    ['dynamic', 131_072],
+    ['linear', 40_960],
+    ['default', 40_960],
+  ])('reaches the positions that %s scaling stretches to', (type, positions) => {
+    const scaling = { rope_type: type, factor: 4, original_max_position_embeddings: 32_768 };
+    const config = readModelConfig({ ...fixtureConfig('tiny-dense'), rope_scaling: scaling });
+    expect(config.maxPositionEmbeddings).toBe(positions);
+  });
+
   it('lets windows slide from max_window_layers on (dense) or everywhere (MoE)', () => {
     const sliding = { use_sliding_window: true, sliding_window: 9 };
     const windows = (model: string) =>
@@ -148,6 +159,17 @@ describe('checkpoint', () => {
     const config = JSON.stringify({ ...fixtureConfig('tiny-moe'), tie_word_embeddings: true });
     const checkpoint = await openCheckpoint(fixtureFiles('tiny-moe', { 'config.json': config }));
     expect(checkpoint.unusedTensors).toEqual(['lm_head.weight']);
+  });
+
+  it('takes the chat template from its own file before that of tokenizer_config.json', async () => {
+    const files = { 'tokenizer_config.json': '{"eos_token":"<e>","chat_template":"old"}' };
+    const template = async (more: Record<string, string>): Promise<unknown> =>
+      (await openCheckpoint(fixtureFiles('tiny-dense', { ...files, ...more }))).tokenizerConfig;
+    expect(await template({})).toEqual({ eos_token: '<e>', chat_template: 'old' });
+    expect(await template({ 'chat_template.jinja': 'new' })).toEqual({
+      eos_token: '<e>',
+      chat_template: 'new',
+    });
   });
 
   it.each([
