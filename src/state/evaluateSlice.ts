@@ -186,8 +186,12 @@ export const createEvaluateSlice =
     /** The finished run of a subject on what `like` answered. */
     const runOfSubject = (name: string | null, like: RunSummary): RunSummary | null =>
       get().runs.find(
-        ({ subject, benchmark, dataName, phase }) =>
-          phase === 'done' && subject === name && benchmark === like.benchmark && dataName === like.dataName,
+        ({ subject, benchmark, dataName, phase, request }) =>
+          phase === 'done' &&
+          subject === name &&
+          benchmark === like.benchmark &&
+          dataName === like.dataName &&
+          request.mode === like.request.mode,
       ) ?? null;
 
     const startRequest = async (request: RunRequest, responses: File | null): Promise<string | null> => {

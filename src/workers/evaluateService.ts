@@ -457,6 +457,12 @@ export class EvaluateService implements EvaluateApi {
       if (!before || !after || before.request.dataId !== after.request.dataId) {
         throw new InputError('different-data', 'Only runs over the same data can be compared');
       }
+      if (before.request.mode !== after.request.mode) {
+        throw new InputError('different-mode', 'The two runs are graded in different modes', {
+          expected: before.request.mode,
+          actual: after.request.mode,
+        });
+      }
       const names = { benchmark: before.benchmark, before: before.subject, after: after.subject };
       const value = compareScores(await this.items(beforeId), await this.items(afterId), names);
       return { ok: true, value };

@@ -30,7 +30,11 @@ export function RunList() {
     <ul className="evaluate-runs" aria-label="Runs">
       {runs.map((run) => {
         const canCompare =
-          shown && run.id !== shown.id && run.phase === 'done' && run.request.dataId === shown.request.dataId;
+          shown &&
+          run.id !== shown.id &&
+          run.phase === 'done' &&
+          run.request.dataId === shown.request.dataId &&
+          run.request.mode === shown.request.mode;
         const { subject } = run.request;
         const needsFile = subject.type === 'responses' && !responses;
         const needsModel =
