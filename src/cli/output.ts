@@ -7,6 +7,9 @@ export const EXIT_REJECTED = 1;
 /** Wrong usage, or input that cannot be read at all. */
 export const EXIT_UNUSABLE = 2;
 
+// Every write hears of its own errors; a closed pipe (`| head`) would end the process where nobody listens.
+process.stdout.on('error', () => {});
+
 /** Writes text to standard output, waiting until the pipe has taken it. */
 export function print(text: string): Promise<void> {
   return new Promise((resolve, reject) => {
