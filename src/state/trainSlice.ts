@@ -179,7 +179,7 @@ export function remainingMsOf({ record, metrics }: RunView): number | null {
  * would give none again.
  */
 export function canGoOn({ checkpointStep, record }: StoredRun): boolean {
-  return checkpointStep !== null && (record.end === 'running' || record.end === 'stopped');
+  return checkpointStep !== null && /^(?:running|stopped|failed)$/.test(record.end);
 }
 
 /** What one event of the engine worker changes. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { AppState } from '../../src/state/store.ts';
 import {
+  canGoOn,
   createTrainSlice,
   remainingMsOf,
   type RunView,
@@ -9,6 +10,7 @@ import {
 import { defaultTrainConfig, type TrainConfig } from '../../src/train/config.ts';
 import type { DataApi } from '../../src/workers/dataApi.ts';
 import type { EngineClient } from '../../src/workers/engineClient.ts';
+import type { StoredRun } from '../../src/workers/trainingApi.ts';
 
 /** A run of 10 steps in all of which these were done, at these times. */
 const run = (elapsedMs: readonly number[]): RunView =>
@@ -89,6 +91,14 @@ describe('what a recipe comes to', () => {
 });
 
 describe('a run', () => {
+  it('goes on from its checkpoint unless it ended by itself or at a number that is none', () => {
+    const ends = ['running', 'stopped', 'failed', 'finished', 'not-finite'];
+    const stored = (end: string, checkpointStep: number | null): StoredRun =>
+      ({ checkpointStep, record: { end } }) as unknown as StoredRun;
+    expect(ends.filter((end) => canGoOn(stored(end, 3)))).toEqual(['running', 'stopped', 'failed']);
+    expect(ends.filter((end) => canGoOn(stored(end, null)))).toEqual([]);
+  });
+
   it('that is stopped while its examples are read does not begin', async () => {
     const { slice, finish, isReading } = training();
     const data = { type: 'file', name: 'examples.jsonl', file: new File([], 'examples.jsonl') } as const;
