@@ -95,8 +95,8 @@ export interface Weight {
 }
 
 /**
- * Rows of one part: as many as fit a binding, a multiple of `rowGroup` (an expert's rows, so that no expert is
- * cut), except where a single group is too large already.
+ * Rows of one part: as many as fit a binding together with their scales, a multiple of `rowGroup` (an expert's rows, so
+ * that no expert is cut), except where a single group is too large already.
  */
 function rowsPerPart(
   type: WeightType,
@@ -105,11 +105,13 @@ function rowsPerPart(
   maxBindingBytes: number,
   rowGroup = 1,
 ): number {
-  const perRow = (paddedCols(type, cols) * bitsPerWeight[type]) / 8;
   // Parts start at a multiple of four rows, since the matrix product writes four columns at once.
   const step = rowGroup % 4 === 0 ? rowGroup : rowGroup % 2 === 0 ? rowGroup * 2 : rowGroup * 4;
   if (rows <= step) return rows;
-  const fit = Math.floor(maxBindingBytes / (perRow * step)) * step;
+  const stepBytes = weightDataBytes(type, step, cols) + weightScaleBytes(type, step, cols);
+  let fit = Math.floor(maxBindingBytes / stepBytes) * step;
+  // What aligning the scales takes is not in `stepBytes`.
+  while (partBytes(type, fit, cols) > maxBindingBytes) fit -= step;
   assert(
     fit > 0,
     `one group of ${step} rows × ${cols} ${type} exceeds a binding of ${maxBindingBytes} bytes`,

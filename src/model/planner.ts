@@ -146,7 +146,7 @@ function describeProblems(
 ): string[] {
   const problems: string[] = [];
   const mb = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
-  const limit = engine.device.limits.maxBufferSize;
+  const limit = Math.min(engine.device.limits.maxBufferSize, engine.maxBindingBytes);
   if (largest > limit) {
     problems.push(
       `The largest buffer would take ${mb(largest)}, this adapter allows ${mb(limit)}: choose a smaller weight type, a shorter context or smaller prompt chunks.`,

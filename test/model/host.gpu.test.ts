@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { EngineDevice } from '../../src/gpu/device.ts';
 import { ModelHost, type HostResult, type RecoveryEvent } from '../../src/model/host.ts';
+import { planModel } from '../../src/model/planner.ts';
 import { greedySampling } from '../../src/gpu/kernels/sampling.ts';
 import { engineDevice, fixtureCheckpoint, smallLoad } from '../helpers/engine.ts';
 import { gpuSkipReason, nodeGpu } from '../helpers/gpu.ts';
@@ -94,6 +95,18 @@ describe('a model that outlives its device', () => {
     expect(failed.advice?.problems).toEqual([]);
     const again = await opened.host.load(checkpoint, { ...tooLong, contextLength: 256 });
     expect(again.ok).toBe(true);
+  });
+
+  it('plans buffers that a kernel can bind, where larger ones could be made', async (context) => {
+    const engine = await engineDevice();
+    if (!engine) return context.skip(gpuSkipReason);
+    Object.defineProperty(engine, 'maxBindingBytes', { value: 2 ** 19 });
+    const checkpoint = await fixtureCheckpoint('tiny-moe');
+    const problems = (chunkTokens: number): readonly string[] =>
+      planModel(engine, checkpoint, { ...smallLoad, contextLength: 4096, chunkTokens }).memory.problems;
+    expect(problems(64)).toEqual([]);
+    expect(problems(4096)[0]).toMatch(/largest buffer/);
+    engine.destroy();
   });
 
   it('reports an allocation that the GPU refuses with the plan, and stays usable', async (context) => {
