@@ -64,9 +64,10 @@ fn main(
   @builtin(num_workgroups) count: vec3u,
   @builtin(local_invocation_index) thread: u32,
 ) {
-  let index = (linearWorkgroup(id, count) * WORKGROUP_SIZE + thread) / LANES;
+  let group = linearWorkgroup(id, count);
+  let index = (group * WORKGROUP_SIZE + thread) / LANES;
   let lane = thread % LANES;
-  let inside = index < params.rows * params.heads;
+  let inside = group < params.workgroupEnd && index < params.rows * params.heads;
   let row = select(0u, index / params.heads, inside);
   let head = select(0u, index % params.heads, inside);
   let inputAt = params.inputStart + row * params.inputStride + head * 2u * params.half;

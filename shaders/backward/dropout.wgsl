@@ -44,7 +44,7 @@ fn main(
   let index = linearWorkgroup(id, count) * 64u + thread;
   let row = index / params.vectors;
   let i = index % params.vectors;
-  if (row >= params.rows) {
+  if (index / 64u >= params.workgroupEnd || row >= params.rows) {
     return;
   }
   let column = vec4u(4u * i) + vec4u(0u, 1u, 2u, 3u);

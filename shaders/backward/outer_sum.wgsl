@@ -50,7 +50,7 @@ fn main(
   let n = index % params.nVectors;
   let m = index / params.nVectors % params.mVectors;
   let slice = index / (params.nVectors * params.mVectors);
-  if (slice >= params.slices) {
+  if (index / WORKGROUP_SIZE >= params.workgroupEnd || slice >= params.slices) {
     return;
   }
   var row = slice * params.rowsPerSlice;

@@ -20,7 +20,7 @@ fn main(
   @builtin(local_invocation_index) thread: u32,
 ) {
   let i = linearWorkgroup(id, count) * 64u + thread;
-  if (i >= params.vectors) {
+  if (i / 64u >= params.workgroupEnd || i >= params.vectors) {
     return;
   }
   var sum = g[params.gStart + i];

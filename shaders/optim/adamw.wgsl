@@ -33,7 +33,7 @@ fn main(
   @builtin(local_invocation_index) thread: u32,
 ) {
   let i = linearWorkgroup(id, count) * 64u + thread;
-  if (i >= params.vectors || statistics[7] == 0.0) {
+  if (i / 64u >= params.workgroupEnd || i >= params.vectors || statistics[7] == 0.0) {
     return;
   }
   let g = gradients[i] * statistics[6];
