@@ -13,7 +13,7 @@ export interface RebuiltPatch {
   readonly flags: readonly string[];
 }
 
-/** Why the edit calls of a run do not give the whole change of a file that it found. */
+/** Why the edit calls of a run do not give its whole change. */
 export interface PatchGap {
   readonly gap: string;
 }
@@ -50,7 +50,8 @@ export function patchFromEdits(trajectory: Trajectory, looks: Looks): RebuiltPat
     if (edits.length === 0) for (const key of known) unread.add(key);
     if (hasFailed(result)) continue;
     for (const edit of edits) {
-      const key = known.find((name) => endsAlike(name, edit.path)) ?? paths.normalise(edit.path);
+      const path = paths.normalise(edit.path);
+      const key = known.includes(path) ? path : (known.find((name) => endsAlike(name, path)) ?? path);
       const file = files.get(key);
       if (edit.kind === 'undo') file?.edits.pop();
       else if (file) file.edits.push(edit);

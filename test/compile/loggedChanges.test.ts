@@ -258,6 +258,23 @@ describe('files of one name', () => {
   });
 });
 
+describe('one apply_patch', () => {
+  it('may change two files of one name', async () => {
+    const hunk = (path: string): string => `*** Update File: ${path}\n@@\n-version = 1\n+version = 2\n`;
+    const both = `*** Begin Patch\n${hunk('lib/a.py')}${hunk('a.py')}*** End Patch`;
+    const outcome = await outcomeOfCalls([
+      cat('/testbed/a.py', 'version = 1\nname = 1\n'),
+      cat('/testbed/lib/a.py', 'version = 1\nname = 2\n'),
+      { tool: 'apply_patch', args: { patch: both }, result: 'Success.' },
+    ]);
+    if ('rejection' in outcome) throw new Error(outcome.rejection.reason);
+    expect(outcome.example.answer.match(/^diff .*$/gm)).toEqual([
+      'diff --git a/lib/a.py b/lib/a.py',
+      'diff --git a/a.py b/a.py',
+    ]);
+  });
+});
+
 describe('turns of their own for calls', () => {
   it('are calls: ShareGPT with function_call and observation is a search run', async () => {
     const [run] = await runsOf([
