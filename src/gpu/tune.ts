@@ -93,9 +93,9 @@ export async function tuneKernels(engine: EngineDevice, options: TuneOptions = {
   for (const [index, trial] of list.entries()) {
     options.onProgress?.(index, list.length);
     const { operation, name } = trial;
-    const needed = refused.some((other) => other.operation === operation);
-    // An operation is decided only if all its alternatives were measured.
-    if (clock() - start > limitMs && !needed) {
+    // An operation is decided only if all its alternatives were measured; one that lost a kernel must be.
+    const mustDecide = refused.some((other) => other.operation === operation);
+    if (clock() - start > limitMs && !mustDecide) {
       skipped.add(operation);
       continue;
     }
