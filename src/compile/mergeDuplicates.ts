@@ -1,5 +1,6 @@
 import { groupDuplicatePieces } from './curate/fingerprint.ts';
 import { defaultMinHash } from './curate/minHash.ts';
+import { normalizedHash, wordsOf } from './curate/words.ts';
 import type { ContextDocument, ContextWindow } from './contextDocument.ts';
 
 /**
@@ -49,7 +50,8 @@ const leastLength = 1500;
 
 /**
  * Pages that show nearly the same text (mirrors, a page fetched twice) become one, with all origins kept: gold
- * before distractors, then the longer text. Only for pages; two states of a file are never merged.
+ * before distractors, then the longer text. Gold goes only into gold of equal normal form: the few words in which
+ * two such pages differ can be the answer. Only for pages; two states of a file are never merged.
  */
 export function mergeNearDocuments(documents: readonly ContextDocument[]): ContextDocument[] {
   const alone = documents.filter(
@@ -72,7 +74,7 @@ export function mergeNearDocuments(documents: readonly ContextDocument[]): Conte
     const kept = members.reduce((best, document) => (isBetter(document, best) ? document : best));
     let window = kept.windows[0]!;
     for (const other of members) {
-      if (other === kept) continue;
+      if (other === kept || (other.role === 'gold' && normalForm(other) !== normalForm(kept))) continue;
       gone.add(other);
       window = withOrigins(window, other.windows[0]!);
     }
@@ -85,6 +87,10 @@ export function mergeNearDocuments(documents: readonly ContextDocument[]): Conte
 
 function textOf(document: ContextDocument): string {
   return document.windows[0]!.text;
+}
+
+function normalForm(document: ContextDocument): string {
+  return normalizedHash(wordsOf(textOf(document)));
 }
 
 function isBetter(a: ContextDocument, b: ContextDocument): boolean {

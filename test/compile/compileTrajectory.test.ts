@@ -88,6 +88,30 @@ describe('search runs', () => {
     expect(compiled.evidence).toHaveLength(1);
     expect(compiled.evidence[0]!.alsoAt).toHaveLength(1);
   });
+
+  it('merges pages that are nearly the same, but never gold that differs', () => {
+    const body = Array.from({ length: 400 }, (_, index) => `word${index}`).join(' ');
+    const pages = {
+      longest: `${body} The seat had 88211 inhabitants, and more lived around it.`,
+      answer: `${body} The mayor was Quorrington.`,
+      upperCase: `${body} The seat had 88211 inhabitants, and more lived around it.`.toUpperCase(),
+    };
+    const run = new RunBuilder();
+    for (const [key, text] of Object.entries(pages))
+      run.look('visited', key, run.call('visit', { url: key }, text));
+    const mirror = `${body} The mayor was called Quorrington.`;
+    run.look('returned', 'mirror', run.call('search', { query: 'mayor' }, mirror));
+    const compiled = example(
+      run.build('search', {
+        question: 'Which?',
+        finalAnswer: { text: 'Quorrington', at: null, via: 'made' },
+      }),
+    );
+    expect(compiled.evidence.map(({ title, role, alsoAt }) => [title, role, alsoAt?.length]).sort()).toEqual([
+      ['answer', 'gold', undefined],
+      ['longest', 'gold', 2],
+    ]);
+  });
 });
 
 describe('verification', () => {
