@@ -126,8 +126,13 @@ function entriesOf({ bytes }: ProjectFile, job: JobHandle): FolderEntry[] {
     sizeBytes,
     head: async (length) => {
       throwIfCancelled(job.signal, 'Import');
-      const blob = await bytes?.blobOf(path);
-      return blob ? new Uint8Array(await blob.slice(0, length).arrayBuffer()) : new Uint8Array(0);
+      try {
+        const blob = await bytes?.blobOf(path);
+        return blob ? new Uint8Array(await blob.slice(0, length).arrayBuffer()) : new Uint8Array(0);
+      } catch {
+        // It is said of the file when it is imported, and does not keep the others from being.
+        return new Uint8Array(0);
+      }
     },
   }));
 }
