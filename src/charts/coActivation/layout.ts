@@ -13,10 +13,14 @@ export interface CoActivation {
 }
 
 /** log2 of how much more often two are chosen together than if choices were independent; null for the diagonal and for none. */
-export function coActivationLift({ experts, together }: CoActivation): (number | null)[] {
+export function coActivationLift({ experts, together, variant }: CoActivation): (number | null)[] {
+  // Frequencies add up to the experts of a token; of its k (k − 1) / 2 pairs, k − 1 are neighbours in rank.
+  let k = 0;
+  for (let i = 0; i < experts; i++) k += together[i * experts + i] ?? 0;
+  const counted = variant === 'rank-adjacent' && k > 2 ? 2 / k : 1;
   return together.map((share, at) => {
     const [i, j] = [Math.floor(at / experts), at % experts];
-    const expected = (together[i * experts + i] ?? 0) * (together[j * experts + j] ?? 0);
+    const expected = counted * (together[i * experts + i] ?? 0) * (together[j * experts + j] ?? 0);
     return i === j || expected === 0 || share === 0 ? null : Math.log2(share / expected);
   });
 }
@@ -125,7 +129,11 @@ export function layoutCoActivation(spec: ComparisonSpec, data: CoActivation, siz
       : `Layer ${layer}: no two experts were chosen together`,
     subtitle: `Pairs of experts chosen for the same token, ${data.variant}, ${data.subject}; ${dataWords(spec)}`,
     ...laidOut,
-    notes: ['Expected: product of the two frequencies. Diagonal left out.'],
+    notes: [
+      data.variant === 'rank-adjacent'
+        ? 'Expected: product of the two frequencies × 2/k, the share of the pairs of k experts that are neighbours. Diagonal left out.'
+        : 'Expected: product of the two frequencies. Diagonal left out.',
+    ],
     plot: {
       kind: 'heat',
       row: 'expert',

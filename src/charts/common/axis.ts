@@ -48,6 +48,12 @@ export function countTick(value: number): string {
   return value < 10_000 ? whole(value) : short(value);
 }
 
+/** Tick label of a value of any size. */
+export function valueTick(value: number): string {
+  const text = Math.abs(value) >= 1000 ? value.toLocaleString('en-US') : String(Number(value.toPrecision(6)));
+  return text.replaceAll('-', '−');
+}
+
 /** Axis along the bottom: line, ticks, labels, and a title under them at the end. */
 export function bottomAxis({
   scale,

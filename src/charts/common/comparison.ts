@@ -63,12 +63,20 @@ export function dataWords({ items, queryTokens, queries, sinkTokens }: Compariso
   return `${counted(items, 'item')}, ${tokens.replace('  ', ' ')}, sink rule: first ${sinkTokens} keys`;
 }
 
+/** Items from which an interval can be drawn. */
+const leastItems = 3;
+
+/** Why differences have no intervals, in words. */
+export function whyNoInterval({ items }: Pick<ComparisonSpec, 'items'>): string {
+  return items < leastItems ? 'too few items' : 'values of each item were not kept';
+}
+
 /** What is compared and what is claimed: causes only against a control. */
 export function claimWords(spec: ComparisonSpec, hasIntervals: boolean): string {
   const { baseline, comparison, control } = spec;
   if (comparison === null) return `Shows ${baseline} alone; choose a comparison in the bar above.`;
   if (!hasIntervals) {
-    return `Compares ${comparison} with ${baseline}. Too few items for intervals: nothing is claimed.`;
+    return `Compares ${comparison} with ${baseline}. No intervals (${whyNoInterval(spec)}): nothing is claimed.`;
   }
   const method = '95 % bootstrap intervals over items, Benjamini–Hochberg q = 0.05 over all cells';
   if (spec.isAgainstControl) {

@@ -2,6 +2,9 @@ import { format } from 'd3-format';
 
 const whole = format(',.0f');
 
+/** Below it a value is rounding. */
+const leastShown = 1e-9;
+
 /** A value as people read it: about three digits, a true minus. */
 export function shortNumber(value: number | null): string {
   if (value === null || Number.isNaN(value)) return 'not measured';
@@ -13,8 +16,10 @@ export function shortNumber(value: number | null): string {
         ? value.toFixed(1)
         : size >= 1
           ? value.toFixed(2)
-          : value.toFixed(3);
-  return text.replace('-', '−');
+          : size >= 0.01 || size < leastShown
+            ? value.toFixed(3)
+            : String(Number(value.toPrecision(3)));
+  return text.replaceAll('-', '−');
 }
 
 /** The same with its sign: a difference. */
@@ -32,10 +37,11 @@ export function counted(count: number, one: string, many = `${one}s`): string {
 export const headLabel = (layer: number, head: number): string => `L${layer}·H${head}`;
 export const expertLabel = (layer: number, expert: number): string => `L${layer}·E${expert}`;
 
-/** Largest absolute value that 98 % of the values do not exceed; 0 without any. */
+/** Largest absolute value that 98 % of the values do not exceed, or of all where those are zeros; 0 without any. */
 export function symmetricDomain(values: readonly (number | null)[]): number {
   const sizes = values.flatMap((value) => (value === null ? [] : [Math.abs(value)])).sort((a, b) => a - b);
-  return sizes[Math.min(sizes.length - 1, Math.floor(sizes.length * 0.98))] ?? 0;
+  const most = sizes[Math.min(sizes.length - 1, Math.floor(sizes.length * 0.98))] ?? 0;
+  return most > 0 ? most : (sizes.at(-1) ?? 0);
 }
 
 /** Smallest and largest of what was measured; null without any. */

@@ -95,7 +95,9 @@ export function layoutDistanceSpectrum(spec: ComparisonSpec, data: Spectrum, siz
     subtitle: `Share of attention by layer and distance between query and key, mean over heads; ${dataWords(spec)}`,
     ...laidOut,
     notes: [
-      claimWords(spec, false).replace('Too few items for intervals: nothing is claimed.', 'Differences without intervals: read the tests in the other charts.'), // prettier-ignore
+      spec.comparison === null
+        ? claimWords(spec, false)
+        : `Compares ${spec.comparison} with ${spec.baseline}. Differences without intervals: read the tests in the other charts.`,
       'The keys of the sink are also counted at their distance.',
     ],
     plot: {

@@ -2,7 +2,7 @@ import { scaleLinear } from 'd3-scale';
 import { claimWords, dataWords } from '../common/comparison.ts';
 import { px, type ChartCell, type ChartGeometry, type ChartSize, type Mark } from '../common/geometry.ts';
 import { counted, extentOf, headLabel, shortNumber, signedNumber } from '../common/numbers.ts';
-import { bottomAxis, lineDomain } from '../common/axis.ts';
+import { bottomAxis, lineDomain, valueTick } from '../common/axis.ts';
 import { changeFinding, type HeadMaps, type HeadTriptychSpec } from '../headTriptych/layout.ts';
 import { valueAxis } from '../layerLine/layout.ts';
 
@@ -46,7 +46,7 @@ export function layoutHeadScatter(
   const [low, high] = x.domain() as [number, number];
   const marks: Mark[] = [
     ...valueAxis(y, left, right, fontSize),
-    ...bottomAxis({ scale: x, x0: left, x1: right, y: bottom, fontSize, label: `${names.baseline}, ${metric.unit}`, tickCount: 5, gridTop: top, tickText: (tick) => tick.toLocaleString('en-US') }), // prettier-ignore
+    ...bottomAxis({ scale: x, x0: left, x1: right, y: bottom, fontSize, label: `${names.baseline}, ${metric.unit}`, tickCount: 5, gridTop: top, tickText: valueTick }), // prettier-ignore
     {
       type: 'text',
       x: 0,

@@ -1,5 +1,6 @@
 import {
   claimWords,
+  whyNoInterval,
   dataWords,
   type Change,
   type ComparisonSpec,
@@ -47,7 +48,7 @@ export function changeFinding(
   const clear = change.values.flatMap((value, cell) => (change.clear[cell] && value !== null ? [{ value, cell }] : [])); // prettier-ignore
   const mean = meanOf(change.values);
   if (!change.hasIntervals) {
-    return `${comparison} − ${baseline}: ${metric.label} ${signedNumber(mean)} on average, from too few items to claim a change`;
+    return `${comparison} − ${baseline}: ${metric.label} ${signedNumber(mean)} on average; ${whyNoInterval(spec)}: no claim of a change`;
   }
   if (clear.length === 0) {
     return `No clear change of ${metric.label} between ${baseline} and ${comparison} in any of ${counted(measured, noun)}`;

@@ -1,6 +1,6 @@
 import { scaleLinear } from 'd3-scale';
-import { lineDomain } from '../common/axis.ts';
-import { claimWords, conditionDash, conditionPaint, conditionStyle, dataWords, type ComparisonSpec, type Condition, type MetricSpec } from '../common/comparison.ts'; // prettier-ignore
+import { lineDomain, valueTick } from '../common/axis.ts';
+import { claimWords, conditionDash, conditionPaint, conditionStyle, dataWords, type ComparisonSpec, type Condition, type MetricSpec, whyNoInterval } from '../common/comparison.ts'; // prettier-ignore
 import { estimateTextWidth, fitLabel, px, type ChartCell, type ChartGeometry, type ChartSize, type Mark } from '../common/geometry.ts'; // prettier-ignore
 import type { LinesPlot } from '../common/plot.ts';
 import { counted, extentOf, headLabel, shortNumber, signedNumber } from '../common/numbers.ts';
@@ -89,10 +89,7 @@ export function valueAxis(
       type: 'text',
       x: left - Math.round(fontSize * 0.5),
       y: px(scale(tick) + fontSize * 0.35),
-      text:
-        Math.abs(tick) >= 1000
-          ? tick.toLocaleString('en-US')
-          : String(Number(tick.toPrecision(6))).replace('-', '−'),
+      text: valueTick(tick),
       anchor: 'end',
       fill: 'inkFaint',
     },
@@ -151,7 +148,7 @@ function finding(spec: LayerLineSpec, series: readonly LayerSeries[]): string {
     null,
   );
   if (!clearLayers) {
-    return `${names.comparison} − ${names.baseline}: ${metric.label} differs most in layer ${most?.layer ?? 0} (${signedNumber(most?.value ?? null)}); too few items to claim a change`;
+    return `${names.comparison} − ${names.baseline}: ${metric.label} differs most in layer ${most?.layer ?? 0} (${signedNumber(most?.value ?? null)}); ${whyNoInterval(names)}: no claim of a change`;
   }
   if (!most)
     return `No clear change of ${metric.label} between ${names.baseline} and ${names.comparison} in any layer`;
@@ -344,7 +341,7 @@ export function layoutLayerLine(
   return {
     name: spec.name ?? `layers-${metric.key}`,
     title: spec.title ?? finding(spec, series),
-    subtitle: `${metric.label} by layer (${metric.unit})${series.some(({ heads }) => heads) ? '; dots: heads, line: their mean' : ''}; ${hasBands ? 'band: 95 % interval over items' : 'no band: too few items'}${domain[0] > 0 ? `; the axis begins at ${shortNumber(domain[0])}` : ''}; ${dataWords(names)}`,
+    subtitle: `${metric.label} by layer (${metric.unit})${series.some(({ heads }) => heads) ? '; dots: heads, line: their mean' : ''}; ${hasBands ? 'band: 95 % interval over items' : `no band: ${whyNoInterval(names)}`}${domain[0] > 0 ? `; the axis begins at ${shortNumber(domain[0])}` : ''}; ${dataWords(names)}`,
     size: { ...size, height },
     marks,
     cells,

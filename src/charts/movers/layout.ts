@@ -1,5 +1,5 @@
 import { scaleLinear } from 'd3-scale';
-import { bottomAxis, lineDomain } from '../common/axis.ts';
+import { bottomAxis, lineDomain, valueTick } from '../common/axis.ts';
 import { claimWords, conditionPaint, dataWords, type Change, type ComparisonSpec, type MetricSpec } from '../common/comparison.ts'; // prettier-ignore
 import { estimateTextWidth, px, type ChartCell, type ChartGeometry, type ChartSize, type ChartTarget, type Mark } from '../common/geometry.ts'; // prettier-ignore
 import { counted, extentOf, shortNumber, signedNumber } from '../common/numbers.ts';
@@ -50,7 +50,7 @@ export function layoutMovers(
   const domain = lineDomain(found, { limits: metric.domain });
   const x = scaleLinear(domain, [left, right]);
   if (domain[0] === 0) x.nice(5);
-  const marks: Mark[] = chosen.length === 0 ? [] : bottomAxis({ scale: x, x0: left, x1: right, y: bottom, fontSize, label: `${metric.label}, ${metric.unit}`, tickCount: 5, gridTop: top, tickText: (tick) => tick.toLocaleString('en-US') }); // prettier-ignore
+  const marks: Mark[] = chosen.length === 0 ? [] : bottomAxis({ scale: x, x0: left, x1: right, y: bottom, fontSize, label: `${metric.label}, ${metric.unit}`, tickCount: 5, gridTop: top, tickText: valueTick }); // prettier-ignore
   if (chosen.length > 0) marks.push({ type: 'text', x: px(right + fontSize * 0.8), y: px(top - fontSize * 0.7), text: change.hasIntervals ? 'change, 95 % interval' : 'change', fill: 'inkSoft' }); // prettier-ignore
   const cells: ChartCell[] = [];
   const radius = Math.max(3, fontSize * 0.36);
