@@ -10,9 +10,9 @@ import {
 } from 'react';
 import type { ChartCell, ChartGeometry, ChartSize, ChartTarget } from './geometry.ts';
 import { ChartHostContext } from './chartHost.ts';
+import { ChartLegend, ChartNotes } from './ChartKey.tsx';
 import { ChartPicture } from './ChartPicture.tsx';
 import { nextCell } from './navigate.ts';
-import { colourOf, pagePaint } from './palette.ts';
 import { saveChart, type ChartFileType } from './saveChart.ts';
 import './chart.css';
 
@@ -42,6 +42,10 @@ export interface ChartProps {
   /** Lays the chart out anew for a column of a paper. */
   readonly inColumn?: (size: ChartSize) => ChartGeometry | null;
 }
+
+/** Digits that are no rounding of what was computed. */
+const exactNumber = (value: number): string =>
+  value.toLocaleString('en-US', { maximumSignificantDigits: 12 });
 
 function isPartOf(target: ChartTarget | undefined, selected: ChartTarget): boolean {
   if (!target) return false;
@@ -149,7 +153,7 @@ export function Chart({
                 <tr key={index}>
                   {row.map((value, column) => (
                     <td key={column} className={typeof value === 'number' ? 'num' : undefined}>
-                      {typeof value === 'number' ? value.toLocaleString('en-US') : (value ?? '–')}
+                      {typeof value === 'number' ? exactNumber(value) : (value ?? '–')}
                     </td>
                   ))}
                 </tr>
@@ -256,39 +260,10 @@ export function Chart({
         </div>
       )}
       <div className="chart-foot">
-        {geometry.legend.map((entry) => (
-          <span key={entry.label} className="chart-legend">
-            <svg width="0.8em" height="0.8em" viewBox="0 0 10 10" aria-hidden="true">
-              <rect
-                x="0.5"
-                y="0.5"
-                width="9"
-                height="9"
-                fill={
-                  entry.fill === 'none'
-                    ? 'none'
-                    : entry.fill === 'hatch'
-                      ? `url(#${id}-hatch)`
-                      : colourOf(entry.fill, pagePaint)
-                }
-                stroke={entry.stroke ? colourOf(entry.stroke, pagePaint) : pagePaint.axis}
-              />
-              {entry.sign === 'muted' ? (
-                <line x1="0" y1="10" x2="10" y2="0" stroke={pagePaint.inkFaint} />
-              ) : null}
-            </svg>
-            {entry.label}
-          </span>
-        ))}
+        <ChartLegend geometry={geometry} hatchId={`${id}-hatch`} />
         {controls}
       </div>
-      {geometry.notes && geometry.notes.length > 0 ? (
-        <ul className="chart-notes">
-          {geometry.notes.map((note) => (
-            <li key={note}>{note}</li>
-          ))}
-        </ul>
-      ) : null}
+      <ChartNotes geometry={geometry} />
       <div className="chart-foot">
         <span className="chart-origin">{footer}</span>
         <div className="chart-tools" role="group" aria-label="Chart as">

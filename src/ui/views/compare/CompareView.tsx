@@ -1,4 +1,5 @@
 import { useEffect, useId, useMemo, useState } from 'react';
+import { ChartLegend, ChartNotes } from '../../../charts/common/ChartKey.tsx';
 import { ChartPicture } from '../../../charts/common/ChartPicture.tsx';
 import type { ChartSnapshot } from '../../../charts/common/chartHost.ts';
 import type { ChartGeometry } from '../../../charts/common/geometry.ts';
@@ -138,6 +139,10 @@ function PinCard({ pin, index, count }: { pin: BoardPin; index: number; count: n
           <ChartPicture geometry={geometry} hatchId={`${id}-hatch`} />
         </div>
       </div>
+      <div className="chart-foot">
+        <ChartLegend geometry={geometry} hatchId={`${id}-hatch`} />
+      </div>
+      <ChartNotes geometry={geometry} />
       <p className="compare-origin">{footer}</p>
       <div className="compare-tools">
         <IconButton
