@@ -234,6 +234,8 @@ export const createMechanismSlice =
     };
 
     let connecting: Promise<void> | null = null;
+    /** Whether the reader took comparison or control away: null alone may mean that none was there to choose. */
+    const without = { comparison: false, control: false };
     let frameNumber = 0;
     let trackNumber = 0;
 
@@ -365,6 +367,7 @@ export const createMechanismSlice =
         frameNumber++;
         trackNumber++;
         measuredRows.clear();
+        Object.assign(without, { comparison: false, control: false });
         set({ ...nothingShown, runs: [] });
         void client.openProject(id).then(async () => {
           // Before the first `connect` nothing is shown that would have to be read.
@@ -494,13 +497,15 @@ export const createMechanismSlice =
         if (!summary) return;
         const has = (name: string | null): boolean =>
           summary.subjects.some((subject) => subject.name === name);
-        const { baseline, comparison } = get();
-        // What was chosen stays where the document has it.
-        const kept = has(baseline) && (comparison === null || has(comparison));
+        const { baseline, comparison, control } = get();
+        // What was chosen stays where the document has it. While one is measured, its subjects come one by one.
+        const kept = has(baseline) && (comparison === null ? without.comparison : has(comparison));
+        const defaults = defaultsOf(summary);
+        const against = control === null ? (without.control ? null : defaults.control) : has(control) ? control : null; // prettier-ignore
         const isNew = documentId !== get().documentId;
         set({
           documentId,
-          ...(kept && baseline !== null ? {} : defaultsOf(summary)),
+          ...(kept ? { control: against === baseline || against === comparison ? null : against } : defaults),
           ...(isNew ? { selected: null, layerFilter: null, itemIndex: 0, look: idle, pairs: idle, filmstrip: idle } : {}), // prettier-ignore
         });
         await loadFrame();
@@ -513,11 +518,18 @@ export const createMechanismSlice =
         app().ui.notify('error', result.message, result.advice ?? undefined);
         return null;
       },
-      setBaseline: (baseline) =>
-        change({ baseline, ...(get().comparison === baseline ? { comparison: null } : {}) }),
-      setComparison: (comparison) =>
-        change({ comparison, ...(get().control === comparison ? { control: null } : {}) }),
-      setControl: (control) => change({ control }),
+      setBaseline: (baseline) => {
+        if (get().comparison === baseline) without.comparison = true;
+        change({ baseline, ...(get().comparison === baseline ? { comparison: null } : {}) });
+      },
+      setComparison: (comparison) => {
+        without.comparison = comparison === null;
+        change({ comparison, ...(get().control === comparison ? { control: null } : {}) });
+      },
+      setControl: (control) => {
+        without.control = control === null;
+        change({ control });
+      },
       swap: () => {
         const { baseline, comparison } = get();
         if (comparison !== null) change({ baseline: comparison, comparison: baseline });
