@@ -9,6 +9,7 @@ export function SearchField({
   placeholder,
   delayMs = 150,
   inputRef,
+  onEnter,
 }: {
   label: string;
   value: string;
@@ -17,6 +18,8 @@ export function SearchField({
   delayMs?: number;
   /** For the `/` key of a view. */
   inputRef?: React.RefObject<HTMLInputElement | null>;
+  /** Enter, with Shift back: what was typed last has been handed on. */
+  onEnter?: (back: boolean) => void;
 }) {
   const [text, setText] = useState(value);
   const [seen, setSeen] = useState(value);
@@ -50,6 +53,10 @@ export function SearchField({
           if (event.key === 'Escape' && text !== '') {
             event.stopPropagation();
             change('', 0);
+          }
+          if (event.key === 'Enter' && onEnter && !event.nativeEvent.isComposing) {
+            event.preventDefault();
+            if (text === value) onEnter(event.shiftKey);
           }
         }}
       />

@@ -43,6 +43,8 @@ export function Reader({ detail, onBack }: { detail: ExampleDetail; onBack: () =
   const run = useApp((state) => state.trajectories.opened);
 
   const document = useMemo(() => readerDocument(example), [example]);
+  // Counted over one question; a dialogue shows all its messages, in characters.
+  const placedTokens = document.isDialogue ? null : tokens;
   const blocks = useMemo(() => splitBlocks(document), [document]);
   const selectedPiece = document.pieces.findIndex((piece) => piece.evidence.id === pieceId);
   const [hoveredPiece, setHoveredPiece] = useState(-1);
@@ -274,7 +276,7 @@ export function Reader({ detail, onBack }: { detail: ExampleDetail; onBack: () =
       </header>
       <ProvenanceStrip
         document={document}
-        tokens={tokens}
+        tokens={placedTokens}
         selectedPiece={selectedPiece}
         hoveredPiece={hoveredPiece}
         viewport={viewport}
@@ -287,6 +289,7 @@ export function Reader({ detail, onBack }: { detail: ExampleDetail; onBack: () =
           label="Find in the context"
           value={query}
           inputRef={findField}
+          onEnter={(back) => showHit(currentHit + (back ? -1 : 1))}
           onChange={(next) => {
             setQuery(next);
             setCurrentHit(0);
@@ -389,7 +392,7 @@ export function Reader({ detail, onBack }: { detail: ExampleDetail; onBack: () =
           key={example.id}
           document={document}
           blocks={blocks}
-          tokens={tokens}
+          tokens={placedTokens}
           selectedPiece={selectedPiece}
           hoveredPiece={hoveredPiece}
           find={find}
@@ -439,7 +442,7 @@ export function Reader({ detail, onBack }: { detail: ExampleDetail; onBack: () =
       {inspectedPiece ? (
         <PieceInspector
           piece={inspectedPiece}
-          tokens={tokens}
+          tokens={placedTokens}
           isPreview={hoveredPiece >= 0 && hoveredPiece !== selectedPiece}
           onOpenTurn={(source) => void openTurn(source)}
           onShow={() => showPiece(inspected)}

@@ -214,6 +214,14 @@ function Reader({ detail }: { detail: TrajectoryDetail }) {
     [hits, setOpen, setParams, showAll],
   );
 
+  // What is typed is shown at its first hit; an address with a step has its own place.
+  const shownFind = useRef(params['step'] === undefined ? '' : find);
+  useEffect(() => {
+    if (find === '' || found.text !== find || shownFind.current === find) return;
+    shownFind.current = find;
+    void goToHit(0);
+  }, [find, found, goToHit]);
+
   // Search runs in the worker, over all of the text; marks follow the text that is in the page.
   useEffect(() => {
     if (find === '') return;
@@ -419,6 +427,10 @@ function Reader({ detail }: { detail: TrajectoryDetail }) {
                   value={find}
                   onChange={(text) => setParams({ find: text === '' ? null : text })}
                   inputRef={searchInput}
+                  onEnter={(back) => {
+                    const { length } = hits.hits;
+                    if (length > 0) void goToHit((hitNow + (back ? length - 1 : 1)) % length);
+                  }}
                 />
               </div>
               {find === '' ? null : (
