@@ -55,6 +55,19 @@ describe('rows of other trainers', () => {
     ]);
   });
 
+  it('end with the last turn of the model, since LLaMA-Factory skips rows that end otherwise', () => {
+    const run = compiled({ control: 'agent-sft' });
+    const unfinished = { ...run, messages: run.messages.slice(0, -1) };
+    expect(unfinished.messages.at(-1)!.role).toBe('tool');
+    const roles = (list: unknown): unknown => (list as { role: string }[]).map(({ role }) => role);
+    const expected = ['assistant', 'tool', 'assistant', 'tool', 'assistant'];
+    expect(roles(openAiRow(unfinished, plain)['messages'])).toEqual(expected);
+    expect(roles(accRow(unfinished, plain)['dialogs'])).toEqual(expected);
+    expect(roles(promptCompletionRow(unfinished, plain)['completion'])).toEqual(['assistant']);
+    const turns = shareGptRow(unfinished, plain)['conversations'] as { from: string }[];
+    expect(turns.map(({ from }) => from)).toEqual(['gpt', 'observation', 'gpt', 'observation', 'gpt']);
+  });
+
   it('escape media tags only when asked', () => {
     expect(escapeMediaTags('a <image> b </video> <imagery>')).toBe(
       'a <\u200dimage> b <\u200d/video> <imagery>',

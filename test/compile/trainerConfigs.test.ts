@@ -18,7 +18,7 @@ import {
 const known = {
   // axolotl 067b021, src/axolotl/utils/schemas/{config,model,training,peft,datasets,fsdp}.py
   axolotl:
-    'base_model chat_template datasets path ds_type type field_messages message_property_mappings role content roles_to_train train_on_eos val_set_size output_dir sequence_len excess_length_strategy sample_packing context_parallel_size dp_shard_size attn_implementation chunked_cross_entropy chunked_cross_entropy_num_chunks adapter lora_r lora_alpha lora_dropout lora_target_modules micro_batch_size gradient_accumulation_steps num_epochs learning_rate optimizer lr_scheduler warmup_ratio bf16 gradient_checkpointing logging_steps saves_per_epoch fsdp_version fsdp_config offload_params cpu_ram_efficient_loading auto_wrap_policy transformer_layer_cls_to_wrap state_dict_type reshard_after_forward',
+    'base_model chat_template datasets path ds_type type field_messages message_property_mappings role content roles user assistant system tool roles_to_train train_on_eos val_set_size output_dir sequence_len excess_length_strategy sample_packing context_parallel_size dp_shard_size attn_implementation chunked_cross_entropy chunked_cross_entropy_num_chunks adapter lora_r lora_alpha lora_dropout lora_target_modules micro_batch_size gradient_accumulation_steps num_epochs learning_rate optimizer lr_scheduler warmup_ratio bf16 gradient_checkpointing logging_steps saves_per_epoch fsdp_version fsdp_config offload_params cpu_ram_efficient_loading auto_wrap_policy transformer_layer_cls_to_wrap state_dict_type reshard_after_forward',
   // LLaMA-Factory ff6d4d1, src/llamafactory/hparams/{data,model,finetuning,training}_args.py, and what the last of
   // them inherits from transformers' TrainingArguments (as its own examples use it)
   llamafactory:
@@ -116,6 +116,19 @@ describe('ready settings for trainers', () => {
       expect(number(name, 'dp_shard_size') * number(name, key)).toBe(number(name, 'num_processes'));
     // TRL: ring attention needs lengths divisible by twice its parts, Ulysses by its parts.
     expect(files.get('train_trl.py')).toContain('pad_to_multiple_of=16');
+  });
+
+  it('tell axolotl every ShareGPT role, since it drops turns of roles that it does not know', () => {
+    const text = filesOf('sharegpt').get('axolotl_full.yaml') ?? '';
+    const roles = /roles:.*\n((?: {6}.*\n)+) {4}roles_to_train/.exec(text)?.[1] ?? '';
+    expect(roles.split('\n').map((line) => line.trim())).toEqual([
+      'user: [human]',
+      'assistant: [gpt]',
+      'system: [system]',
+      'tool: [observation]',
+      '',
+    ]);
+    expect(filesOf('openai').get('axolotl_full.yaml')).not.toContain('roles: ');
   });
 
   it('are files that their readers can parse', ({ skip }) => {

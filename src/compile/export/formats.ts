@@ -27,8 +27,13 @@ export interface ChatRenderer {
 /** A row of the JSON-lines exports, in written key order. */
 export type ExportRow = Record<string, unknown>;
 
+/**
+ * The messages through the last assistant's, after which nothing is learnt: LLaMA-Factory skips rows that end with
+ * another role, and TRL would learn a tool result as the completion.
+ */
 function cleanMessages(example: Example, options: ExportOptions): ExampleMessage[] {
-  return example.messages.map((message) => ({
+  const end = example.messages.findLastIndex(({ role }) => role === 'assistant') + 1;
+  return example.messages.slice(0, end).map((message) => ({
     ...message,
     content: options.escapeMedia ? escapeMediaTags(message.content) : message.content,
   }));

@@ -227,7 +227,16 @@ function axolotl(
           '    type: chat_template',
           `    field_messages: ${column}`,
           ...(column === 'conversations'
-            ? ['    message_property_mappings:', '      role: from', '      content: value']
+            ? [
+                '    message_property_mappings:',
+                '      role: from',
+                '      content: value',
+                '    roles:  # without them observations vanish silently',
+                '      user: [human]',
+                '      assistant: [gpt]',
+                '      system: [system]',
+                '      tool: [observation]',
+              ]
             : []),
           '    roles_to_train: [assistant]',
           '    train_on_eos: turn',
