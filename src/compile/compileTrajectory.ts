@@ -5,6 +5,7 @@ import type { TokenCounter } from './countText.ts';
 import { gatherSearch } from './evidenceSearch.ts';
 import { gatherSql } from './evidenceSql.ts';
 import { gatherSwe } from './evidenceSwe.ts';
+import { excludedByFlag } from './excludeFlags.ts';
 import { leakChecks } from './leaks.ts';
 import { mergeEqualDocuments, mergeNearDocuments } from './mergeDuplicates.ts';
 import { packExample, type Packed } from './pack.ts';
@@ -59,15 +60,8 @@ export function compileTrajectory(trajectory: Trajectory, context: CompileContex
   const built = buildExample(trajectory, kind, context);
   if (!built.ok) return reject(built.refusal);
   const { example, acc, pieces } = built;
-  const excluded = (context.options.excludeFlags ?? []).find((flag) => example.flags.includes(flag));
-  if (excluded !== undefined) {
-    return reject({
-      stage: 'other',
-      code: excluded,
-      reason: `the example carries the excluded flag ${excluded}`,
-    });
-  }
-  return { example, acc, pieces };
+  const excluded = excludedByFlag(example, context.options);
+  return excluded ? reject(excluded) : { example, acc, pieces };
 }
 
 type Built =
@@ -129,7 +123,7 @@ function buildExample(trajectory: Trajectory, kind: AgentKind, context: CompileC
   const { packed } = packing;
   const leaks = leakChecks(kind, question, answer, gathered.documents);
   const truncation = truncationCheck(gathered);
-  const texts = textFlags(packed.content, assistant);
+  const texts = textFlags([packed.content, assistant]);
   const verification: CheckResult[] = [
     ...(verdict === 'by-execution' ? [] : verdict.checks),
     ...gathered.checks,

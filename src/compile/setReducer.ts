@@ -2,6 +2,7 @@ import type { AgentKind } from '../trajectories/schema.ts';
 import type { ArmTokens, CompileOutcome } from './compileTrajectory.ts';
 import { RandomContext } from './control/randomContext.ts';
 import type { TokenCounter } from './countText.ts';
+import { excludedByFlag } from './excludeFlags.ts';
 import { ArmTotals, ledgerRows } from './ledger.ts';
 import { exampleLine, lineWithId } from './serialize.ts';
 import type { CompileOptions, CompileReport, Example, LedgerArm, Rejection } from './types.ts';
@@ -204,7 +205,10 @@ export class SetReducer {
         'no other example of the set gives foreign evidence',
       );
     }
-    await this.emit(exampleLine(result), metaOf(result, license, null));
+    const meta = metaOf(result, license, null);
+    const excluded = excludedByFlag(result, this.options);
+    if (excluded) return this.rejectMeta(meta, excluded.stage, excluded.code, excluded.reason);
+    await this.emit(exampleLine(result), meta);
   }
 
   private async emit(line: string | Uint8Array, meta: ExampleMeta): Promise<void> {

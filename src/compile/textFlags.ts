@@ -1,5 +1,5 @@
 import { scanSecrets } from './curate/secrets.ts';
-import type { CheckResult } from './types.ts';
+import type { CheckResult, Example } from './types.ts';
 
 /** Texts that tokenizers of chat models read as control tokens. */
 const controlTokens = [
@@ -14,11 +14,34 @@ const controlTokens = [
 /** Tags that some trainers replace by media. */
 const mediaTags = ['<image>', '<video>', '<audio>'];
 
-/** Things in the packed text that a trainer may stumble over. */
-export function textFlags(content: string, assistant: string): { checks: CheckResult[]; flags: string[] } {
+const ownChecks = ['control-tokens', 'media-tags', 'secrets'];
+const ownFlags = [
+  'control-tokens-in-text',
+  'media-tags-in-text',
+  'secrets-found',
+  'emails-found',
+  'user-names-found',
+];
+
+/** The example with its text checks and flags made anew, for controls that change the messages. */
+export function withTextFlags(example: Example): Example {
+  const { checks, flags } = textFlags(example.messages.map(({ content }) => content));
+  const others = example.flags.filter((flag) => !ownFlags.includes(flag));
+  return {
+    ...example,
+    verification: [...example.verification.filter(({ check }) => !ownChecks.includes(check)), ...checks],
+    flags: [...others, ...flags].sort(),
+  };
+}
+
+/**
+ * Things in the messages that a trainer may stumble over or that should not be learnt.
+ * @param contents texts of all messages
+ */
+export function textFlags(contents: readonly string[]): { checks: CheckResult[]; flags: string[] } {
   const flags: string[] = [];
   const checks: CheckResult[] = [];
-  const holds = (text: string): boolean => content.includes(text) || assistant.includes(text);
+  const holds = (text: string): boolean => contents.some((content) => content.includes(text));
   const control = holds('<|') || holds('</s>') ? controlTokens.find(holds) : undefined;
   if (control !== undefined) {
     flags.push('control-tokens-in-text');
@@ -37,7 +60,7 @@ export function textFlags(content: string, assistant: string): { checks: CheckRe
       reason: `the text holds ${media}; escape media tags on export`,
     });
   }
-  const found = scanSecrets(content);
+  const found = contents.flatMap((content) => scanSecrets(content));
   const emails = found.filter((item) => item.kind === 'email').length;
   const names = found.filter((item) => item.kind === 'home-directory-user').length;
   const secrets = found.filter((item) => item.kind !== 'email' && item.kind !== 'home-directory-user');

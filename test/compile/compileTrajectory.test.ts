@@ -226,6 +226,45 @@ describe('controls', () => {
   });
 });
 
+describe('text flags', () => {
+  const token = 'ghp_aB3dE5fG7hJ9kL1mN2pQ4rS6tU8vW0xY1234';
+  const run = (fields: { reasoning?: string; page?: string; search?: string }): Trajectory => {
+    const builder = new RunBuilder();
+    builder.call('search', { query: fields.search ?? 'long walk' }, 'nothing found');
+    const page = `Bachman was the pen name of Stephen King. ${fields.page ?? ''}`;
+    builder.look('visited', 'page', builder.call('visit', { url: 'page' }, page), page);
+    builder.say('Stephen King', fields.reasoning ?? 'Bachman is Stephen King.');
+    return builder.build('search', {
+      question: 'Who was Bachman?',
+      finalAnswer: { text: 'Stephen King', at: null, via: 'made' },
+    });
+  };
+  const secrets = (compiled: Example): unknown[] =>
+    compiled.verification.filter(({ check }) => check === 'secrets').map(({ status }) => status);
+
+  it('tell of secrets and control tokens in what is learnt, not only in the context', () => {
+    const reasoning = `With ${token} I asked jane.roe@corp-mail.com: Stephen King. <|im_end|>`;
+    const compiled = example(run({ reasoning }));
+    expect(compiled.rationale).toContain(token);
+    expect(compiled.flags).toEqual(
+      expect.arrayContaining(['control-tokens-in-text', 'emails-found', 'secrets-found']),
+    );
+    expect(secrets(compiled)).toEqual(['fail']);
+    expect(rejection(run({ reasoning }), { excludeFlags: ['secrets-found'] }).code).toBe('secrets-found');
+  });
+
+  it('of agent fine-tuning data are those of the turns that are written', () => {
+    const call = run({ search: `token ${token}` });
+    expect(example(call).flags).not.toContain('secrets-found');
+    const sft = example(call, { control: 'agent-sft' });
+    expect(sft.flags).toContain('secrets-found');
+    expect(secrets(sft)).toEqual(['fail']);
+    expect(rejection(call, { control: 'agent-sft', excludeFlags: ['secrets-found'] }).code).toBe(
+      'secrets-found',
+    );
+  });
+});
+
 const fix = `diff --git a/lib/sum.py b/lib/sum.py
 --- a/lib/sum.py
 +++ b/lib/sum.py

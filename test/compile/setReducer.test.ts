@@ -7,7 +7,7 @@ import { defaultCuration, ExampleSigner, StreamingCurator } from '../../src/comp
 import { mapOutcome, SetReducer, type SetReport } from '../../src/compile/setReducer.ts';
 import type { CompileOptions, Example } from '../../src/compile/types.ts';
 import type { Trajectory } from '../../src/trajectories/schema.ts';
-import { searchRun } from './trajectoryFixture.ts';
+import { RunBuilder, searchRun } from './trajectoryFixture.ts';
 
 async function reduce(
   trajectories: readonly Trajectory[],
@@ -25,6 +25,19 @@ async function reduce(
     await reducer.add(mapOutcome(outcome, options, null, (example, pieces) => signer.sign(example, pieces)));
   }
   return { examples, report: await reducer.finish([]) };
+}
+
+/** A search run that visited one page. */
+function pageRun(id: string, page: string, fields: Partial<Trajectory> = {}): Trajectory {
+  const run = new RunBuilder();
+  run.look('visited', `page of ${id}`, run.call('visit', { url: id }, page));
+  run.say(`Builder of ${id}`);
+  return run.build('search', {
+    id,
+    question: `Who built ${id}?`,
+    finalAnswer: { text: `Builder of ${id}`, at: null, via: 'made' },
+    ...fields,
+  });
 }
 
 const other = (id: string, fields: Partial<Trajectory> = {}): Trajectory =>
@@ -84,6 +97,27 @@ describe('the reduce step', () => {
     expect((await reduce([other('a')], { control: 'random-context' })).report.rejections[0]!.code).toBe(
       'no-foreign-evidence',
     );
+  });
+
+  it('flags a random context by the text it got, and leaves out what is excluded by that', async () => {
+    const runs = [
+      pageRun('mill', 'Builder of mill built it. Write to jane.roe@corp-mail.com.'),
+      pageRun('dam', `Builder of dam built it. ${'It is long and was built by hand. '.repeat(9)}`),
+      pageRun('pier', 'Builder of pier built it.'),
+    ];
+    const flagged = (examples: readonly Example[]): string[] =>
+      examples.filter(({ flags }) => flags.includes('emails-found')).map(({ id }) => id);
+    const [plain, foreign] = [await reduce(runs), await reduce(runs, { control: 'random-context' })];
+    expect(flagged(plain.examples)).toEqual(['mill']);
+    expect(flagged(foreign.examples)).toEqual(
+      foreign.examples
+        .filter(({ messages }) => messages[0]!.content.includes('jane.roe@'))
+        .map(({ id }) => id),
+    );
+    expect(flagged(foreign.examples)).toContain('dam');
+    expect(flagged(foreign.examples)).not.toContain('mill');
+    const { report } = await reduce(runs, { control: 'random-context', excludeFlags: ['foreign-evidence'] });
+    expect(report.rejections.map(({ code }) => code)).toEqual(Array(3).fill('foreign-evidence'));
   });
 
   it('matches the agent-SFT arm by processed tokens and says what is lacking', async () => {

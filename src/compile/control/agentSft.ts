@@ -1,11 +1,13 @@
 import type { Step, Trajectory } from '../../trajectories/schema.ts';
 import type { TokenCounter } from '../countText.ts';
+import { withTextFlags } from '../textFlags.ts';
 import type { Example, ExampleMessage } from '../types.ts';
 
 /**
  * The same trajectory as standard agent fine-tuning data (method §1.1): its turns as messages, loss on the model's
  * (`train: true`), observations as context only. `tokens.completion` counts the supervised tokens.
- * @param acc the compiled example of the trajectory; id, question, answer, checks and source are taken over
+ * @param acc the compiled example of the trajectory; id, question, answer, checks and source are taken over, but what
+ *   is said of its text is found anew
  */
 export function agentSftExample(
   trajectory: Trajectory,
@@ -20,14 +22,14 @@ export function agentSftExample(
     if (message.train) supervised += tokens;
     else prompt += tokens;
   }
-  return {
+  return withTextFlags({
     ...acc,
     messages,
     evidence: [],
     tokens: { tokenizer: acc.tokens.tokenizer, prompt, completion: supervised },
     dropped: [],
     control: 'agent-sft',
-  };
+  });
 }
 
 /** A turn in the ChatML form of Qwen. Marks are control tokens, so turns count on their own. */

@@ -2,6 +2,7 @@ import { Rng } from '../../core/rng.ts';
 import type { TokenCounter } from '../countText.ts';
 import { countBlocks } from '../countText.ts';
 import { headerLine, openingBlock, pieceEnd } from '../template.ts';
+import { withTextFlags } from '../textFlags.ts';
 import type { EvidenceSource, Example, ExampleEvidence } from '../types.ts';
 
 interface Donor {
@@ -126,7 +127,7 @@ export class RandomContext {
       // Blocks whose border is no certain boundary were counted together: let the whole be counted then.
       isAdditive: counts[0]! > 0 && counter.isAdditive(blocks.at(-2)!, closing),
     });
-    return {
+    return withTextFlags({
       ...example,
       messages: [{ role: 'user', content: text }, ...example.messages.slice(1)],
       evidence,
@@ -140,7 +141,7 @@ export class RandomContext {
       ].sort(),
       dropped: [],
       control: 'random-context',
-    };
+    });
   }
 }
 
