@@ -87,9 +87,12 @@ class LineWriter {
   }
 
   drain(): void {
-    for (const bytes of this.#waiting) this.#file.append(bytes);
-    this.#waiting = [];
-    this.#waitingBytes = 0;
+    // One by one: after a full disk those that are written must not be written again.
+    for (let bytes = this.#waiting[0]; bytes; bytes = this.#waiting[0]) {
+      this.#file.append(bytes);
+      this.#waiting.shift();
+      this.#waitingBytes -= bytes.length;
+    }
   }
 
   sha256(): string {
@@ -243,6 +246,8 @@ export async function runCompile(
   );
 
   let done = 0;
+  /** False between the lines of one trajectory. */
+  let isWhole = true;
   let savedAt = performance.now();
   const save = async (phase: 'running' | 'interrupted'): Promise<void> => {
     examples.drain();
@@ -297,12 +302,14 @@ export async function runCompile(
       async (items) => {
         for (const { outcome, facts } of items) {
           throwIfCancelled(job.signal, 'Compile');
+          isWhole = false;
           journal.add(entryOf(outcome));
           if ('rejection' in outcome) {
             live.push(outcome.rejection);
             await reducer.add(outcome);
           } else await reducer.add({ ...outcome, meta: { ...outcome.meta, facts } as ExampleMeta });
           done++;
+          isWhole = true;
         }
         job.progress({ stage: 'compiling', doneItems: done, doneBytes: examples.bytes });
         if (batchCount++ % 4 === 0) onRows();
@@ -321,8 +328,10 @@ export async function runCompile(
       `${count(set.info.exampleCount, 'example', 'examples')}, ${count(set.info.rejectionCount, 'rejection', 'rejections')}`,
     );
   } catch (error) {
-    if (isResumable(set)) await save('interrupted');
-    else {
+    if (isResumable(set)) {
+      // Else what was saved last stays: journal and examples tell of different trajectories.
+      if (isWhole) await save('interrupted');
+    } else {
       set.clearRows();
       set.checkpoint = null;
       set.info = { ...set.info, phase: 'failed', exampleCount: 0, rejectionCount: 0 };

@@ -170,10 +170,13 @@ export class CompileService {
   }
 
   async resume(setId: string): Promise<{ jobId: string }> {
-    const set = this.#set(setId);
-    if (this.#running.has(setId) || set.info.phase === 'complete') {
-      throw new InputError('not-interrupted', 'This run is not interrupted', { actual: set.info.phase });
+    const held = this.#set(setId);
+    if (this.#running.has(setId) || held.info.phase === 'complete') {
+      throw new InputError('not-interrupted', 'This run is not interrupted', { actual: held.info.phase });
     }
+    // A run that could not write its last checkpoint is in memory further than the files it goes on with.
+    const set = (await StoredCompiledSet.restore(held.folder)) ?? held;
+    this.#sets.set(setId, set);
     const ids = JSON.parse((await set.folder.readText('inputs.json')) ?? '[]') as string[];
     const found = ids.flatMap((id) => this.#session.index.find(id) ?? []);
     if (found.length < ids.length) {

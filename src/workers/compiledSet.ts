@@ -35,6 +35,10 @@ interface StoredSet {
   readonly checkpoint: Checkpoint | null;
   readonly places: Places;
 }
+/** What a record says of the rows, true of the table that lies beside it. */
+interface Saved extends Pick<StoredSet, 'checkpoint' | 'places'> {
+  readonly exampleCount: number;
+}
 interface Places {
   readonly gold: number[];
   readonly distractor: number[];
@@ -85,6 +89,8 @@ export class StoredCompiledSet {
     gold: new Array<number>(placeBins).fill(0),
     distractor: new Array<number>(placeBins).fill(0),
   };
+  /** How far the table on disk goes: a run is ahead of it. */
+  #saved: Saved = { exampleCount: 0, checkpoint: null, places: structuredClone(this.#places) };
   #undo: Edit[] = [];
   #redo: Edit[] = [];
   #rejections: readonly Rejection[] | null = null;
@@ -100,14 +106,19 @@ export class StoredCompiledSet {
     if (json === null) return null;
     const stored = readStoredSet(json);
     if (!stored) return null;
+    const { checkpoint, places } = stored;
     const wasRunning = stored.info.phase === 'running';
+    // Earlier versions counted rows beyond the checkpoint, whose table was never written.
+    const exampleCount = checkpoint?.exampleCount ?? stored.info.exampleCount;
     const set = new StoredCompiledSet(folder, {
       ...stored.info,
+      exampleCount,
       phase: wasRunning ? 'interrupted' : stored.info.phase,
     });
-    set.checkpoint = stored.checkpoint;
-    set.#places = stored.places;
-    const rows = await folder.readFile(`rows-${stored.info.exampleCount}.bin`);
+    set.checkpoint = checkpoint;
+    set.#places = places;
+    set.#saved = { exampleCount, checkpoint, places: structuredClone(places) };
+    const rows = await folder.readFile(`rows-${exampleCount}.bin`);
     const table = rows ? ExampleTable.load(new Uint8Array(await rows.arrayBuffer())) : null;
     if (table) set.table = table;
     const heldOut = await folder.readText('held-out.json');
@@ -133,14 +144,15 @@ export class StoredCompiledSet {
   /** Writes the set's record; with `rows` also the table, as far as the checkpoint goes. */
   async save(rows: boolean): Promise<void> {
     const before = (await this.folder.list()).filter((name) => /^rows-\d+\.bin$/.test(name));
-    const name = `rows-${this.info.exampleCount}.bin`;
-    if (rows) await this.folder.writeFile(name, this.table.save());
-    const stored: StoredSet = {
-      version: 1,
-      info: this.info,
-      checkpoint: this.checkpoint,
-      places: this.#places,
-    };
+    const { exampleCount } = this.info;
+    const name = `rows-${exampleCount}.bin`;
+    if (rows) {
+      await this.folder.writeFile(name, this.table.save());
+      this.#saved = { exampleCount, checkpoint: this.checkpoint, places: structuredClone(this.#places) };
+    }
+    const { checkpoint, places } = this.#saved;
+    const info = { ...this.info, exampleCount: this.#saved.exampleCount };
+    const stored: StoredSet = { version: 1, info, checkpoint, places };
     await this.folder.writeText('set.json', JSON.stringify(stored));
     if (rows) for (const old of before) if (old !== name) await this.folder.remove(old);
   }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { defaultCompileOptions } from '../../src/compile/options.ts';
 import { defaultCuration } from '../../src/compile/setCurator.ts';
 import type { CompileOptions } from '../../src/compile/types.ts';
@@ -164,6 +164,49 @@ describe('a compile run', () => {
       ['whole', 'broken'].map((id) => session.folder.folder('sets').folder(id).readText('report.json')),
     );
     expect(digest(reports[1] ?? null)).toBe(digest(reports[0] ?? null));
+  });
+
+  it('goes on from its checkpoint when the page ends after an exclusion', async () => {
+    const session = await openSession(names);
+    const whole = newSet(session, 'whole', {});
+    await runCompile(inputsOf(session, 1), whole, allRows(session), job(), () => undefined);
+    const set = newSet(session, 'edited', {});
+    const countRows = (): void => {
+      set.info = { ...set.info, exampleCount: set.table.length };
+    };
+    const broken = runCompile(inputsOf(session, 1, 2), set, allRows(session), job(), countRows);
+    await expect(broken).rejects.toThrow('cancelled');
+    const rowCount = set.table.length;
+
+    // What is on disk after an exclusion while rows beyond the checkpoint are made.
+    const onDisk: Promise<StoredCompiledSet | null>[] = [];
+    const exclude = (): void => {
+      countRows();
+      if (set.table.length === rowCount || onDisk.length > 0) return;
+      const excluded = set.exclude([set.table.id.at(0)], true, 'exclude one');
+      onDisk.push(excluded.then(() => StoredCompiledSet.restore(set.folder)));
+    };
+    const inputs = inputsOf(session, 1);
+    let batches = 0;
+    const run: RunInputs['pool']['run'] = (task, push) =>
+      inputs.pool.run(task, async (items) => {
+        if (batches++ === 0) return push(items);
+        await vi.waitUntil(() => onDisk[0]);
+        throw new CancelledError('Compile');
+      });
+    const edited = { ...inputs, pool: { ...inputs.pool, run } };
+    const ended = runCompile(edited, set, allRows(session), job(), exclude);
+    await expect(ended).rejects.toThrow('cancelled');
+
+    const again = await onDisk[0];
+    if (!again) throw new Error('the set was not kept');
+    expect([again.table.length, again.info.exampleCount]).toEqual([rowCount, rowCount]);
+    await runCompile(inputsOf(session, 1), again, allRows(session), job(), () => undefined);
+    const lines = (of: StoredCompiledSet) => of.folder.readText('examples.jsonl');
+    expect(digest(await lines(again))).toBe(digest(await lines(whole)));
+    expect(again.table.length).toBe(whole.table.length);
+    expect(again.positions(10)).toEqual(whole.positions(10));
+    expect(again.excluded.size).toBe(1);
   });
 
   it('holds out an evaluation split, and names the rest as examples.jsonl', async () => {
