@@ -174,7 +174,7 @@ describe('a compile run', () => {
     const countRows = (): void => {
       set.info = { ...set.info, exampleCount: set.table.length };
     };
-    const broken = runCompile(inputsOf(session, 1, 2), set, allRows(session), job(), countRows);
+    const broken = runCompile(inputsOf(session, 1, 1), set, allRows(session), job(), countRows);
     await expect(broken).rejects.toThrow('cancelled');
     const rowCount = set.table.length;
 
