@@ -11,7 +11,7 @@ import { mergeEqualDocuments, mergeNearDocuments } from './mergeDuplicates.ts';
 import { packExample, type Packed } from './pack.ts';
 import { rationaleOf } from './rationale.ts';
 import type { DatabaseCatalog } from './sql/catalog.ts';
-import { assistantContent } from './template.ts';
+import { assistantContent, assistantTurn, hasThinkTag } from './template.ts';
 import { textFlags } from './textFlags.ts';
 import type { CheckResult, CompileOptions, Example, Rejection } from './types.ts';
 import { unverified, verifyByGroundTruth, verifyRecorded, type Verdict } from './verify.ts';
@@ -114,7 +114,7 @@ function buildExample(trajectory: Trajectory, kind: AgentKind, context: CompileC
     trajectoryId: trajectory.id,
     kind,
     question,
-    assistant,
+    assistant: assistantTurn(rationale, answer),
     documents: gathered.documents,
     options,
     counter,
@@ -138,6 +138,7 @@ function buildExample(trajectory: Trajectory, kind: AgentKind, context: CompileC
     ...(truncation.status === 'warn' ? ['truncated-evidence'] : []),
     ...texts.flags,
     ...packed.flags,
+    ...(hasThinkTag(answer) && options.control !== 'agent-sft' ? ['think-tags-in-answer'] : []),
     ...(rationale === null && options.rationale === 'keep' ? ['no-rationale'] : []),
     ...(counter.isExact ? [] : ['estimated-tokens']),
   ];

@@ -1,6 +1,7 @@
 import { isSafeBoundary, type CountedText } from '../tokenizer/countJoined.ts';
 import type { PairCounter } from '../tokenizer/countPair.ts';
 import type { Tokenizer } from '../tokenizer/types.ts';
+import type { AssistantTurn } from './template.ts';
 
 /** Counts tokens, exactly or as an estimate. Both are deterministic. */
 export interface TokenCounter {
@@ -14,7 +15,7 @@ export interface TokenCounter {
   /** Tokens of the templated prompt whose user text is the joined blocks, given their counts. */
   countPrompt(blocks: CountedBlocks): number;
   /** Tokens the model writes for an assistant message, through the end of its turn. */
-  countCompletion(assistant: string): number;
+  countCompletion(assistant: AssistantTurn): number;
 }
 
 /** Text blocks of a user message with their tokens; `isAdditive`: the sum is exact. */
@@ -51,7 +52,7 @@ export function exactCounter(tokenizer: Tokenizer, pair: PairCounter): TokenCoun
       };
       return pair.countPrompt([counted]);
     },
-    countCompletion: (assistant) => pair.countCompletion({ content: assistant }),
+    countCompletion: (assistant) => pair.countCompletion({ ...assistant }),
   };
 }
 
@@ -66,7 +67,8 @@ export const estimateCounter: TokenCounter = {
   count: (text) => Math.ceil(text.length / 4),
   isAdditive: () => true,
   countPrompt: (blocks) => blocks.tokens + templateEstimate,
-  countCompletion: (assistant) => Math.ceil(assistant.length / 4) + 2,
+  countCompletion: ({ content, reasoning_content: reasoning = '' }) =>
+    Math.ceil((content.length + reasoning.length) / 4) + 2,
 };
 
 /**

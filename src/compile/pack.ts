@@ -4,7 +4,7 @@ import { maskBlocks } from './control/mask.ts';
 import { countBlocks, type TokenCounter } from './countText.ts';
 import { chronological, orderDocuments } from './order.ts';
 import { selectDistractors } from './selectDistractors.ts';
-import { documentBlocks, openingBlock, questionBlock } from './template.ts';
+import { documentBlocks, openingBlock, questionBlock, type AssistantTurn } from './template.ts';
 import type { CompileOptions, EvidenceSource, ExampleEvidence } from './types.ts';
 
 /** A block of the user message; `window` where it is a verbatim piece. */
@@ -32,7 +32,7 @@ export interface PackInput {
   readonly trajectoryId: string;
   readonly kind: AgentKind;
   readonly question: string;
-  readonly assistant: string;
+  readonly assistant: AssistantTurn;
   readonly documents: readonly ContextDocument[];
   readonly options: CompileOptions;
   readonly counter: TokenCounter;

@@ -49,9 +49,27 @@ export function questionBlock(kind: AgentKind, question: string, form: SweAnswer
   return `=== ${kind === 'swe' ? 'Task' : 'Question'} ===\n${question}\n\n${ending}`;
 }
 
+/** What the model writes, as chat templates take it. */
+export interface AssistantTurn {
+  readonly content: string;
+  readonly reasoning_content?: string;
+}
+
 /** The assistant message: reasoning in the tags that Qwen3 writes, then the answer. */
 export function assistantContent(rationale: string | null, answer: string): string {
   return rationale === null ? answer : `<think>\n${rationale}\n</think>\n\n${answer}`;
+}
+
+/** Chat templates take what stands before a closing think tag for reasoning, also in the midst of an answer. */
+export function hasThinkTag(answer: string): boolean {
+  return answer.includes('</think>');
+}
+
+/** The assistant message in the form that a chat template renders as it stands. */
+export function assistantTurn(rationale: string | null, answer: string): AssistantTurn {
+  return hasThinkTag(answer)
+    ? { content: answer, reasoning_content: rationale ?? '' }
+    : { content: assistantContent(rationale, answer) };
 }
 
 /** Text blocks of a document in order; `piece` marks the verbatim windows. */

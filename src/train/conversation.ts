@@ -148,6 +148,11 @@ export function readTrainingExample(row: JsonValue, fallbackId: string): Example
     messages.push(read.message);
     trained.push(read.trained);
   }
+  // Chat templates would take what stands before the tag for reasoning.
+  const { answer, rationale } = row;
+  const isPair = control !== 'agent-sft' && messages.length === 2 && typeof answer === 'string';
+  if (isPair && answer.includes('</think>') && messages[1]!.content.endsWith(answer))
+    messages[1] = { role: 'assistant', content: answer, reasoning_content: rationale ?? '' };
   if (!messages.some(({ role }) => role === 'assistant')) return refuse('there is no assistant message');
   if (found.onlyLast) for (let i = 0; i < trained.length - 1; i++) trained[i] = false;
   return { ok: true, example: { ...base, type: 'conversation', messages, trained } };

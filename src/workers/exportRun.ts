@@ -5,7 +5,6 @@ import {
   promptCompletionRow,
   shareGptRow,
   tokenIdsRow,
-  type ChatRenderer,
   type ExportRow,
 } from '../compile/export/formats.ts';
 import { ParquetExport } from '../compile/export/parquet.ts';
@@ -60,17 +59,6 @@ async function targetOf(set: StoredCompiledSet, request: ExportRequest, name: st
   };
 }
 
-/** Renders messages with the chat template, and says which ranges the model writes. */
-export function chatRenderer(): ChatRenderer {
-  const template = new ChatTemplate(qwen3Template);
-  return {
-    render: (messages) => {
-      const chat = template.render(messages.map(({ role, content }) => ({ role, content })));
-      return { text: chat.text, generated: chat.generated };
-    },
-  };
-}
-
 function rowMaker(
   format: Exclude<ExportFormat, 'parquet'>,
   tokenizer: Tokenizer | null,
@@ -86,7 +74,7 @@ function rowMaker(
       return (example) => promptCompletionRow(example, options);
     case 'token-ids': {
       if (!tokenizer) throw new Error('Internal error: token ids need a tokenizer');
-      const chat = chatRenderer();
+      const chat = new ChatTemplate(qwen3Template);
       return (example) => tokenIdsRow(example, options, tokenizer, chat);
     }
   }

@@ -3,7 +3,7 @@ import { compressors } from 'hyparquet-compressors';
 import { describe, expect, it } from 'vitest';
 import { openTokenizer } from '../../src/cli/compileTokenizer.ts';
 import { compileTrajectory } from '../../src/compile/compileTrajectory.ts';
-import { estimateCounter } from '../../src/compile/countText.ts';
+import { estimateCounter, type TokenCounter } from '../../src/compile/countText.ts';
 import {
   accRow,
   exportTargets,
@@ -17,12 +17,19 @@ import { ParquetExport } from '../../src/compile/export/parquet.ts';
 import { trainerConfigs } from '../../src/compile/export/trainerConfigs.ts';
 import { resolveCompileOptions } from '../../src/compile/options.ts';
 import type { CompileOptions, Example } from '../../src/compile/types.ts';
+import type { JsonValue } from '../../src/core/json.ts';
+import { readTrainingExample } from '../../src/train/conversation.ts';
+import type { Trajectory } from '../../src/trajectories/schema.ts';
 import { searchRun } from './trajectoryFixture.ts';
 
-function compiled(given: Partial<CompileOptions> = {}): Example {
-  const outcome = compileTrajectory(searchRun(), {
+function compiled(
+  given: Partial<CompileOptions> = {},
+  fields: Partial<Trajectory> = {},
+  counter: TokenCounter = estimateCounter,
+): Example {
+  const outcome = compileTrajectory(searchRun(fields), {
     options: resolveCompileOptions(given),
-    counter: estimateCounter,
+    counter,
     catalog: null,
     sha256Of: () => '',
   });
@@ -88,20 +95,60 @@ describe('rows of other trainers', () => {
 describe('token ids', () => {
   it('mask everything but what the model writes', async () => {
     const { tokenizer, template } = await openTokenizer('qwen3');
-    const chat = {
-      render: (messages: Example['messages']) =>
-        template.render(messages.map(({ role, content }) => ({ role, content }))),
+    const pair = tokenIdsRow(compiled(), plain, tokenizer, template) as {
+      input_ids: number[];
+      labels: number[];
     };
-    const pair = tokenIdsRow(compiled(), plain, tokenizer, chat) as { input_ids: number[]; labels: number[] };
     const learnt = tokenizer.decode(pair.labels.filter((label) => label !== -100));
     expect(learnt).toMatch(/^<think>\nThe novel appeared.*<\/think>\n\nStephen King<\|im_end\|>$/s);
-    expect(tokenizer.decode(pair.input_ids)).toBe(chat.render(compiled().messages).text);
+    expect(tokenizer.decode(pair.input_ids)).toBe(
+      template.render(compiled().messages.map(({ role, content }) => ({ role, content }))).text,
+    );
 
-    const run = tokenIdsRow(compiled({ control: 'agent-sft' }), plain, tokenizer, chat) as typeof pair;
+    const run = tokenIdsRow(compiled({ control: 'agent-sft' }), plain, tokenizer, template) as typeof pair;
     const targets = tokenizer.decode(run.labels.filter((label) => label !== -100));
     expect(targets).toContain('"name":"visit"');
     expect(targets).not.toContain('Richard Bachman was the pen name');
   }, 60_000);
+});
+
+describe('an answer that holds think tags', () => {
+  const answer = 'The parser strips <think> and </think> from replies.';
+  const run: Partial<Trajectory> = {
+    finalAnswer: { text: answer, at: null, via: 'made' },
+    groundTruth: null,
+  };
+  const reasoning = 'The novel appeared under the pen name Bachman, who is Stephen King.';
+  const whole = `<think>\n${reasoning}\n</think>\n\n${answer}`;
+
+  it('is flagged, counted and learnt whole, also without reasoning before it', async () => {
+    const { tokenizer, template, counter } = await openTokenizer('qwen3');
+    for (const [rationale, written] of [
+      ['keep', whole],
+      ['drop', `<think>\n\n</think>\n\n${answer}`],
+    ] as const) {
+      const example = compiled({ rationale }, run, counter);
+      expect(example.flags).toContain('think-tags-in-answer');
+      const row = tokenIdsRow(example, plain, tokenizer, template) as { labels: number[] };
+      const learnt = row.labels.filter((label) => label !== -100);
+      expect(tokenizer.decode(learnt)).toBe(`${written}<|im_end|>`);
+      expect(example.tokens.completion).toBe(learnt.length);
+    }
+  }, 60_000);
+
+  it('keeps its reasoning apart where a chat template splits it off, and as one text elsewhere', () => {
+    const example = compiled({}, run);
+    const apart = { role: 'assistant', content: answer, reasoning_content: reasoning };
+    expect((openAiRow(example, plain)['messages'] as unknown[])[1]).toEqual(apart);
+    expect(promptCompletionRow(example, plain)['completion']).toEqual([apart]);
+    expect((accRow(example, plain)['dialogs'] as unknown[])[1]).toEqual({
+      role: 'assistant',
+      content: whole,
+    });
+    const read = readTrainingExample(JSON.parse(JSON.stringify(example)) as JsonValue, 'line 1');
+    expect(read).toMatchObject({ example: { messages: [{ role: 'user' }, apart] } });
+    expect(compiled({ control: 'agent-sft' }, run).flags).not.toContain('think-tags-in-answer');
+  });
 });
 
 describe('Parquet', () => {

@@ -178,11 +178,7 @@ async function rowMaker(
       return (example) => promptCompletionRow(example, options);
     case 'token-ids': {
       const { tokenizer, template } = await openTokenizer(tokenizerName);
-      const chat = {
-        render: (messages: Example['messages']) =>
-          template.render(messages.map(({ role, content }) => ({ role, content }))),
-      };
-      return (example) => tokenIdsRow(example, options, tokenizer, chat);
+      return (example) => tokenIdsRow(example, options, tokenizer, template);
     }
   }
 }

@@ -1,4 +1,5 @@
 import type { Tokenizer } from '../../tokenizer/types.ts';
+import { assistantTurn, hasThinkTag, type AssistantTurn } from '../template.ts';
 import type { Example, ExampleMessage } from '../types.ts';
 import { escapeMediaTags } from './mediaTags.ts';
 
@@ -18,7 +19,7 @@ export interface ExportOptions {
 
 /** Renders messages as the model's chat template does. `generated`: what the model writes. */
 export interface ChatRenderer {
-  render(messages: readonly ExampleMessage[]): {
+  render(messages: readonly (AssistantTurn & { role: string })[]): {
     text: string;
     generated: readonly { start: number; end: number }[];
   };
@@ -31,7 +32,7 @@ export type ExportRow = Record<string, unknown>;
  * The messages through the last assistant's, after which nothing is learnt: LLaMA-Factory skips rows that end with
  * another role, and TRL would learn a tool result as the completion.
  */
-function cleanMessages(example: Example, options: ExportOptions): ExampleMessage[] {
+export function cleanMessages(example: Example, options: ExportOptions): ExampleMessage[] {
   const end = example.messages.findLastIndex(({ role }) => role === 'assistant') + 1;
   return example.messages.slice(0, end).map((message) => ({
     ...message,
@@ -39,13 +40,23 @@ function cleanMessages(example: Example, options: ExportOptions): ExampleMessage
   }));
 }
 
+/** The messages for trainers that render them by the model's chat template. */
+function turnsOf(example: Example, options: ExportOptions): (AssistantTurn & { role: string })[] {
+  const turns = cleanMessages(example, options).map(({ role, content }) => ({ role, content }));
+  const isPair = example.control !== 'agent-sft' && turns.length === 2;
+  if (!isPair || !hasThinkTag(example.answer)) return turns;
+  const clean = (text: string): string => (options.escapeMedia ? escapeMediaTags(text) : text);
+  const { rationale, answer } = example;
+  const written = assistantTurn(rationale === null ? null : clean(rationale), clean(answer));
+  return [turns[0]!, { role: 'assistant', ...written }];
+}
+
 /** OpenAI chat messages; multi-turn controls keep their role mask as `weight` (0 = context only). */
 export function openAiRow(example: Example, options: ExportOptions): ExportRow {
-  const messages = cleanMessages(example, options).map((message) => ({
-    role: message.role,
-    content: message.content,
-    ...(message.role === 'assistant' && message.train !== undefined ? { weight: message.train ? 1 : 0 } : {}),
-  }));
+  const messages = turnsOf(example, options).map((turn, index) => {
+    const train = example.messages[index]!.train;
+    return turn.role === 'assistant' && train !== undefined ? { ...turn, weight: train ? 1 : 0 } : turn;
+  });
   return { messages };
 }
 
@@ -74,7 +85,7 @@ export function accRow(example: Example, options: ExportOptions): ExportRow {
 
 /** TRL's conversational prompt/completion: the last message is the completion. */
 export function promptCompletionRow(example: Example, options: ExportOptions): ExportRow {
-  const messages = cleanMessages(example, options).map(({ role, content }) => ({ role, content }));
+  const messages = turnsOf(example, options);
   return { prompt: messages.slice(0, -1), completion: messages.slice(-1) };
 }
 
@@ -85,9 +96,8 @@ export function tokenIdsRow(
   tokenizer: Tokenizer,
   chat: ChatRenderer,
 ): ExportRow {
-  const messages = cleanMessages(example, options);
-  const { text, generated } = chat.render(messages);
-  const assistants = messages.filter((message) => message.role === 'assistant');
+  const { text, generated } = chat.render(turnsOf(example, options));
+  const assistants = example.messages.filter((message) => message.role === 'assistant');
   const trained = generated.filter((_, index) => assistants[index]?.train !== false);
   const { ids, labels } = labelled(text, trained, tokenizer);
   // axolotl takes rows as tokenized only with all three columns.

@@ -2,7 +2,7 @@ import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
 import type { SchemaElement } from 'hyparquet';
 import type { Example } from '../types.ts';
 import type { ExportOptions } from './formats.ts';
-import { openAiRow } from './formats.ts';
+import { cleanMessages } from './formats.ts';
 
 /** A row group is written when its text reaches this many characters: memory stays bounded. */
 const groupLength = 32_000_000;
@@ -101,9 +101,7 @@ export class ParquetExport {
         column('id', (row) => row.id),
         column('kind', (row) => row.kind),
         column('messages', (row) =>
-          (openAiRow(row, this.options)['messages'] as { role: string; content: string }[]).map(
-            ({ role, content }) => ({ role, content }),
-          ),
+          cleanMessages(row, this.options).map(({ role, content }) => ({ role, content })),
         ),
         column('question', (row) => row.question),
         column('answer', (row) => row.answer),
