@@ -148,6 +148,8 @@ export class SetReducer {
     if (cap !== null) return this.rejectMeta(meta, 'cap', 'instance-cap', cap);
     const refusal = this.curator?.refuse(meta, mapped.signature) ?? null;
     if (refusal) return this.rejectMeta(meta, refusal.stage, refusal.code, refusal.reason);
+    if (meta.instanceId !== null)
+      this.perInstance.set(meta.instanceId, (this.perInstance.get(meta.instanceId) ?? 0) + 1);
     if (this.foreign && mapped.example) {
       for (const ready of this.foreign.add(mapped.example)) await this.emitForeign(ready, meta.license);
       return;
@@ -184,9 +186,7 @@ export class SetReducer {
   private overCap(meta: ExampleMeta): string | null {
     const cap = this.options.perInstanceCap;
     if (cap === null || meta.instanceId === null) return null;
-    const count = (this.perInstance.get(meta.instanceId) ?? 0) + 1;
-    this.perInstance.set(meta.instanceId, count);
-    return count > cap
+    return (this.perInstance.get(meta.instanceId) ?? 0) >= cap
       ? `instance ${meta.instanceId} already has ${cap} ${cap === 1 ? 'example' : 'examples'}`
       : null;
   }

@@ -58,6 +58,21 @@ describe('the reduce step', () => {
     expect(report.rejections).toMatchObject([{ trajectoryId: '3', stage: 'cap' }]);
   });
 
+  it('counts towards the cap only what curation lets in', async () => {
+    const { examples } = await reduce(
+      ['1', '2', '3'].map((id, at) =>
+        searchRun({
+          id,
+          instanceId: 'task',
+          task: { text: at < 2 ? 'Who wrote it?' : 'Who wrote The Long Walk?', at: null, via: 'made' },
+        }),
+      ),
+      { perInstanceCap: 2 },
+      { ...defaultCuration, dedup: 'exact' },
+    );
+    expect(examples.map((example) => example.id)).toEqual(['1', '3']);
+  });
+
   it('drops exact duplicates, the same ones for every seed and control', async () => {
     const runs = [
       other('a'),
@@ -77,14 +92,15 @@ describe('the reduce step', () => {
 
   it('replaces evidence by that of other examples in the random-context control', async () => {
     const { examples, report } = await reduce(
-      [other('a', { instanceId: 'a' }), other('b', { instanceId: 'b' })],
-      {
-        control: 'random-context',
-      },
+      [
+        pageRun('mill', 'Builder of mill built it.', { instanceId: 'a' }),
+        pageRun('dam', 'Builder of dam built it.', { instanceId: 'b' }),
+      ],
+      { control: 'random-context' },
     );
     expect(examples.map((example) => [example.id, example.control])).toEqual([
-      ['a', 'random-context'],
-      ['b', 'random-context'],
+      ['mill', 'random-context'],
+      ['dam', 'random-context'],
     ]);
     for (const example of examples) {
       const content = example.messages[0]!.content;
@@ -118,6 +134,28 @@ describe('the reduce step', () => {
     expect(flagged(foreign.examples)).not.toContain('mill');
     const { report } = await reduce(runs, { control: 'random-context', excludeFlags: ['foreign-evidence'] });
     expect(report.rejections.map(({ code }) => code)).toEqual(Array(3).fill('foreign-evidence'));
+  });
+
+  it('takes no page as foreign that is the example’s own or holds its answer, and stays within its tokens', async () => {
+    const shared = `A page of both. ${'It tells of builders of mills and dams. '.repeat(5)}`;
+    const runs = [
+      pageRun('mill', `Builder of mill built it. ${shared}`),
+      pageRun('dam', shared),
+      pageRun('weir', shared),
+      pageRun('pier', `Pages about piers. ${'A pier stands in water on posts of wood. '.repeat(20)}`),
+    ];
+    const plain = await reduce(runs);
+    const { examples, report } = await reduce(runs, { control: 'random-context' });
+    expect(report.rejections.map(({ trajectoryId }) => trajectoryId)).toEqual([]);
+    for (const example of examples) {
+      const content = example.messages[0]!.content;
+      const texts = example.evidence.map((piece) => content.slice(piece.start, piece.end));
+      const own = plain.examples.find(({ id }) => id === example.id)!;
+      expect(new Set(texts).size).toBe(texts.length);
+      expect(texts.join('\n')).not.toContain(example.answer);
+      if (example.id === 'weir') expect(texts).not.toContain(shared);
+      expect(example.tokens.prompt).toBeLessThanOrEqual(own.tokens.prompt);
+    }
   });
 
   it('matches the agent-SFT arm by processed tokens and says what is lacking', async () => {

@@ -1,4 +1,5 @@
 import { Rng } from '../../core/rng.ts';
+import { normaliseAnswer } from '../answerText.ts';
 import type { TokenCounter } from '../countText.ts';
 import { countBlocks } from '../countText.ts';
 import { headerLine, openingBlock, pieceEnd } from '../template.ts';
@@ -8,12 +9,16 @@ import type { EvidenceSource, Example, ExampleEvidence } from '../types.ts';
 interface Donor {
   readonly title: string;
   readonly text: string;
+  /** The text in the normal form of answers. */
+  readonly normal: string;
   readonly source: EvidenceSource;
 }
 
 /** Characters of foreign evidence kept for the examples to come. */
 const poolLength = 4_000_000;
 const poolExamples = 8;
+/** Characters of an answer from which a text that holds it counts as evidence: numbers stand in any page. */
+const leastAnswer = 4;
 
 /**
  * Control: question and answer stay, the evidence is that of other examples, cut to the same total of evidence
@@ -60,11 +65,10 @@ export class RandomContext {
 
   private remember(example: Example): void {
     const content = example.messages[0]!.content;
-    const donors = example.evidence.map((piece) => ({
-      title: piece.title,
-      text: content.slice(piece.start, piece.end),
-      source: piece.source,
-    }));
+    const donors = example.evidence.map((piece) => {
+      const text = content.slice(piece.start, piece.end);
+      return { title: piece.title, text, normal: ` ${normaliseAnswer(text)} `, source: piece.source };
+    });
     this.pool.push({ key: example.instanceId ?? example.question, donors });
     const length = (): number =>
       this.pool.reduce(
@@ -78,9 +82,21 @@ export class RandomContext {
   private replace(example: Example): Example | null {
     const { counter } = this;
     const own = example.instanceId ?? example.question;
-    const donors = this.pool.filter((item) => item.key !== own).flatMap((item) => item.donors);
-    if (donors.length === 0) return null;
     const content = example.messages[0]!.content;
+    // Runs share pages: the example's own and those that answer it are no foreign evidence.
+    const seen = new Set(example.evidence.map((piece) => content.slice(piece.start, piece.end)));
+    const answer = normaliseAnswer(example.answer);
+    const holdsAnswer = ({ normal }: Donor): boolean =>
+      answer.length >= leastAnswer && normal.includes(` ${answer} `);
+    const donors = this.pool
+      .filter((item) => item.key !== own)
+      .flatMap((item) => item.donors)
+      .filter((donor) => {
+        const isNew = !seen.has(donor.text);
+        seen.add(donor.text);
+        return isNew && !holdsAnswer(donor);
+      });
+    if (donors.length === 0) return null;
     const opening = openingBlock(example.kind);
     const lastEnd = example.evidence.reduce(
       (end, piece) => Math.max(end, piece.end),
@@ -94,11 +110,12 @@ export class RandomContext {
     const blocks = [opening];
     let at = opening.length;
     let left = wanted;
+    const endTokens = counter.count(pieceEnd);
     for (const donor of rng.shuffle(donors)) {
       if (left <= 0) break;
-      const text = cutToTokens(donor.text, left, counter);
-      if (text.trim() === '') continue;
       const header = headerLine('Document', donor.title);
+      const text = cutToTokens(donor.text, left - counter.count(header) - endTokens, counter);
+      if (text.trim() === '') continue;
       const used = countBlocks(counter, [header, text, pieceEnd]).reduce((sum, count) => sum + count, 0);
       const start = at + header.length;
       evidence.push({
@@ -153,6 +170,7 @@ function cutSource(donor: Donor, length: number): EvidenceSource {
 
 /** The longest beginning with at most `tokens` tokens, found by halving. */
 function cutToTokens(text: string, tokens: number, counter: TokenCounter): string {
+  if (tokens <= 0) return '';
   if (counter.count(text) <= tokens) return text;
   let low = 0;
   let high = text.length;
