@@ -62,7 +62,7 @@ export class ExampleSigner {
   ): [ExampleSignature['contaminated'], ContaminationHit | null] {
     const index = this.benchmarks;
     if (!index) return [null, null];
-    const question = index.find(example.question, true)[0];
+    const question = index.find(example.question, true)[0] ?? index.findShortQuestion(example.question);
     if (question) return ['question', question];
     const answer = index.find(example.answer, true)[0];
     if (answer) return ['answer', answer];

@@ -1,5 +1,5 @@
 import { GramIndex } from './gramIndex.ts';
-import { forEachGram, type TextWords, wordsOf } from './words.ts';
+import { forEachGram, normalizedHash, type TextWords, wordsOf } from './words.ts';
 
 /** A text of a benchmark that training data should not contain. */
 export interface BenchmarkText {
@@ -42,6 +42,8 @@ export interface ContaminationHit {
   readonly words: number;
 }
 
+type BenchmarkPlace = Pick<BenchmarkText, 'benchmark' | 'row' | 'field'>;
+
 const TEMPLATE = 0x7fffffff;
 
 /** n-grams of loaded benchmarks, for finding them in questions, answers and contexts. */
@@ -50,8 +52,10 @@ export class DecontaminationIndex {
   private readonly grams: GramIndex;
   /** Rows that hold a gram, counted only for grams seen in more than one row; key: entry's two hashes. */
   private readonly repeated = new Map<string, { rows: number; last: number }>();
-  private readonly texts: { benchmark: string; row: number; field: 'question' | 'answer' }[] = [];
+  private readonly texts: BenchmarkPlace[] = [];
   private readonly shortLengths = new Set<number>();
+  /** Questions too short to be looked for inside a text, by the hash of all their words. */
+  private readonly shortQuestions = new Map<string, BenchmarkPlace>();
   private full = false;
 
   constructor(options: DecontaminationOptions = defaultDecontamination) {
@@ -71,11 +75,17 @@ export class DecontaminationIndex {
   add(text: BenchmarkText): void {
     const { gramWords, leastWords } = this.options;
     const words = wordsOf(text.text);
-    if (words.count < Math.min(leastWords, gramWords)) return;
+    const place = { benchmark: text.benchmark, row: text.row, field: text.field };
+    if (words.count < Math.min(leastWords, gramWords)) {
+      const hash = normalizedHash(words);
+      if (text.field === 'question' && words.count > 0 && !this.shortQuestions.has(hash))
+        this.shortQuestions.set(hash, place);
+      return;
+    }
     const length = Math.min(gramWords, words.count);
     if (length < gramWords) this.shortLengths.add(length);
     const owner = this.texts.length;
-    this.texts.push({ benchmark: text.benchmark, row: text.row, field: text.field });
+    this.texts.push(place);
     forEachGram(words, length, (low, high, firstWord) => {
       const at = this.grams.find(low, high);
       if (at >= 0) this.countRow(at, low, high, owner);
@@ -118,6 +128,13 @@ export class DecontaminationIndex {
     if (!withShort) return hits;
     const short = [...this.shortLengths].sort((a, b) => b - a);
     return hits.concat(short.flatMap((length) => this.findGrams(words, length)));
+  }
+
+  /** The whole of `question` as a benchmark's question of few words, which a longer text may well hold by chance. */
+  findShortQuestion(question: string): ContaminationHit | null {
+    const words = wordsOf(question);
+    const place = this.shortQuestions.get(normalizedHash(words));
+    return place ? { ...place, start: 0, end: question.length, benchmarkStart: 0, words: words.count } : null;
   }
 
   private findGrams(words: TextWords, length: number): ContaminationHit[] {

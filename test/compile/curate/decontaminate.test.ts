@@ -42,6 +42,17 @@ describe('decontamination', () => {
     expect(index.find(text, true).map((hit) => hit.row)).toEqual([1]);
   });
 
+  it('knows short questions only as the whole of a question', () => {
+    const index = new DecontaminationIndex();
+    const text = 'Who built the Merrow lighthouse?';
+    index.add({ benchmark: 'b', row: 4, field: 'question', text });
+    index.add({ benchmark: 'b', row: 5, field: 'answer', text: 'Builder Orlov' });
+    expect(index.findShortQuestion('who built the Merrow Lighthouse')).toMatchObject({ row: 4, words: 5 });
+    expect(index.findShortQuestion(`${text} And when?`)).toBeNull();
+    expect(index.findShortQuestion('Builder Orlov')).toBeNull();
+    expect(index.find(text, true)).toEqual([]);
+  });
+
   it('does not count the template that all rows of a benchmark share', () => {
     const index = new DecontaminationIndex();
     const template =
