@@ -36,21 +36,23 @@ export function offlinePlugin() {
     generateBundle(_options, bundle) {
       const hash = createHash('sha256');
       const files = ['./'];
+      const onDemand = [];
       for (const [name, item] of Object.entries(bundle)) {
         if (name === 'sw.js' || name === 'index.html' || name.endsWith('.map')) continue;
         const content = item.type === 'chunk' ? item.code : item.source;
         hash.update(name).update(content);
-        if (content.length <= onDemandAboveBytes) files.push(name);
+        (content.length <= onDemandAboveBytes ? files : onDemand).push(name);
       }
       for (const path of filesUnder(publicDir)) {
         const name = relative(publicDir, path).replaceAll('\\', '/');
-        if (statSync(path).size > onDemandAboveBytes || name.startsWith('relay.')) continue;
         hash.update(name).update(readFileSync(path));
-        files.push(name);
+        const isOnDemand = statSync(path).size > onDemandAboveBytes || name.startsWith('relay.');
+        (isOnDemand ? onDemand : files).push(name);
       }
       const worker = bundle['sw.js'];
       if (!worker || worker.type !== 'chunk') return;
-      const value = { version: hash.digest('hex').slice(0, 16), files: files.sort(), policy: pagePolicy };
+      const version = hash.digest('hex').slice(0, 16);
+      const value = { version, files: files.sort(), onDemand: onDemand.sort(), policy: pagePolicy };
       worker.code = `const __PRECACHE__ = ${JSON.stringify(value)};\n${worker.code}`;
     },
   };

@@ -2,16 +2,19 @@
 /**
  * Offline use: keeps the built files of one version and answers from them, so that the second visit needs
  * no network. The same worker adds the isolation and policy headers that a plain static host cannot send.
- * `__PRECACHE__` is replaced at build time by {version, files, policy}; the files are all of the build but
- * those loaded on demand, which are kept when first used.
+ * `__PRECACHE__` is replaced at build time by {version, files, onDemand, policy}; the files are all of the build
+ * but those loaded on demand, which are kept when first used. Whatever else lies on the origin is not kept.
  */
-declare const __PRECACHE__: { version: string; files: string[]; policy: string };
+declare const __PRECACHE__: { version: string; files: string[]; onDemand: string[]; policy: string };
 
 // The library types every worker's global alike.
 const worker = self as unknown as ServiceWorkerGlobalScope;
 
 const cachePrefix = 'acc-workbench-';
 const cacheName = cachePrefix + __PRECACHE__.version;
+const known = new Set(
+  [...__PRECACHE__.files, ...__PRECACHE__.onDemand].map((file) => new URL(file, worker.location.href).href),
+);
 
 worker.addEventListener('install', (event) => {
   event.waitUntil(
@@ -40,14 +43,14 @@ worker.addEventListener('message', (event) => {
 });
 
 function withHeaders(response: Response, path: string): Response {
-  // Opaque and partial answers cannot be rebuilt; the relay document has a policy of its own.
-  if (response.type === 'opaque' || response.status === 206 || /\/relay\.(html|js)$/.test(path))
-    return response;
+  // Opaque and partial answers cannot be rebuilt.
+  if (response.type === 'opaque' || response.status === 206) return response;
   const headers = new Headers(response.headers);
   headers.set('Cross-Origin-Opener-Policy', 'same-origin');
   headers.set('Cross-Origin-Embedder-Policy', 'require-corp');
   headers.set('Cross-Origin-Resource-Policy', 'same-origin');
-  headers.set('Content-Security-Policy', __PRECACHE__.policy);
+  // The relay document has a policy of its own.
+  if (!/\/relay\.(html|js)$/.test(path)) headers.set('Content-Security-Policy', __PRECACHE__.policy);
   return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
 }
 
@@ -56,6 +59,8 @@ worker.addEventListener('fetch', (event) => {
   const url = new URL(request.url);
   if (request.method !== 'GET' || url.origin !== worker.location.origin || request.headers.has('range'))
     return;
+  const isKnown = known.has(url.origin + url.pathname);
+  if (request.mode !== 'navigate' && !isKnown) return;
   event.respondWith(
     (async () => {
       const cache = await caches.open(cacheName);
@@ -63,7 +68,7 @@ worker.addEventListener('fetch', (event) => {
       const kept = await cache.match(key, { ignoreSearch: request.mode === 'navigate' });
       if (kept) return withHeaders(kept, url.pathname);
       const fresh = await fetch(request);
-      if (fresh.ok && fresh.type === 'basic') {
+      if (isKnown && fresh.ok && fresh.type === 'basic') {
         // A full disk must not turn an answer into a failure.
         event.waitUntil(cache.put(request, fresh.clone()).catch(() => undefined));
       }

@@ -1,5 +1,28 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { browserSkipReason, startBuiltPage, type BuiltPage } from './browser.ts';
+
+/** Serves what another server does without its headers, and logs that differ at each request, readable by any page. */
+async function startBareHost(of: string): Promise<{ url: string; close: () => void }> {
+  const { origin, pathname } = new URL(of);
+  let requests = 0;
+  const server = createServer((request, response) => {
+    const path = request.url ?? '/';
+    if (path.endsWith('.jsonl') && !path.includes('/samples/')) {
+      const run = { id: `r${++requests}`, messages: [{ role: 'user', content: 'Why?' }, { role: 'assistant', content: 'So.' }] }; // prettier-ignore
+      response.writeHead(200, { 'Access-Control-Allow-Origin': '*' }).end(JSON.stringify(run));
+      return;
+    }
+    void fetch(origin + path).then(async (answer) => {
+      response.writeHead(answer.status, { 'Content-Type': answer.headers.get('content-type') ?? '' });
+      response.end(new Uint8Array(await answer.arrayBuffer()));
+    });
+  });
+  await new Promise<void>((started) => server.listen(0, '127.0.0.1', started));
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}${pathname}`, close: () => void server.close() };
+}
 
 describe('the built page under a sub-path of a static host', () => {
   let built: BuiltPage | undefined;
@@ -50,5 +73,38 @@ describe('the built page under a sub-path of a static host', () => {
     // A worker lives by the policy that its own script came with.
     expect((await script).headers()['content-security-policy']).toMatch(/connect-src 'self' blob:(;|$)/);
     await browserContext.close();
+  });
+
+  it('imports from addresses on a second visit to a host without headers, and keeps only its own files', async (context) => {
+    if (!built) return context.skip(browserSkipReason ?? '');
+    const host = await startBareHost(built.url);
+    const other = await startBareHost(built.url);
+    const { page, context: browserContext } = await built.newPage();
+    await page.goto(host.url);
+    await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
+    await page.reload();
+    expect(await page.evaluate(() => window.crossOriginIsolated)).toBe(true);
+    const phases = await page.evaluate(
+      async (urls) => {
+        await window.workbench.ready;
+        const files = [];
+        for (const url of urls) files.push(...(await window.workbench.importFiles([url])));
+        return files.map(({ phase }) => phase);
+      },
+      [`${other.url}log.jsonl`, `${host.url}log.jsonl`, `${host.url}log.jsonl`],
+    );
+    expect(phases).toEqual(['done', 'done', 'done']);
+    const found = await page.evaluate(async () => {
+      const kept = await Promise.all(
+        (await caches.keys()).map(async (name) => (await caches.open(name)).keys()),
+      );
+      const logs = kept.flat().filter(({ url }) => url.endsWith('/log.jsonl'));
+      const { rows } = await window.workbench.listTrajectories();
+      return { logs: logs.length, ids: rows.map(({ id }) => id) };
+    });
+    expect(found).toEqual({ logs: 0, ids: expect.arrayContaining(['r1', 'r2']) as string[] });
+    await browserContext.close();
+    host.close();
+    other.close();
   });
 });
