@@ -400,15 +400,15 @@ export async function attachChosen(
 
 /**
  * True when a source is a file of the project whose bytes were gone, and now has them again. One that was cut off while
- * it was read makes room for its whole.
+ * it was read, or could not be read, makes room for its whole.
  */
 async function attachSame(session: ProjectSession, source: ReadySource, canCopy: boolean): Promise<boolean> {
   if (source.type !== 'file' && source.type !== 'folder') return false;
   const files = source.type === 'file' ? [source] : source.files;
   const sizeBytes = files.reduce((sum, { file }) => sum + file.size, 0);
-  for (const { info, bytes } of [...session.files.values()]) {
-    const isCutOff = info.phase === 'cancelled' && bytes === null && info.path === source.path;
-    if (isCutOff && info.sizeBytes === sizeBytes) {
+  for (const { info } of [...session.files.values()]) {
+    const isCutOff = (info.phase === 'cancelled' && info.sizeBytes === sizeBytes) || info.phase === 'failed';
+    if (isCutOff && info.path === source.path) {
       await session.removeFile(info.id);
       return false;
     }

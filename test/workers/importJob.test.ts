@@ -56,3 +56,31 @@ describe('a file that cannot be read', () => {
     ]);
   });
 });
+
+describe('a file that is dropped again in the same visit', () => {
+  const text = `${run('r')}\n${run('s')}`;
+
+  it('takes the place of what was read before it was stopped', async () => {
+    const session = await newSession();
+    await importInto(session, [{ type: 'file', ...fileOf(text, 'runs.jsonl') }]);
+    session.updateFile(1, { phase: 'cancelled' });
+    await importInto(session, [{ type: 'file', ...fileOf(text, 'runs.jsonl') }]);
+    expect(session.listFiles()).toMatchObject([{ phase: 'done', trajectoryCount: 2 }]);
+    expect(session.index.length).toBe(2);
+  });
+
+  it('takes the place of one that could not be read', async () => {
+    const session = await newSession();
+    await importInto(session, [{ type: 'file', ...unreadable('runs.jsonl') }]);
+    await importInto(session, [{ type: 'file', ...fileOf(text, 'runs.jsonl') }]);
+    expect(session.listFiles()).toMatchObject([{ phase: 'done', trajectoryCount: 2 }]);
+  });
+
+  it('stands beside one of the same name and another size, which was stopped', async () => {
+    const session = await newSession();
+    await importInto(session, [{ type: 'file', ...fileOf(run('q'), 'runs.jsonl') }]);
+    session.updateFile(1, { phase: 'cancelled' });
+    await importInto(session, [{ type: 'file', ...fileOf(text, 'runs.jsonl') }]);
+    expect(session.index.length).toBe(3);
+  });
+});
