@@ -2,6 +2,7 @@
 import { createReadStream, existsSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { extname, join, normalize, sep } from 'node:path';
+import { pipeline } from 'node:stream';
 
 const types = {
   '.html': 'text/html; charset=utf-8',
@@ -27,7 +28,12 @@ const headers = {
 };
 
 function fileFor(root, url, basePath) {
-  const path = decodeURIComponent(new URL(url, 'http://localhost').pathname);
+  let path;
+  try {
+    path = decodeURIComponent(new URL(url, 'http://localhost').pathname);
+  } catch {
+    return null;
+  }
   if (!path.startsWith(basePath)) return null;
   const inside = normalize(path.slice(basePath.length));
   if (inside.startsWith('..')) return null;
@@ -74,7 +80,8 @@ export async function serve({ root, port = 0, basePath = '/', policyFor = () => 
       'Content-Length': Math.max(0, span.end - span.start + 1),
     });
     if (request.method === 'HEAD' || sizeBytes === 0) response.end();
-    else createReadStream(file, span).pipe(response);
+    // Closes the file when the reader goes away, and the connection when the file does.
+    else pipeline(createReadStream(file, span), response, () => undefined);
   });
   await new Promise((resolve, reject) => {
     server.once('error', reject);
