@@ -109,6 +109,8 @@ export async function runExport(
   const toRow = request.format === 'parquet' ? null : rowMaker(request.format, tokenizer);
   const encoder = new TextEncoder();
   const size = { examples: 0, tokens: 0, squares: 0 };
+  // Rows of controls may be longer than the budget.
+  let longest = set.info.request.options.budget;
   let sizeBytes = 0;
   let waiting = '';
   let withSecrets = 0;
@@ -127,6 +129,7 @@ export async function runExport(
       size.examples++;
       size.tokens += length;
       size.squares += length * length;
+      longest = Math.max(longest, length);
       if (parquet) await write(await parquet.add(example));
       else if (toRow) {
         waiting += `${JSON.stringify(toRow(example))}\n`;
@@ -150,7 +153,7 @@ export async function runExport(
   }
   const file = await target.close();
   job.finish(`${count(rows.length, 'example', 'examples')} in ${name}`);
-  const configs = trainerConfigs(request.format, name, set.info.request.options.budget, size);
+  const configs = trainerConfigs(request.format, name, longest, size);
   return {
     fileName: name,
     sizeBytes,

@@ -67,9 +67,11 @@ export async function run(argv: string[]): Promise<number> {
   const write =
     target === 'parquet' ? writeParquet : writeLines(target, lastValue(parsed, 'tokenizer') ?? 'qwen3');
   const bad: string[] = [];
-  const size = { examples: 0, tokens: 0, squares: 0 };
+  const size = { examples: 0, tokens: 0, squares: 0, longest: 0 };
   const count = await write(counted(readExamples(examples, bad), size), path, options);
-  const configs = trainerConfigs(target, path.slice(path.lastIndexOf('/') + 1), budget, size);
+  // Rows of controls may be longer than the budget, and trainers cut or drop what is longer than they are told.
+  const longest = Math.max(budget, size.longest);
+  const configs = trainerConfigs(target, path.slice(path.lastIndexOf('/') + 1), longest, size);
   for (const config of configs) await writeFile(join(dirname(path), config.name), config.text);
   if (parsed.flags.has('json')) {
     await printJson({
@@ -117,16 +119,17 @@ async function outputPath(out: string, target: ExportTarget): Promise<string> {
   return path;
 }
 
-/** Passes examples on and adds up their tokens, for the estimate of a training run. */
+/** Passes examples on and adds up their tokens, for the settings and the estimate of a training run. */
 async function* counted(
   examples: AsyncIterable<Example>,
-  size: { -readonly [Key in keyof SetTokens]: SetTokens[Key] },
+  size: { -readonly [Key in keyof SetTokens]: SetTokens[Key] } & { longest: number },
 ): AsyncGenerator<Example> {
   for await (const example of examples) {
     const length = (example.tokens?.prompt ?? 0) + (example.tokens?.completion ?? 0);
     size.examples++;
     size.tokens += length;
     size.squares += length * length;
+    size.longest = Math.max(size.longest, length);
     yield example;
   }
 }
