@@ -54,7 +54,7 @@ async function newService() {
   });
   await runImport(session, sources, job, true);
   const jobs = new JobRunner(hub);
-  const service = new CompileService(session, new TokenizerShelf(), jobs, hub, { poolSize: 1 });
+  const service = new CompileService(session, new TokenizerShelf(() => ''), jobs, hub, { poolSize: 1 });
   return { session, jobs, service };
 }
 
