@@ -137,6 +137,8 @@ export async function runReplication(
     }
     const seeds = Array.from({ length: options.seeds }, (_, seed) => seed);
     const runs: ReplicationRun[] = [];
+    /** Of arms and seeds that are not asked for: kept, so that a later command need not do them again. */
+    const others: ReplicationRun[] = [];
     const facts = (await engine()).facts;
     const resultOf = (isComplete: boolean): ReplicationResult => ({
       format: 'acc-replication/1',
@@ -149,7 +151,7 @@ export async function runReplication(
       arms: replicationArms.map((id) => ({ id, label: replicationArmNames[id] })),
       seeds,
       sets,
-      runs,
+      runs: [...runs, ...others],
       cells: replicationCells({ seeds, sets, runs }),
       differences: replicationDifferences({ seeds, sets, runs }),
     });
@@ -165,6 +167,9 @@ export async function runReplication(
     ];
     const learnt: Learnt = new Map();
     const earlier = await earlierRuns(join(out, 'result.json'), resultOf(false));
+    others.push(
+      ...earlier.filter((run) => !todo.some(([arm, seed]) => run.arm === arm && run.seed === seed)),
+    );
     for (const [index, [arm, seed]] of todo.entries()) {
       const done = earlier.find((run) => run.arm === arm && run.seed === seed);
       if (done && arm === 'acc') learnt.set(seed!, done.trained!.supervisedTokens);
