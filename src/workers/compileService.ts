@@ -176,7 +176,6 @@ export class CompileService {
     }
     // A run that could not write its last checkpoint is in memory further than the files it goes on with.
     const set = (await StoredCompiledSet.restore(held.folder)) ?? held;
-    this.#sets.set(setId, set);
     const ids = JSON.parse((await set.folder.readText('inputs.json')) ?? '[]') as string[];
     const found = ids.flatMap((id) => this.#session.index.find(id) ?? []);
     if (found.length < ids.length) {
@@ -186,6 +185,11 @@ export class CompileService {
         advice: 'Start a new run.',
       });
     }
+    // A second call may have come this far meanwhile.
+    if (this.#running.has(setId)) {
+      throw new InputError('not-interrupted', 'This run is not interrupted', { actual: 'running' });
+    }
+    this.#sets.set(setId, set);
     set.info = { ...set.info, phase: 'running' };
     this.#announceSets();
     return { jobId: this.#run(set, new Set(found)) };

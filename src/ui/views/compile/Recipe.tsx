@@ -60,6 +60,7 @@ const refusable: readonly (readonly [flag: string, label: string])[] = [
   ['secrets-found', 'Secrets (keys, tokens, passwords)'],
   ['emails-found', 'E-mail addresses'],
   ['user-names-found', 'User names in paths'],
+  ['think-tags-in-answer', 'Answer holds <think> tags'],
   ['answer-in-question', 'Answer stands in the question'],
   ['answer-in-distractor', 'Answer stands in a distractor'],
   ['answer-not-in-evidence', 'Answer not found in gold evidence'],
