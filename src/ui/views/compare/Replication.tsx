@@ -191,7 +191,7 @@ export function Replication({ result, level = 3 }: { result: ReplicationResult; 
         {plural(result.seeds.length, 'seed')}
         {result.isComplete ? '' : ', not complete'}; items: {items.join(', ')}.
       </p>
-      <div className="compare-board">
+      <div className="compare-board compare-board-whole">
         {replicationBenchmarks
           .filter(({ id }) => id !== 'short-tasks')
           .map((at) => (

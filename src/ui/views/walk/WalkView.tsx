@@ -110,7 +110,7 @@ export default function WalkView() {
               type="button"
               aria-current={at === step ? 'step' : undefined}
               data-status={outcomes[each].status}
-              title={stepWords[each].title}
+              title={`${stepWords[each].title}${outcomes[each].status === 'failed' ? ' (could not be computed)' : ''}`}
               onClick={() => goTo(at)}
             >
               <span className="num">{at + 1}</span> <span className="walk-name">{stepWords[each].title}</span>
