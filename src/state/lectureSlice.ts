@@ -267,13 +267,13 @@ export const createLectureSlice: SliceCreator<LectureSlice> = ({ set, get, app, 
       });
       // The worker names new rows in an event of their own.
       await until(({ evaluate: { data: rows, form } }) => rows.some(({ id }) => id === form.dataId));
-      const { dataId, ...form } = app().evaluate.form;
+      const { form } = app().evaluate;
       evaluate.setForm({ subject: 'engine', seeds: 1, limit: null, maxNewTokens: longestReply, mode: null });
       const after = await evaluated();
       await window.workbench.loadModel(undefined, loadOptions, null);
       const before = await evaluated();
       // The form is the reader's again.
-      evaluate.setForm(form);
+      evaluate.setForm({ ...form, dataId: app().evaluate.form.dataId });
       await evaluate.show(after.id);
       await evaluate.compareWith(before.id);
       await loadAdapter();
