@@ -6,6 +6,13 @@ import type { KernelChoices } from '../../src/gpu/variants.ts';
 import type { Matrix } from './reference/numbers.ts';
 import { packWeight } from './reference/weights.ts';
 
+/** Dimensions of heads with the threads that may share one there: each number once, as each is a kernel to compile. */
+export const threadsOfHeads: readonly (readonly [headDim: number, threads: readonly number[]])[] = [
+  [32, [1, 4]],
+  [96, [8]],
+  [128, [2, 16]],
+];
+
 /** Runs `action` with other choices of the engine. */
 export async function withChoices(
   engine: EngineDevice,

@@ -5,7 +5,7 @@ import { attentionInput } from '../../../src/gpu/kernels/attentionInput.ts';
 import { type KvLayout, type KvType } from '../../../src/gpu/tensors.ts';
 import { adapterName, engineModes, gpuSkipReason, hasGpu, testEngine } from '../../helpers/gpu.ts';
 import { fill, kept, makePages } from '../cache.ts';
-import { Harness, withChoices } from '../harness.ts';
+import { Harness, threadsOfHeads, withChoices } from '../harness.ts';
 import { attentionInputReference, attentionReference, ropeTable } from '../reference/attention.ts';
 import { randomMatrix, relativeError, tolerance } from '../reference/numbers.ts';
 
@@ -173,11 +173,8 @@ describe.skipIf(!hasGpu)(hasGpu ? 'attention' : `attention (${gpuSkipReason})`, 
     it(`norms and rotates q and k and stores them: ${mode.name}`, async () => {
       const engine = (await testEngine(mode.options)) as EngineDevice;
       const h = new Harness(engine);
-      for (const [heads, kvHeads, headDim, rows] of [
-        [4, 2, 32, 17],
-        [2, 1, 96, 5],
-        [2, 1, 128, 3],
-      ] as const) {
+      for (const [headDim, threads] of threadsOfHeads) {
+        const [heads, kvHeads, rows] = headDim === 32 ? [4, 2, 17] : [2, 1, 5];
         const width = (heads + 2 * kvHeads) * headDim;
         const qkv = randomMatrix('qkv', rows, width);
         const norms = randomMatrix('norm', 2, headDim).data;
@@ -187,7 +184,7 @@ describe.skipIf(!hasGpu)(hasGpu ? 'attention' : `attention (${gpuSkipReason})`, 
         const transform = { heads, kvHeads, headDim, norms, eps, rope, positions };
         const expected = attentionInputReference(qkv.data, transform);
         const layout: KvLayout = { type: 'f32', numKeyValueHeads: kvHeads, headDim };
-        for (const headThreads of [1, 2, 4, 8, 16]) {
+        for (const headThreads of threads) {
           await withChoices(engine, { headThreads }, async () => {
             // The new tokens start inside the first page and end in the second.
             const pages = makePages(h, layout, [4, 32]);

@@ -15,7 +15,7 @@ import { rmsNormBack } from '../../../src/gpu/kernels/rmsNormBack.ts';
 import { kvPageSections, weightTypes, type KvPage, type Rows } from '../../../src/gpu/tensors.ts';
 import type { KernelChoices } from '../../../src/gpu/variants.ts';
 import { adapterName, engineModes, gpuSkipReason, hasGpu, testEngine } from '../../helpers/gpu.ts';
-import { Harness, withChoices } from '../harness.ts';
+import { Harness, threadsOfHeads, withChoices } from '../harness.ts';
 import { attentionInputReference, attentionReference, ropeTable } from '../reference/attention.ts';
 import { centralDifferences } from '../reference/differences.ts';
 import {
@@ -487,7 +487,7 @@ describe.skipIf(!hasGpu)(
       }
 
       withEngine('attentionInputBack is the slope of head norms and rotation', async (engine, h) => {
-        for (const headDim of [32, 96, 128]) {
+        for (const [headDim, threads] of threadsOfHeads) {
           const [rows, heads, kvHeads] = [3, 2, 1];
           const cols = (heads + 2 * kvHeads) * headDim;
           const x = randomMatrix('x', rows, cols);
@@ -499,7 +499,7 @@ describe.skipIf(!hasGpu)(
           const slope = once(`input${headDim}`, () =>
             centralDifferences((qkv) => attentionInputReference(qkv, transform), x.data, direction.data),
           );
-          for (const headThreads of [1, 2, 4, 8, 16]) {
+          for (const headThreads of threads) {
             await withChoices(engine, { headThreads }, async () => {
               const grad = h.rows(direction);
               attentionInputBack(h.recorder, {
