@@ -122,7 +122,9 @@ describe.skipIf(browserSkipReason)('measuring in the page on a software adapter'
       sinkExcludedDistance,
     ]);
     expect(shown).toEqual(
-      expected.map((row) => row.map((value) => (value as number).toLocaleString('en-US'))),
+      expected.map((row) =>
+        row.map((value) => value!.toLocaleString('en-US', { maximumSignificantDigits: 12 })),
+      ),
     );
     await page.getByRole('button', { name: 'Show as chart' }).click();
     // The text follows a picked head, then a picked expert: the marks are those of what is picked.
