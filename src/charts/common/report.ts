@@ -55,13 +55,21 @@ export function reportHtml(
 <title>${escapeHtml(title)}</title>
 <style>
 body { max-width: 70rem; margin: 2rem auto; padding: 0 1rem; font: 16px/1.5 ${lightPaint.fontFamily}; color: ${lightPaint.ink}; }
-figure { margin: 2rem 0; break-inside: avoid; }
+figure { display: inline-block; margin: 1rem 1rem 1rem 0; max-width: 100%; vertical-align: top; break-inside: avoid; }
 svg { max-width: 100%; height: auto; }
 table { border-collapse: collapse; margin: 1rem 0; font-size: 0.9rem; }
 caption { text-align: start; font-weight: 600; }
 th, td { padding: 0.2rem 0.8rem 0.2rem 0; border-bottom: 1px solid ${lightPaint.grid}; text-align: start; vertical-align: top; }
 .notes { white-space: pre-wrap; }
 pre { max-height: 20rem; overflow: auto; font-size: 0.8rem; }
+@media print {
+  body { margin: 0; padding: 0; font-size: 11px; }
+  h1 { margin: 0 0 0.5rem; font-size: 18px; }
+  table { margin: 0.5rem 0; }
+  td, th { padding-block: 0.1rem; }
+  figure { margin: 0.5rem 0.5rem 0 0; }
+  details:not([open]) { display: none; }
+}
 footer { color: ${lightPaint.inkFaint}; font-size: 0.85rem; }
 </style>
 </head>

@@ -1,11 +1,14 @@
 import { reportHtml, type ReportTable } from '../../../charts/common/report.ts';
 import { layoutScoreByLength } from '../../../charts/scoreByLength/layout.ts';
+import { signed } from '../../../core/points.ts';
 import type { LectureSlice } from '../../../state/lectureSlice.ts';
 import { replicationBenchmarks, replicationOrigin, seriesOf, specOf } from '../compare/Replication.tsx';
+import { benchmarkNames, range } from '../compare/replicationVerdict.ts';
 import { lossGeometry } from './panels.tsx';
 import { stepWords } from './steps.ts';
 
-const size = { width: 620, height: 200, fontSize: 12 };
+/** Two beside each other on a sheet. */
+const size = { width: 330, height: 130, fontSize: 9 };
 const three = (value: number): string => value.toFixed(3);
 
 /** One page to take home: what each step found, with the figures. */
@@ -56,17 +59,20 @@ export function handout({ outcomes }: LectureSlice): File {
   tables.push({ caption: 'Computed in this walk', columns: ['step', 'found'], rows });
   if (findings.status === 'ready' && findings.value) {
     const result = findings.value;
+    const together = result.differences.filter(({ tokens }) => tokens === null);
+    const pairs = new Set(together.map(({ before, after }) => `${after} − ${before}`));
     tables.push({
-      caption: `${replicationOrigin(result)}: differences in points`,
-      columns: ['difference', 'benchmark', 'mean', '95 % interval'],
-      rows: result.differences
-        .filter(({ tokens }) => tokens === null)
-        .map(({ before, after, benchmark, mean, interval }) => [
-          `${after} − ${before}`,
-          benchmark,
-          (100 * mean).toFixed(1),
-          interval.map((end) => (100 * end).toFixed(1)).join(' … '),
-        ]),
+      caption: `${replicationOrigin(result)}: differences in points, with 95 % intervals`,
+      columns: ['difference', ...Object.values(benchmarkNames)],
+      rows: [...pairs].map((pair) => [
+        pair,
+        ...Object.keys(benchmarkNames).map((benchmark) => {
+          const found = together.find(
+            (each) => each.benchmark === benchmark && `${each.after} − ${each.before}` === pair,
+          );
+          return found ? `${signed(found.mean)} (${range(found.interval, signed)})` : '–';
+        }),
+      ]),
     });
     for (const at of replicationBenchmarks) {
       const series = seriesOf(result, at.id);
