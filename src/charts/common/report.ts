@@ -63,7 +63,8 @@ th, td { padding: 0.2rem 0.8rem 0.2rem 0; border-bottom: 1px solid ${lightPaint.
 .notes { white-space: pre-wrap; }
 pre { max-height: 20rem; overflow: auto; font-size: 0.8rem; }
 @media print {
-  body { margin: 0; padding: 0; font-size: 11px; }
+  html { font-size: 11.5px; }
+  body { margin: 0; padding: 0; font-size: 1rem; }
   h1 { margin: 0 0 0.5rem; font-size: 18px; }
   table { margin: 0.5rem 0; }
   td, th { padding-block: 0.1rem; }

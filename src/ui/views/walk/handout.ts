@@ -8,7 +8,7 @@ import { lossGeometry } from './panels.tsx';
 import { stepWords } from './steps.ts';
 
 /** Two beside each other on a sheet. */
-const size = { width: 330, height: 130, fontSize: 9 };
+const size = { width: 305, height: 120, fontSize: 9 };
 const three = (value: number): string => value.toFixed(3);
 
 /** One page to take home: what each step found, with the figures. */
