@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ReplicationDifference } from '../../src/evaluate/replication.ts';
-import { verdictsOf } from '../../src/ui/views/compare/replicationVerdict.ts';
+import { differenceRows, verdictsOf } from '../../src/ui/views/compare/replicationVerdict.ts';
 
 const difference = (changes: Partial<ReplicationDifference>): ReplicationDifference => ({
   benchmark: 'mrcr',
@@ -34,5 +34,21 @@ describe('what a replication is said to show', () => {
 
   it('speaks of all lengths together, and of ACC against the base alone', () => {
     expect(verdictsOf([difference({ tokens: 256 }), difference({ before: 'sft-processed' })])).toEqual([]);
+  });
+
+  it('lists the differences over all lengths by pair of arms, under the benchmarks that are shown', () => {
+    const rows = differenceRows(
+      [
+        difference({}),
+        difference({ tokens: 256, mean: 0.9 }),
+        difference({ benchmark: 'short-tasks', mean: -0.041, interval: [-0.06, -0.012] }),
+        difference({ before: 'sft-processed', mean: 0 }),
+      ],
+      ['mrcr', 'short-tasks'],
+    );
+    expect(rows).toEqual([
+      { after: 'acc', before: 'base', cells: ['+1.0 (−2.0 … +4.0)', '−4.1 (−6.0 … −1.2)'] },
+      { after: 'acc', before: 'sft-processed', cells: ['+0.0 (−2.0 … +4.0)', '–'] },
+    ]);
   });
 });

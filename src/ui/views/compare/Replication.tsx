@@ -8,10 +8,10 @@ import {
   type LengthSeries,
   type ScoreByLengthSpec,
 } from '../../../charts/scoreByLength/layout.ts';
-import { percent, signed } from '../../../core/points.ts';
+import { percent } from '../../../core/points.ts';
 import type { ReplicationBenchmark, ReplicationResult } from '../../../evaluate/replication.ts';
 import { plural } from '../../widgets/format.ts';
-import { benchmarkNames, range, verdictsOf } from './replicationVerdict.ts';
+import { benchmarkNames, differenceRows, range, verdictsOf } from './replicationVerdict.ts';
 import './compare.css';
 
 export const replicationBenchmarks: readonly { id: ReplicationBenchmark; label: string; score: string }[] = [
@@ -96,7 +96,10 @@ function ReplicationTables({ result }: { result: ReplicationResult }) {
   const shown = replicationBenchmarks.filter(({ id }) =>
     result.cells.some(({ benchmark }) => benchmark === id),
   );
-  const together = result.differences.filter(({ tokens }) => tokens === null);
+  const rows = differenceRows(
+    result.differences,
+    shown.map(({ id }) => id),
+  );
   const labelOf = (id: string): string => result.arms.find((arm) => arm.id === id)?.label ?? id;
   return (
     // Scrolls by keyboard.
@@ -147,27 +150,16 @@ function ReplicationTables({ result }: { result: ReplicationResult }) {
           </tr>
         </thead>
         <tbody>
-          {[...new Set(together.map(({ before, after }) => `${after} ${before}`))].map((pair) => {
-            const [after = '', before = ''] = pair.split(' ');
-            return (
-              <tr key={pair}>
-                <th scope="row">
-                  {labelOf(after)} − {labelOf(before)}
-                </th>
-                {shown.map((benchmark) => {
-                  const found = together.find(
-                    (each) =>
-                      each.after === after && each.before === before && each.benchmark === benchmark.id,
-                  );
-                  return (
-                    <td key={benchmark.id}>
-                      {found ? `${signed(found.mean)} (${range(found.interval, signed)})` : '–'}
-                    </td>
-                  );
-                })}
-              </tr>
-            );
-          })}
+          {rows.map(({ after, before, cells }) => (
+            <tr key={`${after} ${before}`}>
+              <th scope="row">
+                {labelOf(after)} − {labelOf(before)}
+              </th>
+              {shown.map(({ id }, column) => (
+                <td key={id}>{cells[column]}</td>
+              ))}
+            </tr>
+          ))}
         </tbody>
       </table>
     </div>

@@ -11,6 +11,28 @@ export const range = ([low, high]: readonly [number, number], show: (value: numb
   `${show(low)} … ${show(high)}`;
 
 /**
+ * Differences over all lengths: a row for each pair of arms, with the mean and interval in points under each of the
+ * benchmarks, – where it was not asked.
+ */
+export function differenceRows(
+  differences: readonly ReplicationDifference[],
+  benchmarks: readonly ReplicationBenchmark[],
+): readonly { readonly after: string; readonly before: string; readonly cells: readonly string[] }[] {
+  const together = differences.filter(({ tokens }) => tokens === null);
+  const pairs = new Map(together.map(({ after, before }) => [`${after} ${before}`, { after, before }]));
+  return [...pairs.values()].map(({ after, before }) => ({
+    after,
+    before,
+    cells: benchmarks.map((benchmark) => {
+      const found = together.find(
+        (each) => each.after === after && each.before === before && each.benchmark === benchmark,
+      );
+      return found ? `${signed(found.mean)} (${range(found.interval, signed)})` : '–';
+    }),
+  }));
+}
+
+/**
  * What a replication says of ACC against the model alone, a sentence for each benchmark over all lengths: ahead or behind
  * only where the interval leaves zero out and p stays below 0.05 after Holm's correction over all differences.
  */

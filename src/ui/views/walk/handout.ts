@@ -1,9 +1,8 @@
 import { reportHtml, type ReportTable } from '../../../charts/common/report.ts';
 import { layoutScoreByLength } from '../../../charts/scoreByLength/layout.ts';
-import { signed } from '../../../core/points.ts';
 import type { LectureSlice } from '../../../state/lectureSlice.ts';
 import { replicationBenchmarks, replicationOrigin, seriesOf, specOf } from '../compare/Replication.tsx';
-import { benchmarkNames, range } from '../compare/replicationVerdict.ts';
+import { differenceRows } from '../compare/replicationVerdict.ts';
 import { lossGeometry } from './panels.tsx';
 import { stepWords } from './steps.ts';
 
@@ -59,19 +58,13 @@ export function handout({ outcomes }: LectureSlice): File {
   tables.push({ caption: 'Computed in this walk', columns: ['step', 'found'], rows });
   if (findings.status === 'ready' && findings.value) {
     const result = findings.value;
-    const together = result.differences.filter(({ tokens }) => tokens === null);
-    const pairs = new Set(together.map(({ before, after }) => `${after} − ${before}`));
+    const ids = replicationBenchmarks.map(({ id }) => id);
     tables.push({
       caption: `${replicationOrigin(result)}: differences in points, with 95 % intervals`,
-      columns: ['difference', ...Object.values(benchmarkNames)],
-      rows: [...pairs].map((pair) => [
-        pair,
-        ...Object.keys(benchmarkNames).map((benchmark) => {
-          const found = together.find(
-            (each) => each.benchmark === benchmark && `${each.after} − ${each.before}` === pair,
-          );
-          return found ? `${signed(found.mean)} (${range(found.interval, signed)})` : '–';
-        }),
+      columns: ['difference', ...replicationBenchmarks.map(({ label }) => label)],
+      rows: differenceRows(result.differences, ids).map(({ after, before, cells }) => [
+        `${after} − ${before}`,
+        ...cells,
       ]),
     });
     for (const at of replicationBenchmarks) {
