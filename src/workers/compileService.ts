@@ -170,10 +170,7 @@ export class CompileService {
   }
 
   async resume(setId: string): Promise<{ jobId: string }> {
-    const held = this.#set(setId);
-    if (this.#running.has(setId) || held.info.phase === 'complete') {
-      throw new InputError('not-interrupted', 'This run is not interrupted', { actual: held.info.phase });
-    }
+    const held = this.#interrupted(setId);
     // A run that could not write its last checkpoint is in memory further than the files it goes on with.
     const set = (await StoredCompiledSet.restore(held.folder)) ?? held;
     const ids = JSON.parse((await set.folder.readText('inputs.json')) ?? '[]') as string[];
@@ -186,13 +183,20 @@ export class CompileService {
       });
     }
     // A second call may have come this far meanwhile.
-    if (this.#running.has(setId)) {
-      throw new InputError('not-interrupted', 'This run is not interrupted', { actual: 'running' });
-    }
+    this.#interrupted(setId);
     this.#sets.set(setId, set);
     set.info = { ...set.info, phase: 'running' };
     this.#announceSets();
     return { jobId: this.#run(set, new Set(found)) };
+  }
+
+  /** The set, where its run can go on. */
+  #interrupted(setId: string): StoredCompiledSet {
+    const held = this.#set(setId);
+    if (this.#running.has(setId) || held.info.phase === 'complete') {
+      throw new InputError('not-interrupted', 'This run is not interrupted', { actual: held.info.phase });
+    }
+    return held;
   }
 
   #run(set: StoredCompiledSet, rows: ReadonlySet<number>): string {
