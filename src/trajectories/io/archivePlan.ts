@@ -2,6 +2,7 @@ import type { ByteSource } from '../../core/byteSource.ts';
 import { joinedSource } from '../folder/joinedSource.ts';
 import { planFolder, type FolderEntry, type FolderPlan, type FolderUnit } from '../folder/folderPlan.ts';
 import type { VerdictBook } from '../folder/verdictBook.ts';
+import type { Issue } from '../schema.ts';
 import type { ImportRun } from './importRun.ts';
 import type { ContainerStep } from './locator.ts';
 import { isClutter, joinMemberName } from './memberName.ts';
@@ -27,11 +28,14 @@ interface Opened {
 /** How the entries of an archive belong together. */
 export class ArchivePlan {
   readonly verdicts: VerdictBook;
+  /** What is said of entries that hold only verdicts. */
+  readonly remarks: readonly Issue[];
   readonly #units = new Map<string, FolderUnit>();
   readonly #opened: ReadonlyMap<string, Opened>;
 
   constructor(plan: FolderPlan, opened: ReadonlyMap<string, Opened>) {
     this.verdicts = plan.verdicts;
+    this.remarks = plan.remarks;
     this.#opened = opened;
     const first = new Set(opened.keys());
     for (const unit of plan.units) {

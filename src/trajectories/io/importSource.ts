@@ -5,7 +5,7 @@ import type { ImportRun } from './importRun.ts';
 import { importParquet } from './importParquet.ts';
 import { importText, type OuterEnvelope } from './importText.ts';
 import { inflatedSource } from './inflate.ts';
-import { planTar, planZip } from './archivePlan.ts';
+import { planTar, planZip, type ArchivePlan } from './archivePlan.ts';
 import type { ContainerStep } from './locator.ts';
 import { isClutter, joinMemberName, safeMemberName } from './memberName.ts';
 import { parseRecord } from './parseRecord.ts';
@@ -57,7 +57,7 @@ export async function* importSource(
     case 'gzip':
     case 'zstd': {
       const { limits } = run.options;
-      const inner = inflatedSource(source, file, magic, null, run.damageReporter(file), limits.inflate);
+      const inner = inflatedSource(source, file, magic, run.damageReporter(file), limits.inflate);
       yield* importSource(run, inner, [...chain, { type: magic }], envelope, depth + 1);
       return;
     }
@@ -90,7 +90,7 @@ export async function* importSource(
 
 async function* importTar(run: ImportRun, { source, chain, depth }: Place): AsyncGenerator<void> {
   const plan = await planTar(run, source);
-  if (plan) run.enterFolder(plan.verdicts);
+  if (plan) enterFolder(run, plan);
   try {
     const report = run.damageReporter(source.name);
     for await (const { step, bytes } of readTar(source, KEPT_MEMBER_BYTES, report, run.options.signal)) {
@@ -109,6 +109,11 @@ async function* importTar(run: ImportRun, { source, chain, depth }: Place): Asyn
   }
 }
 
+function enterFolder(run: ImportRun, { verdicts, remarks }: ArchivePlan): void {
+  run.enterFolder(verdicts);
+  for (const remark of remarks) run.report(remark);
+}
+
 async function* importZip(run: ImportRun, place: Place): AsyncGenerator<void> {
   const { chain, depth } = place;
   const archive = await randomAccess(run, place.source, 'A zip archive');
@@ -122,7 +127,7 @@ async function* importZip(run: ImportRun, place: Place): AsyncGenerator<void> {
   const entries = directory.entries.filter((entry) => !entry.isDirectory && !isClutter(entry.step.entry));
   const inspect = await inspectHeader(run, archive, entries, chain);
   const plan = inspect ? null : await planZip(run, archive, entries);
-  if (plan) run.enterFolder(plan.verdicts);
+  if (plan) enterFolder(run, plan);
   try {
     for (const entry of inspect ? entries.filter(isInspectSample) : entries) {
       const name = memberName(run, file, entry.step.entry);
@@ -136,7 +141,8 @@ async function* importZip(run: ImportRun, place: Place): AsyncGenerator<void> {
       const joined = unit && plan?.joined(unit, file);
       const report = run.damageReporter(name);
       const { inflate } = run.options.limits;
-      const streamed = joined?.source ?? (await openZipEntry(archive, entry.step, name, report, inflate));
+      const streamed =
+        joined?.source ?? (await openZipEntry(archive, entry.step, name, report, inflate, entry.crc32));
       const member = await keptInMemory(run, streamed);
       if (depth === 0) run.reached(entry.step.headerOffset + entry.step.compressedSize);
       const steps = [...chain, joined?.step ?? entry.step];

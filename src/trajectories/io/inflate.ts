@@ -42,14 +42,53 @@ interface Decoder {
 /** Bytes of the compressed file that are kept to find a trailer: a member's header may hold a long file name. */
 const KEPT_BYTES = 4096;
 
+/** What an archive's directory says of a member; null where it says nothing. */
+interface StatedContent {
+  readonly sizeBytes: number | null;
+  /** Of the content after decompression. */
+  readonly crc32: number | null;
+}
+
+const unstated: StatedContent = { sizeBytes: null, crc32: null };
+
+/** Compares content with checksums while it passes. */
+interface ContentCheck {
+  read(piece: Uint8Array): void;
+  wrote(bytes: Uint8Array): void;
+  /** A member ends here. @param end offset in the compressed file */
+  memberEnds(end?: number): void;
+  /** Offset, in the compressed file, of the checksum of the first member that differs. */
+  readonly wrongAt: number | null;
+}
+
+/** Compares the content of one member with the CRC-32 of its archive's directory. */
+class StatedCheck implements ContentCheck {
+  readonly #crc = new Crc32();
+  readonly #stated: number;
+  wrongAt: number | null = null;
+
+  constructor(stated: number) {
+    this.#stated = stated;
+  }
+
+  read(): void {}
+
+  wrote(bytes: Uint8Array): void {
+    this.#crc.update(bytes);
+  }
+
+  memberEnds(): void {
+    if (this.#crc.value !== this.#stated) this.wrongAt = 0;
+  }
+}
+
 /** Compares each member of a gzip file with the CRC-32 and size behind its data. */
-class GzipCheck {
+class GzipCheck implements ContentCheck {
   #crc = new Crc32();
   #size = 0;
   /** The end of what was read, and how much was read. */
   #tail: Uint8Array = new Uint8Array(0);
   #readBytes = 0;
-  /** Where the trailer of the first member that differs ends. */
   wrongAt: number | null = null;
 
   read(piece: Uint8Array): void {
@@ -62,21 +101,24 @@ class GzipCheck {
     this.#size += bytes.length;
   }
 
-  /** A member ends here, its trailer included. @param end offset in the compressed file */
   memberEnds(end = this.#readBytes): void {
     const at = this.#tail.length - (this.#readBytes - end) - 8;
     if (at >= 0) {
       const trailer = new DataView(this.#tail.buffer, this.#tail.byteOffset + at, 8);
       const isRight =
         trailer.getUint32(0, true) === this.#crc.value && trailer.getUint32(4, true) === this.#size >>> 0;
-      if (!isRight) this.wrongAt ??= end;
+      if (!isRight) this.wrongAt ??= end - 8;
     }
     this.#crc = new Crc32();
     this.#size = 0;
   }
 }
 
-function makeDecoder(kind: Compression, emit: (bytes: Uint8Array) => void, check: GzipCheck | null): Decoder {
+function makeDecoder(
+  kind: Compression,
+  emit: (bytes: Uint8Array) => void,
+  check: ContentCheck | null,
+): Decoder {
   if (kind === 'zstd') {
     const zstd = new ZstdDecompress((bytes) => emit(bytes));
     return { push: (chunk, isLast) => zstd.push(chunk, isLast) as undefined };
@@ -106,29 +148,55 @@ export function zstdWindowBytes(head: Uint8Array): number | null {
 
 /**
  * The bytes inside compressed bytes. Damage ends the stream early and is reported; it never throws.
- * @param sizeBytes size after decompression, where the archive states it
+ * Content that differs from its checksum is handed out and reported at its end.
  */
 export function inflatedSource(
   parent: ByteSource,
   name: string,
   kind: Compression,
-  sizeBytes: number | null,
   report: ReportDamage,
   limits: InflateLimits = defaultInflateLimits,
+  { sizeBytes, crc32 }: StatedContent = unstated,
 ): ByteSource {
-  return sequentialSource(name, sizeBytes, (signal) => inflate(parent, kind, report, limits, signal));
+  return sequentialSource(name, sizeBytes, (signal) => {
+    const check = kind === 'gzip' ? new GzipCheck() : crc32 === null ? null : new StatedCheck(crc32);
+    return inflate(parent, kind, check, report, limits, signal);
+  });
+}
+
+/** Compares bytes that lie uncompressed in an archive with their CRC-32 whenever they are read from their start. */
+export function checkedSource(source: ByteSource, crc32: number, report: ReportDamage): ByteSource {
+  async function* checked(signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+    const check = new StatedCheck(crc32);
+    for await (const chunk of source.stream(0, signal)) {
+      check.wrote(chunk);
+      yield chunk;
+    }
+    check.memberEnds();
+    reportMismatch(check, report);
+  }
+  return {
+    ...source,
+    stream: (start = 0, signal) => (start === 0 ? checked(signal) : source.stream(start, signal)),
+  };
+}
+
+function reportMismatch(check: ContentCheck, report: ReportDamage): void {
+  if (check.wrongAt === null) return;
+  const message = 'The content does not match its checksum: some bytes are not what was packed.';
+  report({ code: 'checksum-mismatch', message, byteOffset: check.wrongAt });
 }
 
 async function* inflate(
   parent: ByteSource,
   kind: Compression,
+  check: ContentCheck | null,
   report: ReportDamage,
   limits: InflateLimits,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array> {
   let pieces: Uint8Array[] = [];
   let pending = 0;
-  const check = kind === 'gzip' ? new GzipCheck() : null;
   const emit = (bytes: Uint8Array): void => {
     if (bytes.length === 0) return;
     check?.wrote(bytes);
@@ -177,11 +245,7 @@ async function* inflate(
     decoder.push(new Uint8Array(0), true);
     if (pending > 0) yield take();
     check?.memberEnds();
-    if (check && check.wrongAt !== null) {
-      const message =
-        'The checksum of the compressed file does not match its content: some bytes are not what was packed.';
-      report({ code: 'checksum-mismatch', message, byteOffset: check.wrongAt - 8 });
-    }
+    if (check) reportMismatch(check, report);
   } catch (error) {
     if (error instanceof CancelledError) throw error;
     if (pending > 0) yield take();

@@ -33,7 +33,7 @@ export async function openChain(
     switch (step.type) {
       case 'gzip':
       case 'zstd':
-        inner = inflatedSource(inner, inner.name, step.type, null, ignoreDamage, run.options.limits.inflate);
+        inner = inflatedSource(inner, inner.name, step.type, ignoreDamage, run.options.limits.inflate);
         break;
       case 'utf-16le':
       case 'utf-16be':

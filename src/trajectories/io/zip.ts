@@ -1,5 +1,5 @@
 import type { ByteSource } from '../../core/byteSource.ts';
-import { inflatedSource, type InflateLimits, type ReportDamage } from './inflate.ts';
+import { checkedSource, inflatedSource, type InflateLimits, type ReportDamage } from './inflate.ts';
 import type { ContainerStep } from './locator.ts';
 import { rangeSource, sequentialSource } from './sources.ts';
 
@@ -10,6 +10,8 @@ export interface ZipEntry {
   readonly step: ZipStep;
   readonly isDirectory: boolean;
   readonly isEncrypted: boolean;
+  /** CRC-32 of the content; null where the archive states none. */
+  readonly crc32: number | null;
 }
 
 /** The directory of an archive. `isRebuilt`: the end of the archive is missing, entries were searched for. */
@@ -101,6 +103,8 @@ function parseDirectory(bytes: Uint8Array, shift: number): ZipEntry[] | null {
       step: { type: 'zip', entry, method: view.getUint16(at + 10, true), ...sizes },
       isDirectory: entry.endsWith('/'),
       isEncrypted: (view.getUint16(at + 8, true) & 1) === 1,
+      // Some writers that stream leave it at 0.
+      crc32: view.getUint32(at + 16, true) || null,
     });
     at = extraAt + extraLength + commentLength;
   }
@@ -172,6 +176,7 @@ async function searchEntries(source: ByteSource): Promise<ZipEntry[]> {
       },
       isDirectory: entry.endsWith('/'),
       isEncrypted: (flags & 1) === 1,
+      crc32: (isStated && header.getUint32(14, true)) || null,
     });
   }
   return entries;
@@ -182,13 +187,17 @@ export function isReadableMethod(method: number): boolean {
   return method === STORED || method === DEFLATE || method === ZSTD;
 }
 
-/** The bytes of one entry, found from its local header; the other entries are not read. */
+/**
+ * The bytes of one entry, found from its local header; the other entries are not read.
+ * @param crc32 what the content is compared with whenever all of it is read; null compares nothing
+ */
 export async function openZipEntry(
   archive: ByteSource,
   step: ZipStep,
   name: string,
   report: ReportDamage,
   limits?: InflateLimits,
+  crc32: number | null = null,
 ): Promise<ByteSource> {
   const header = viewOf(await archive.read(step.headerOffset, step.headerOffset + 30));
   const isHeader = header.byteLength === 30 && header.getUint32(0, true) === LOCAL;
@@ -199,7 +208,8 @@ export async function openZipEntry(
   }
   const start = step.headerOffset + 30 + header.getUint16(26, true) + header.getUint16(28, true);
   const data = rangeSource(archive, name, start, start + step.compressedSize);
-  if (step.method === STORED) return data;
-  const size = step.uncompressedSize === UNKNOWN32 ? null : step.uncompressedSize;
-  return inflatedSource(data, name, step.method === ZSTD ? 'zstd' : 'deflate', size, report, limits);
+  if (step.method === STORED) return crc32 === null ? data : checkedSource(data, crc32, report);
+  const sizeBytes = step.uncompressedSize === UNKNOWN32 ? null : step.uncompressedSize;
+  const kind = step.method === ZSTD ? 'zstd' : 'deflate';
+  return inflatedSource(data, name, kind, report, limits, { sizeBytes, crc32 });
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { deflateRawSync, gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import { Crc32 } from '../../../src/core/crc32.ts';
 import { inflatedSource, zstdWindowBytes } from '../../../src/trajectories/io/inflate.ts';
 import { safeMemberName } from '../../../src/trajectories/io/memberName.ts';
 import { hashingSource, portableSha256, sha256OfSource } from '../../../src/trajectories/io/sha256.ts';
@@ -9,6 +10,12 @@ import { openZipEntry, readZipDirectory } from '../../../src/trajectories/io/zip
 import { episode, importBytes, lines, utf8 } from './episodes.ts';
 
 const text = lines([episode(1), episode(2)]);
+
+function crc32(content: Uint8Array): number {
+  const crc = new Crc32();
+  crc.update(content);
+  return crc.value;
+}
 
 /** Zstandard of `content` without compression: a frame of raw blocks. */
 function zstdOf(content: Uint8Array): Uint8Array {
@@ -23,8 +30,15 @@ function zstdOf(content: Uint8Array): Uint8Array {
   return Buffer.concat([Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x50), ...blocks]);
 }
 
-/** A zip with one entry, optionally with the 64-bit fields that large archives have. */
-function zipOf(name: string, method: number, packed: Uint8Array, size: number, is64: boolean): Uint8Array {
+/** A zip with one entry, optionally with the 64-bit fields that large archives have and with a checksum. */
+function zipOf(
+  name: string,
+  method: number,
+  packed: Uint8Array,
+  size: number,
+  is64: boolean,
+  crc = 0,
+): Uint8Array {
   const nameBytes = Buffer.from(name);
   const u16 = (...values: number[]): Buffer => {
     const buffer = Buffer.alloc(values.length * 2);
@@ -44,7 +58,7 @@ function zipOf(name: string, method: number, packed: Uint8Array, size: number, i
   const local = Buffer.concat([
     u32(0x04034b50),
     u16(45, 0, method, 0, 0),
-    u32(0, packed.length, size),
+    u32(crc, packed.length, size),
     u16(nameBytes.length, 0),
     nameBytes,
   ]);
@@ -53,7 +67,7 @@ function zipOf(name: string, method: number, packed: Uint8Array, size: number, i
   const central = Buffer.concat([
     u32(0x02014b50),
     u16(45, 45, 0, method, 0, 0),
-    u32(0, is64 ? missing : packed.length, is64 ? missing : size),
+    u32(crc, is64 ? missing : packed.length, is64 ? missing : size),
     u16(nameBytes.length, extra.length, 0, 0, 0),
     u32(0, is64 ? missing : 0),
     nameBytes,
@@ -96,6 +110,26 @@ describe('zip', () => {
     }
   });
 
+  it('compares entries with their checksums; content that does not match is read and reported', async () => {
+    const content = utf8(text);
+    const right = crc32(content);
+    for (const [method, packed] of [
+      [0, content],
+      [8, deflateRawSync(content)],
+      [93, zstdOf(content)],
+    ] as const) {
+      for (const [crc, expected] of [
+        [right, []],
+        [right ^ 1, ['checksum-mismatch']],
+      ] as const) {
+        const { ids, codes } = await importBytes(
+          zipOf('a.jsonl', method, packed, content.length, false, crc >>> 0),
+        );
+        expect([method, ids, codes]).toEqual([method, ['1', '2'], expected]);
+      }
+    }
+  });
+
   it('reads one entry without the others', async () => {
     const content = utf8(text);
     const zip = zipOf('a.jsonl', 0, content, content.length, false);
@@ -125,7 +159,7 @@ describe('zstd', () => {
     const wide = Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xa8, ...new Uint8Array(40));
     expect(zstdWindowBytes(wide)).toBe(2 ** 31);
     const codes: string[] = [];
-    const source = inflatedSource(memorySource('w', wide), 'w', 'zstd', null, ({ code }) => codes.push(code));
+    const source = inflatedSource(memorySource('w', wide), 'w', 'zstd', ({ code }) => codes.push(code));
     for await (const chunk of source.stream()) expect(chunk.length).toBe(0);
     expect(codes).toEqual(['damaged-archive']);
   });
