@@ -1,6 +1,7 @@
 import type { AgentKind, Trajectory } from '../trajectories/schema.ts';
 import type { Gathered, Refusal } from './contextDocument.ts';
 import { agentSftExample } from './control/agentSft.ts';
+import { withMaskedChecks } from './control/alteredContext.ts';
 import type { TokenCounter } from './countText.ts';
 import { gatherSearch } from './evidenceSearch.ts';
 import { gatherSql } from './evidenceSql.ts';
@@ -13,7 +14,7 @@ import { rationaleOf } from './rationale.ts';
 import type { DatabaseCatalog } from './sql/catalog.ts';
 import { assistantContent, assistantTurn, hasThinkTag } from './template.ts';
 import { textFlags } from './textFlags.ts';
-import type { CheckResult, CompileOptions, Example, Rejection } from './types.ts';
+import type { CheckResult, CompileOptions, EvidenceRole, Example, Rejection } from './types.ts';
 import { unverified, verifyByGroundTruth, verifyRecorded, type Verdict } from './verify.ts';
 
 /** What compiling needs besides the trajectory. The same for all trajectories of a run. */
@@ -59,9 +60,10 @@ export function compileTrajectory(trajectory: Trajectory, context: CompileContex
   });
   const built = buildExample(trajectory, kind, context);
   if (!built.ok) return reject(built.refusal);
-  const { example, acc, pieces } = built;
+  const { example, acc, pieces, altered } = built;
+  // By the flags of the unaltered context, so that every arm of an experiment leaves out the same runs.
   const excluded = excludedByFlag(example, context.options);
-  return excluded ? reject(excluded) : { example, acc, pieces };
+  return excluded ? reject(excluded) : { example: withMaskedChecks(example, altered), acc, pieces };
 }
 
 type Built =
@@ -70,6 +72,7 @@ type Built =
       readonly example: Example;
       readonly acc: ArmTokens | null;
       readonly pieces: readonly string[];
+      readonly altered: ReadonlySet<EvidenceRole>;
     }
   | { readonly ok: false; readonly refusal: Refusal };
 
@@ -156,12 +159,13 @@ function buildExample(trajectory: Trajectory, kind: AgentKind, context: CompileC
     gathered,
   });
   const pieces = gathered.documents.flatMap((document) => document.windows.map((window) => window.text));
-  if (options.control !== 'agent-sft') return { ok: true, example, acc: null, pieces };
+  const { altered } = packed;
+  if (options.control !== 'agent-sft') return { ok: true, example, acc: null, pieces, altered };
   const acc = {
     processed: packed.promptTokens + packed.completionTokens,
     supervised: packed.completionTokens,
   };
-  return { ok: true, example: agentSftExample(trajectory, example, counter), acc, pieces };
+  return { ok: true, example: agentSftExample(trajectory, example, counter), acc, pieces, altered };
 }
 
 /** Recorded outcome first, then the ground truth; SQL without a record is decided by running the gold SQL. */

@@ -1,3 +1,4 @@
+import { urlKey } from '../trajectories/extract/documentKey.ts';
 import type { Trajectory } from '../trajectories/schema.ts';
 import { AnswerFinder, normaliseAnswer, yesNoOf } from './answerText.ts';
 import {
@@ -20,7 +21,8 @@ const tellingLength = 3;
  * Two rules of ours, both flagged:
  * - `gold-from-results`: where no visited page holds the answer, returned documents that do hold it are gold
  *   (agents often answer from a result list without opening anything);
- * - visited pages are tier-1 distractors when the final answer cites some visited pages by address and not these.
+ * - `uncited-visited-distractors`: visited pages are tier-1 distractors when the final answer cites some visited
+ *   pages by address and not these.
  */
 export function gatherSearch(trajectory: Trajectory): GatherResult {
   const answer = answerOf(trajectory);
@@ -90,6 +92,7 @@ export function gatherSearch(trajectory: Trajectory): GatherResult {
         : 'no page was visited, and an answer this short cannot tell which returned document is evidence',
     );
   }
+  if (distractors.some((document) => document.tier === 1)) flags.push('uncited-visited-distractors');
   const checks = [coverageCheck(isTelling, gold, holds)];
   if (checks[0]!.status === 'warn') flags.push('answer-not-in-evidence');
   return {
@@ -131,8 +134,12 @@ function documentOf(
 function citedDocuments(trajectory: Trajectory, visited: readonly ContextDocument[]): Set<string> | null {
   const answer = trajectory.finalAnswer?.text ?? '';
   if (!answer.includes('http') || visited.length < 2) return null;
+  const addresses = Array.from(answer.matchAll(/https?:\/\/[^\s<>"\])}]{1,2000}/gi), ([address]) =>
+    urlKey(address.replace(/[.,;:!]+$/, '')),
+  );
+  const written = new Set(addresses);
   const cited = visited.filter(
-    (document) => /^https?:|\./.test(document.key) && answer.includes(bareAddress(document.key)),
+    ({ key }) => /^https?:|\./.test(key) && (written.has(key) || holdsAddress(answer, bareAddress(key))),
   );
   return cited.length > 0 && cited.length < visited.length
     ? new Set(cited.map((document) => document.key))
@@ -141,6 +148,21 @@ function citedDocuments(trajectory: Trajectory, visited: readonly ContextDocumen
 
 function bareAddress(key: string): string {
   return key.replace(/^https?:\/\/(?:www\.)?/, '').replace(/\/$/, '');
+}
+
+/** What stands before a longer address: a part of its host. `www.` makes none. */
+const beganBefore = /(?:[\p{L}\p{N}-]|(?<!\bwww)\.)$/u;
+/** What makes an address go on; a closing slash and a section do not. */
+const goesOn = /^\/?(?:(?![.,;]https?:)[.,:;!(]*[\p{L}\p{N}_/~%?&=+@$-]|#[!/])/u;
+
+/** True when the address stands in the text as it is, not as the beginning or end of another page's. */
+function holdsAddress(text: string, address: string): boolean {
+  for (let at = text.indexOf(address); at >= 0; at = text.indexOf(address, at + 1)) {
+    const end = at + address.length;
+    const isWhole = !beganBefore.test(text.slice(Math.max(0, at - 5), at));
+    if (isWhole && !goesOn.test(text.slice(end, end + 20))) return true;
+  }
+  return false;
 }
 
 function coverageCheck(

@@ -1,6 +1,12 @@
-import { bareSql } from '../trajectories/extract/sql.ts';
 import { readSql } from '../trajectories/extract/sqlTables.ts';
 import type { QueryRun, Trajectory } from '../trajectories/schema.ts';
+import {
+  answeringQuery,
+  changesData,
+  maxAnswerRows,
+  type FinalQuery,
+  type RowsOf,
+} from './answeringQuery.ts';
 import {
   cleanTitle,
   refuse,
@@ -21,9 +27,6 @@ import { translateQuery } from './sql/translate.ts';
 import type { CheckResult } from './types.ts';
 import { quote } from './verify.ts';
 
-/** Rows of a result beyond which it is a listing, not an answer. */
-const maxAnswerRows = 200;
-
 /**
  * SQL runs: the complete contents of the tables that the answering query reads are gold; other tables the agent
  * queried are tier-1 distractors, tables it only saw in the schema tier 2. The answer is the query's result, run
@@ -36,15 +39,46 @@ export function gatherSql(
   catalog: DatabaseCatalog | null,
   isVerified: boolean,
 ): GatherResult {
-  const final = answeringQuery(trajectory);
-  if (final === null) return refuse('answer', 'no-query', 'the run ended without a query that gives rows');
-  if (/^\s*(?:insert|update|delete|create|drop|alter|replace)\b/i.test(final.sql)) {
+  const answering = answeringQuery(trajectory, rowsIn(trajectory, catalog), isVerified);
+  if (!answering.ok) return answering;
+  const { query, checks, flags } = answering;
+  if (changesData(query.sql)) {
     return refuse(
       'answer',
       'changes-data',
       'the task changes the database; there is no result to reason about',
     );
   }
+  const result = gatherFor(trajectory, query, catalog, isVerified);
+  if (!result.ok) return result;
+  const { gathered } = result;
+  return {
+    ok: true,
+    gathered: { ...gathered, checks: [...checks, ...gathered.checks], flags: [...flags, ...gathered.flags] },
+  };
+}
+
+/** The rows of the run's queries: those that the log shows, else those that a given database gives. */
+function rowsIn(trajectory: Trajectory, catalog: DatabaseCatalog | null): RowsOf {
+  return (run) => {
+    const text = observedText(trajectory, run);
+    const observed = text === null ? null : readObservedRows(text);
+    if (observed || !catalog || changesData(run.sql)) return observed?.rows ?? null;
+    const { candidates } = matchDatabase(catalog, trajectory.database, run.tables, [run.sql]);
+    for (const database of candidates) {
+      const again = database.sql.query(translateQuery(run.sql, database.dialect, database.name));
+      if (again.ok) return again.result.rows;
+    }
+    return null;
+  };
+}
+
+function gatherFor(
+  trajectory: Trajectory,
+  final: FinalQuery,
+  catalog: DatabaseCatalog | null,
+  isVerified: boolean,
+): GatherResult {
   const usable = trajectory.queries.filter((query) => query.succeeded !== false && !query.isSchemaQuery);
   if (catalog && catalog.databases.length > 0) {
     const match = matchDatabase(catalog, trajectory.database, readSql(final.sql).tables, [
@@ -65,39 +99,6 @@ export function gatherSql(
     );
   }
   return gatherFromObservations(trajectory, final);
-}
-
-interface FinalQuery {
-  readonly sql: string;
-  /** The run of it whose result the log shows, if any. */
-  readonly run: QueryRun | null;
-}
-
-/** The query whose result answers the question: the submitted one, else the last that gave rows. */
-function answeringQuery(trajectory: Trajectory): FinalQuery | null {
-  const answer = trajectory.finalAnswer ? bareSql(trajectory.finalAnswer.text) : '';
-  const runs = trajectory.queries.filter((query) => !query.isSchemaQuery);
-  if (/^\(*\s*(?:select|with|insert|update|delete)\b/i.test(answer)) {
-    const same = runs.filter((query) => sameSql(query.sql, answer));
-    return { sql: answer, run: same.findLast((query) => query.result !== null) ?? same.at(-1) ?? null };
-  }
-  const last = runs.findLast((query) => query.succeeded !== false && query.tables.length > 0);
-  if (last)
-    return {
-      sql: last.sql,
-      run: last.result
-        ? last
-        : (runs.findLast((query) => query.result !== null && sameSql(query.sql, last.sql)) ?? last),
-    };
-  return null;
-}
-
-function sameSql(a: string, b: string): boolean {
-  return squeeze(a) === squeeze(b);
-}
-
-function squeeze(sql: string): string {
-  return sql.replace(/\s+/g, ' ').trim().replace(/;$/, '').trim().toLowerCase();
 }
 
 function observedText(trajectory: Trajectory, run: QueryRun | null): string | null {

@@ -5,7 +5,7 @@ import { countBlocks, type TokenCounter } from './countText.ts';
 import { chronological, orderDocuments } from './order.ts';
 import { selectDistractors } from './selectDistractors.ts';
 import { documentBlocks, openingBlock, questionBlock, type AssistantTurn } from './template.ts';
-import type { CompileOptions, EvidenceSource, ExampleEvidence } from './types.ts';
+import type { CompileOptions, EvidenceRole, EvidenceSource, ExampleEvidence } from './types.ts';
 
 /** A block of the user message; `window` where it is a verbatim piece. */
 export interface Block {
@@ -26,6 +26,8 @@ export interface Packed {
   readonly completionTokens: number;
   readonly dropped: readonly DroppedPiece[];
   readonly flags: readonly string[];
+  /** Roles of the pieces that a mask changed or deleted. */
+  readonly altered: ReadonlySet<EvidenceRole>;
 }
 
 export interface PackInput {
@@ -86,10 +88,13 @@ export function packExample(
   );
   const dropped = [...selection.dropped];
   const flags: string[] = [];
+  const altered = new Set<EvidenceRole>();
   if (options.control === 'evidence-mask' && options.mask) {
     const masked = maskBlocks(blocks, options.mask, counter, `mask/${options.seed}/${input.trajectoryId}`);
     blocks = masked.blocks;
     dropped.push(...masked.dropped);
+    for (const { role } of masked.dropped) altered.add(role);
+    for (const block of blocks) if (block.masked) altered.add(block.document!.role);
     flags.push('evidence-masked');
   }
   const { content, evidence } = join(opening, blocks, closing);
@@ -110,7 +115,7 @@ export function packExample(
       promptTokens,
     );
   }
-  return { ok: true, packed: { content, evidence, promptTokens, completionTokens, dropped, flags } };
+  return { ok: true, packed: { content, evidence, promptTokens, completionTokens, dropped, flags, altered } };
 }
 
 function sum(blocks: readonly Block[]): number {

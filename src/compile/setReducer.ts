@@ -1,6 +1,6 @@
 import type { AgentKind } from '../trajectories/schema.ts';
 import type { ArmTokens, CompileOutcome } from './compileTrajectory.ts';
-import { RandomContext } from './control/randomContext.ts';
+import { RandomContext, type ForeignExample, type StatedLicense } from './control/randomContext.ts';
 import type { TokenCounter } from './countText.ts';
 import { excludedByFlag } from './excludeFlags.ts';
 import { ArmTotals, ledgerRows } from './ledger.ts';
@@ -106,7 +106,10 @@ export interface AcceptedRow {
 export interface SetReport extends CompileReport {
   readonly accepted: readonly AcceptedRow[];
   readonly ledger: readonly LedgerArm[];
-  /** Licences that records state, with the number of examples, by file. */
+  /**
+   * Licences that records state, with the number of examples, by file; of the random-context control also those of
+   * the records that gave evidence to other examples.
+   */
   readonly licenses: Readonly<Record<string, Readonly<Record<string, number>>>>;
 }
 
@@ -151,14 +154,14 @@ export class SetReducer {
     if (meta.instanceId !== null)
       this.perInstance.set(meta.instanceId, (this.perInstance.get(meta.instanceId) ?? 0) + 1);
     if (this.foreign && mapped.example) {
-      for (const ready of this.foreign.add(mapped.example)) await this.emitForeign(ready, meta.license);
+      for (const ready of this.foreign.add(mapped.example, meta.license)) await this.emitForeign(ready);
       return;
     }
     await this.emit(mapped.line, meta);
   }
 
   async finish(issues: CompileReport['issues']): Promise<SetReport> {
-    for (const ready of this.foreign?.finish() ?? []) await this.emitForeign(ready, null);
+    for (const ready of this.foreign?.finish() ?? []) await this.emitForeign(ready);
     const counts: Record<string, number> = {};
     for (const name of [...this.counts.keys()].sort()) counts[name] = this.counts.get(name)!;
     for (const [name, value] of Object.entries(this.curator?.summary() ?? {}))
@@ -191,11 +194,7 @@ export class SetReducer {
       : null;
   }
 
-  private async emitForeign(
-    ready: { source: Example; result: Example | null },
-    license: string | null,
-  ): Promise<void> {
-    const { source, result } = ready;
+  private async emitForeign({ source, license, result, lenders }: ForeignExample): Promise<void> {
     if (!result) {
       const meta = metaOf(source, license, null);
       return this.rejectMeta(
@@ -209,6 +208,8 @@ export class SetReducer {
     const excluded = excludedByFlag(result, this.options);
     if (excluded) return this.rejectMeta(meta, excluded.stage, excluded.code, excluded.reason);
     await this.emit(exampleLine(result), meta);
+    for (const lender of lenders)
+      this.noteLicense({ ...lender, file: `${lender.file} (evidence in other examples)` });
   }
 
   private async emit(line: string | Uint8Array, meta: ExampleMeta): Promise<void> {
@@ -260,11 +261,11 @@ export class SetReducer {
       : this.arm.processed + own.processed <= this.reference.processed;
   }
 
-  private noteLicense(meta: ExampleMeta): void {
-    const names = this.licenses.get(meta.file) ?? new Map<string, number>();
-    const name = meta.license ?? 'not stated';
+  private noteLicense({ file, license }: StatedLicense): void {
+    const names = this.licenses.get(file) ?? new Map<string, number>();
+    const name = license ?? 'not stated';
     names.set(name, (names.get(name) ?? 0) + 1);
-    this.licenses.set(meta.file, names);
+    this.licenses.set(file, names);
   }
 
   private rejectMeta(meta: ExampleMeta, stage: Rejection['stage'], code: string, reason: string): void {

@@ -78,6 +78,40 @@ describe('search runs', () => {
     ]);
   });
 
+  it.each([
+    ['https://en.wiki.example/Paris_Agreement', 'Paris_Agreement'],
+    ['https://www.en.wiki.example/Paris/#History.', 'Paris'],
+    ['[1](https://en.wiki.example/Paris).', 'Paris'],
+    ['https://en.wiki.example/Caf%C3%A9?utm_source=mail', 'Café'],
+    ['https://en.wiki.example', ''],
+  ])(
+    'takes visited pages that the answer does not cite as distractors, and says so: %s',
+    (written, cited) => {
+      const run = new RunBuilder();
+      const pages = ['', 'Paris', 'Paris_Agreement', 'Café'];
+      for (const page of pages) {
+        const key = page === '' ? 'en.wiki.example' : `en.wiki.example/${page}`;
+        run.look(
+          'visited',
+          key,
+          run.call('visit', { url: key }, `The page ${page || 'Home'} tells of 2015.`),
+        );
+      }
+      const compiled = example(
+        run.build('search', {
+          question: 'When?',
+          groundTruth: { form: 'text', values: ['2015'], at: null, via: 'answer' },
+          finalAnswer: { text: `2015, see ${written}`, at: null, via: 'made' },
+        }),
+      );
+      expect(compiled.flags).toContain('uncited-visited-distractors');
+      const gold = compiled.evidence.filter(({ role }) => role === 'gold');
+      expect(gold.map(({ title }) => title)).toEqual([`en.wiki.example${cited === '' ? '' : `/${cited}`}`]);
+      expect(compiled.evidence.filter(({ tier }) => tier === 1)).toHaveLength(pages.length - 1);
+      expect(example(searchRun()).flags).not.toContain('uncited-visited-distractors');
+    },
+  );
+
   it('merges equal documents and keeps both origins', () => {
     const run = new RunBuilder();
     for (const key of ['one', 'two'])
@@ -209,6 +243,31 @@ describe('controls', () => {
       expect(piece.masked![0]!.start).toBeGreaterThanOrEqual(piece.start);
       expect(piece.masked![0]!.end).toBeLessThanOrEqual(piece.end);
     }
+  });
+
+  it('takes no check for known of what it masked, and leaves out the same runs as without a mask', () => {
+    const statuses = (target: 'gold' | 'distractor', share = 1): unknown => {
+      const mask = { unit: 'piece', target, share, fill: 'delete' } as const;
+      const { verification } = example(searchRun(), { control: 'evidence-mask', mask });
+      return ['evidence-coverage', 'answer-in-distractor'].map(
+        (name) => verification.find(({ check }) => check === name)!.status,
+      );
+    };
+    expect(statuses('gold', 0)).toEqual(['pass', 'pass']);
+    expect(statuses('gold')).toEqual(['skipped', 'pass']);
+    expect(statuses('distractor')).toEqual(['pass', 'skipped']);
+    const run = new RunBuilder();
+    run.look('visited', 'page', run.call('visit', { url: 'page' }, 'Stephen King wrote it.'));
+    run.look('returned', 'hit', run.call('search', { query: 'it' }, 'By Stephen King, 1979.'));
+    const leaking = run.build('search', {
+      question: 'Who wrote it?',
+      finalAnswer: { text: 'Stephen King', at: null, via: 'made' },
+    });
+    const mask = { unit: 'piece', target: 'distractor', share: 1, fill: 'filler' } as const;
+    expect(example(leaking).flags).toContain('answer-in-distractor');
+    expect(example(leaking, { control: 'evidence-mask', mask }).flags).not.toContain('answer-in-distractor');
+    const excludeFlags = ['answer-in-distractor'];
+    expect(rejection(leaking, { control: 'evidence-mask', mask, excludeFlags }).code).toBe(excludeFlags[0]);
   });
 
   it('gives the run itself as agent fine-tuning data with role masks', () => {

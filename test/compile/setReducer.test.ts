@@ -22,7 +22,10 @@ async function reduce(
   const context = { options, counter: estimateCounter, catalog: null, sha256Of: () => '' };
   for (const trajectory of trajectories) {
     const outcome = compileTrajectory(trajectory, context);
-    await reducer.add(mapOutcome(outcome, options, null, (example, pieces) => signer.sign(example, pieces)));
+    const license = (trajectory.metadata['license'] ?? null) as string | null;
+    await reducer.add(
+      mapOutcome(outcome, options, license, (example, pieces) => signer.sign(example, pieces)),
+    );
   }
   return { examples, report: await reducer.finish([]) };
 }
@@ -156,6 +159,62 @@ describe('the reduce step', () => {
       if (example.id === 'weir') expect(texts).not.toContain(shared);
       expect(example.tokens.prompt).toBeLessThanOrEqual(own.tokens.prompt);
     }
+  });
+
+  it('says of a random context nothing that was checked of the context it stands in for', async () => {
+    const list = 'Builder of mill is named in a list.';
+    const withList = new RunBuilder();
+    const page = 'Builder of mill built it.';
+    withList.look('visited', 'page', withList.call('visit', { url: 'page' }, page));
+    withList.look('returned', 'list', withList.call('search', { query: 'mill' }, list));
+    withList.say('Builder of mill');
+    const mill = withList.build('search', {
+      id: 'mill',
+      question: 'Who built mill?',
+      finalAnswer: { text: 'Builder of mill', at: null, via: 'made' },
+    });
+    const runs = [mill, pageRun('dam', 'Builder of dam built it.')];
+    const [plain, foreign] = [await reduce(runs), await reduce(runs, { control: 'random-context' })];
+    const statuses = ({ verification }: Example): unknown =>
+      Object.fromEntries(verification.map(({ check, status }) => [check, status]));
+    expect(plain.examples[0]!.flags).toContain('answer-in-distractor');
+    expect(statuses(plain.examples[0]!)).toMatchObject({
+      'evidence-coverage': 'pass',
+      'answer-in-distractor': 'warn',
+    });
+    expect(foreign.examples[0]!.flags).not.toContain('answer-in-distractor');
+    expect(statuses(foreign.examples[0]!)).toMatchObject({
+      outcome: 'pass',
+      'evidence-coverage': 'skipped',
+      'answer-in-distractor': 'skipped',
+      'complete-evidence': 'skipped',
+      'answer-in-question': 'pass',
+    });
+    expect(foreign.examples[0]!.verification).toContainEqual({
+      check: 'evidence-coverage',
+      status: 'skipped',
+      reason: 'of the unaltered context: pass, the answer stands in gold evidence ("page")',
+    });
+  });
+
+  it('counts for each random context the licence of its own record and those of the records that lent pages', async () => {
+    const run = (id: string, license?: string): Trajectory =>
+      pageRun(id, `Builder of ${id} built it.`, {
+        source: { file: `${id}.jsonl`, record: 0 },
+        metadata: license === undefined ? {} : { license },
+      });
+    const runs = [run('mill', 'MIT'), run('dam', 'CC-BY-4.0'), run('pier')];
+    const { report } = await reduce(runs, { control: 'random-context' });
+    expect(report.licenses).toMatchObject({
+      'mill.jsonl': { MIT: 1 },
+      'dam.jsonl': { 'CC-BY-4.0': 1 },
+      'pier.jsonl': { 'not stated': 1 },
+    });
+    const lent = Object.entries(report.licenses).filter(([file]) => file.includes('evidence in other'));
+    expect(lent).toContainEqual([
+      'dam.jsonl (evidence in other examples)',
+      { 'CC-BY-4.0': expect.any(Number) as number },
+    ]);
   });
 
   it('matches the agent-SFT arm by processed tokens and says what is lacking', async () => {

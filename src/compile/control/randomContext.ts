@@ -5,8 +5,27 @@ import { countBlocks } from '../countText.ts';
 import { headerLine, openingBlock, pieceEnd } from '../template.ts';
 import { withTextFlags } from '../textFlags.ts';
 import type { EvidenceSource, Example, ExampleEvidence } from '../types.ts';
+import { withForeignChecks } from './alteredContext.ts';
+
+/** A licence that a record states (null: none), with the file of the record. */
+export interface StatedLicense {
+  readonly file: string;
+  readonly license: string | null;
+}
+
+/** An example that waits for its foreign evidence, or has it. */
+export interface ForeignExample {
+  readonly source: Example;
+  /** Licence that the record of the example states. */
+  readonly license: string | null;
+  /** Null where no other example gives evidence. */
+  readonly result: Example | null;
+  /** Licences of the records that gave the evidence, each once. */
+  readonly lenders: readonly StatedLicense[];
+}
 
 interface Donor {
+  readonly lender: StatedLicense;
   readonly title: string;
   readonly text: string;
   /** The text in the normal form of answers. */
@@ -29,45 +48,47 @@ export class RandomContext {
   private readonly counter: TokenCounter;
   private readonly seed: number;
   private pool: { readonly key: string; readonly donors: readonly Donor[] }[] = [];
-  private first: Example | null = null;
+  private first: { readonly example: Example; readonly license: string | null } | null = null;
 
   constructor(counter: TokenCounter, seed: number) {
     this.counter = counter;
     this.seed = seed;
   }
 
-  /** Gives the examples that are ready now, in order; null stands for one without foreign evidence. */
-  add(example: Example): { source: Example; result: Example | null }[] {
-    const ready: { source: Example; result: Example | null }[] = [];
+  /** Gives the examples that are ready now, in order. */
+  add(example: Example, license: string | null): ForeignExample[] {
+    const ready: ForeignExample[] = [];
     if (this.pool.length === 0 && this.first === null) {
-      this.first = example;
+      this.first = { example, license };
       return ready;
     }
     if (this.first !== null) {
       const held = this.first;
       this.first = null;
-      this.remember(example);
-      ready.push({ source: held, result: this.replace(held) });
+      this.remember(example, license);
+      ready.push(this.replace(held.example, held.license));
       this.pool = [];
-      this.remember(held);
+      this.remember(held.example, held.license);
     }
-    ready.push({ source: example, result: this.replace(example) });
-    this.remember(example);
+    ready.push(this.replace(example, license));
+    this.remember(example, license);
     return ready;
   }
 
   /** The example still waiting when the set ends: it is alone. */
-  finish(): { source: Example; result: Example | null }[] {
+  finish(): ForeignExample[] {
     const held = this.first;
     this.first = null;
-    return held ? [{ source: held, result: null }] : [];
+    return held ? [alone(held.example, held.license)] : [];
   }
 
-  private remember(example: Example): void {
+  private remember(example: Example, license: string | null): void {
     const content = example.messages[0]!.content;
+    const lender = { file: example.source.file, license };
     const donors = example.evidence.map((piece) => {
       const text = content.slice(piece.start, piece.end);
-      return { title: piece.title, text, normal: ` ${normaliseAnswer(text)} `, source: piece.source };
+      const normal = ` ${normaliseAnswer(text)} `;
+      return { lender, title: piece.title, text, normal, source: piece.source };
     });
     this.pool.push({ key: example.instanceId ?? example.question, donors });
     const length = (): number =>
@@ -79,9 +100,9 @@ export class RandomContext {
       this.pool.shift();
   }
 
-  private replace(example: Example): Example | null {
+  private replace(example: Example, license: string | null): ForeignExample {
     const { counter } = this;
-    const own = example.instanceId ?? example.question;
+    const ownKey = example.instanceId ?? example.question;
     const content = example.messages[0]!.content;
     // Runs share pages: the example's own and those that answer it are no foreign evidence.
     const seen = new Set(example.evidence.map((piece) => content.slice(piece.start, piece.end)));
@@ -89,14 +110,14 @@ export class RandomContext {
     const holdsAnswer = ({ normal }: Donor): boolean =>
       answer.length >= leastAnswer && normal.includes(` ${answer} `);
     const donors = this.pool
-      .filter((item) => item.key !== own)
+      .filter((item) => item.key !== ownKey)
       .flatMap((item) => item.donors)
       .filter((donor) => {
         const isNew = !seen.has(donor.text);
         seen.add(donor.text);
         return isNew && !holdsAnswer(donor);
       });
-    if (donors.length === 0) return null;
+    if (donors.length === 0) return alone(example, license);
     const opening = openingBlock(example.kind);
     const lastEnd = example.evidence.reduce(
       (end, piece) => Math.max(end, piece.end),
@@ -107,6 +128,7 @@ export class RandomContext {
     const wanted = counter.count(content.slice(opening.length, lastEnd + pieceEnd.length));
     const rng = new Rng(`random-context/${this.seed}/${example.id}`);
     const evidence: ExampleEvidence[] = [];
+    const lenders = new Map<string, StatedLicense>();
     const blocks = [opening];
     let at = opening.length;
     let left = wanted;
@@ -128,6 +150,7 @@ export class RandomContext {
         tier: 2,
       });
       blocks.push(header, text, pieceEnd);
+      lenders.set(JSON.stringify(donor.lender), donor.lender);
       at = start + text.length + pieceEnd.length;
       left -= used;
     }
@@ -144,22 +167,24 @@ export class RandomContext {
       // Blocks whose border is no certain boundary were counted together: let the whole be counted then.
       isAdditive: counts[0]! > 0 && counter.isAdditive(blocks.at(-2)!, closing),
     });
-    return withTextFlags({
-      ...example,
+    const own = withForeignChecks(example);
+    const result = withTextFlags({
+      ...own,
       messages: [{ role: 'user', content: text }, ...example.messages.slice(1)],
       evidence,
       tokens: { ...example.tokens, prompt },
       flags: [
-        ...new Set([
-          ...example.flags,
-          'foreign-evidence',
-          ...(left > 16 ? ['foreign-evidence-shorter'] : []),
-        ]),
+        ...new Set([...own.flags, 'foreign-evidence', ...(left > 16 ? ['foreign-evidence-shorter'] : [])]),
       ].sort(),
       dropped: [],
       control: 'random-context',
     });
+    return { source: example, license, result, lenders: [...lenders.values()] };
   }
+}
+
+function alone(source: Example, license: string | null): ForeignExample {
+  return { source, license, result: null, lenders: [] };
 }
 
 function cutSource(donor: Donor, length: number): EvidenceSource {

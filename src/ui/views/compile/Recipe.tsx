@@ -64,6 +64,7 @@ const refusable: readonly (readonly [flag: string, label: string])[] = [
   ['answer-in-question', 'Answer stands in the question'],
   ['answer-in-distractor', 'Answer stands in a distractor'],
   ['answer-not-in-evidence', 'Answer not found in gold evidence'],
+  ['uncited-visited-distractors', 'Visited pages that the answer does not cite are distractors'],
 ];
 
 const defaultMask: EvidenceMaskOptions = { unit: 'piece', target: 'gold', share: 0.3, fill: 'filler' };
@@ -109,7 +110,7 @@ function Runs({ options, change }: RecipeProps) {
 
 function Evidence({ options, change }: RecipeProps) {
   const databases = useApp((state) => state.compile.databaseFileIds);
-  const setDatabases = useApp((state) => state.compile.setDatabases);
+  const { changeForm } = useOptionChanges();
   return (
     <Disclosure title="Evidence and answer" summary="by kind of agent" defaultOpen>
       <dl className="cv-kinds">
@@ -141,7 +142,7 @@ function Evidence({ options, change }: RecipeProps) {
           <AttachedFiles
             fileRole="database"
             chosen={databases}
-            onChange={setDatabases}
+            onChange={(databaseFileIds) => changeForm({ databaseFileIds })}
             addLabel="Attach databases"
             none="Without the database files tables are rebuilt from what the agent saw, and flagged as incomplete."
           />
@@ -204,7 +205,7 @@ const budgets = [8192, 32_768, 131_072] as const;
 function Budget({ options, change }: RecipeProps) {
   const tokenizers = useApp((state) => state.compile.tokenizers);
   const tokenizerId = useApp((state) => state.compile.tokenizerId);
-  const setTokenizer = useApp((state) => state.compile.setTokenizer);
+  const { changeForm } = useOptionChanges();
   return (
     <Disclosure title="Budget" summary={`${formatCount(options.budget)} tokens`} defaultOpen>
       <p className="w-hint">
@@ -236,7 +237,11 @@ function Budget({ options, change }: RecipeProps) {
           </button>
         ))}
       </div>
-      <Field label="Tokenizer" explain="Import a tokenizer.json to add another." inline>
+      <Field
+        label="Tokenizer"
+        explain="Import a tokenizer.json to add another; with the tokenizer_config.json beside it, prompts are counted under its own chat template."
+        inline
+      >
         <Select
           label="Tokenizer"
           value={tokenizerId}
@@ -249,7 +254,7 @@ function Budget({ options, change }: RecipeProps) {
                   ...(vocabSize === null ? {} : { hint: `${formatCount(vocabSize)} tokens` }),
                 }))
           }
-          onChange={setTokenizer}
+          onChange={(next) => changeForm({ tokenizerId: next })}
         />
       </Field>
       <Switch
@@ -385,9 +390,8 @@ const dedupRules: readonly SelectOption<CurationOptions['dedup']>[] = [
 
 function Curation({ options, change }: RecipeProps) {
   const benchmarks = useApp((state) => state.compile.benchmarkFileIds);
-  const setBenchmarks = useApp((state) => state.compile.setBenchmarks);
   const curation = useApp((state) => state.ui.curation);
-  const { changeCuration } = useOptionChanges();
+  const { changeCuration, changeForm } = useOptionChanges();
   const refused = options.excludeFlags ?? [];
   const isApproximate = curation.dedup === 'near' || curation.dedup === 'question';
   const summary = [
@@ -436,7 +440,7 @@ function Curation({ options, change }: RecipeProps) {
         <AttachedFiles
           fileRole="benchmark"
           chosen={benchmarks}
-          onChange={setBenchmarks}
+          onChange={(benchmarkFileIds) => changeForm({ benchmarkFileIds })}
           addLabel="Attach benchmark files"
           none="None attached: nothing is checked for contamination."
         />
