@@ -343,7 +343,15 @@ def attention_rows(placed, shape, settings):
                     "longRangeMass": [between(t + 1, math.inf) for t in settings["thresholds"]],
                     "distanceHistogram": [between(0, 1)] + [between(2 ** (b - 1), 2**b) for b in range(1, bins)],
                     "perItem": {
-                        name: [pooled([part[name]]) for part in parts] for name, value in values.items() if value is not None
+                        **{
+                            name: [pooled([part[name]]) for part in parts]
+                            for name, value in values.items()
+                            if value is not None
+                        },
+                        "longRangeMass": [
+                            [pooled([(one.distance_mass(one.sums[layer][head], t + 1, math.inf), one.line["queryTokens"])]) for one in placed]
+                            for t in settings["thresholds"]
+                        ],
                     },
                 }
             )

@@ -22,7 +22,7 @@ export interface BootstrapOptions {
 }
 
 /** Fewer items give no interval: the resamples of two hold the true mean about every other time. */
-const fewestItems = 3;
+export const fewestItems = 3;
 
 /** True when the interval lies on one side of zero. */
 export function excludesZero({ interval }: ItemDifference): boolean {
@@ -158,6 +158,85 @@ function pairedP(differences: readonly number[]): number {
   const variance = differences.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (n - 1);
   if (variance === 0) return mean === 0 ? 1 : 0;
   return tTwoSidedP(mean / Math.sqrt(variance / n), n - 1);
+}
+
+/**
+ * Paired differences of statistics that are no means over items, such as a Gini coefficient of pooled loads. `measure`
+ * writes `width` differences of the set in which each item counts so many times; NaN where one does not exist. Items
+ * are drawn within their stratum; a stratum of fewer than `fewestItems` gives no interval. The interval are the 2.5 and
+ * 97.5 percentiles, less twice what the resamples exceed the value by on average: noise of few items makes loads seem
+ * apart, once in the value and once more in a resample. The p is that of Tukey's jackknife, a t test of what leaving
+ * out each item changes: of a mean it is the paired t test.
+ */
+export function resampleDifferences(
+  strata: readonly number[],
+  width: number,
+  measure: (times: Uint16Array, out: Float64Array) => void,
+  options: BootstrapOptions = {},
+): ItemDifference[] {
+  const items = strata.length;
+  const members = [...new Set(strata)].map((name) =>
+    strata.flatMap((stratum, item) => (stratum === name ? [item] : [])),
+  );
+  const once = (left: number | null): Float64Array => {
+    const times = new Uint16Array(items).fill(1);
+    if (left !== null) times[left] = 0;
+    const out = new Float64Array(width);
+    measure(times, out);
+    return out;
+  };
+  const whole = once(null);
+  if (members.length === 0 || members.some(({ length }) => length < fewestItems)) {
+    return Array.from(whole, (mean) => ({ items, mean, interval: null, p: null }));
+  }
+  const without = strata.map((_, item) => once(item));
+  const drawn = drawStrata(members, items, width, measure, options);
+  return Array.from(whole, (mean, at) => {
+    const values = drawn[at]!.filter((value) => !Number.isNaN(value));
+    const left = without.map((out) => out[at]!);
+    if (Number.isNaN(mean) || values.length === 0 || left.some(Number.isNaN)) {
+      return { items, mean, interval: null, p: null };
+    }
+    const excess = 2 * (values.reduce((sum, value) => sum + value, 0) / values.length - mean);
+    const end = (share: number): number => quantile(values, share * (values.length - 1)) - excess;
+    return { items, mean, interval: [end(0.025), end(0.975)], p: jackknifeP(mean, left, members) };
+  });
+}
+
+/** By difference: its values in the resamples. */
+function drawStrata(
+  members: readonly (readonly number[])[],
+  items: number,
+  width: number,
+  measure: (times: Uint16Array, out: Float64Array) => void,
+  { resamples = 1000, seed = 0 }: BootstrapOptions,
+): Float64Array[] {
+  const rng = new Rng(`mechanism bootstrap of strata/${seed}`);
+  const drawn = Array.from({ length: width }, () => new Float64Array(resamples));
+  const times = new Uint16Array(items);
+  const out = new Float64Array(width);
+  for (let r = 0; r < resamples; r++) {
+    times.fill(0);
+    for (const own of members) for (let n = 0; n < own.length; n++) times[own[rng.below(own.length)]!]! += 1;
+    measure(times, out);
+    for (let at = 0; at < width; at++) drawn[at]![r] = out[at]!;
+  }
+  return drawn;
+}
+
+/** Two-sided p of a statistic of all items from its values without each one, the items in strata. */
+function jackknifeP(whole: number, left: readonly number[], members: readonly (readonly number[])[]): number {
+  let corrected = whole;
+  let variance = 0;
+  for (const own of members) {
+    const values = own.map((item) => left[item]!);
+    const mean = values.reduce((sum, value) => sum + value, 0) / own.length;
+    corrected -= (own.length - 1) * (mean - whole);
+    const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+    variance += ((own.length - 1) / own.length) * squares;
+  }
+  if (variance === 0) return corrected === 0 ? 1 : 0;
+  return tTwoSidedP(corrected / Math.sqrt(variance), left.length - members.length);
 }
 
 /** Puts the value of rank `rank` in its place, nothing larger before it, nothing smaller after. */

@@ -6,24 +6,20 @@ import {
   type BootstrapOptions,
   type ItemDifference,
 } from './bootstrap.ts';
-import type {
-  AttentionRow,
-  AttentionStatistic,
-  MechanismDocument,
-  MechanismSubject,
-  RoutingRow,
-} from './document.ts';
+import type { AttentionRow, MechanismDocument, MechanismSubject, RoutingRow } from './document.ts';
+import { readerOf, type HeadMetric } from './headMetrics.ts';
 
 /**
  * What may be said of one cell. A difference counts when its 95 % interval excludes zero and it remains after
  * Benjamini and Hochberg's correction over all cells (5 %). `changed-by-acc`: those to the baseline and to the control
- * count. `differs`: only that to the baseline does. `no-control`: it counts and there is no control to hold it against.
- * `unclear`: it does not count. `no-interval`: fewer than `fewestItems` items.
+ * count, both in one direction. `differs`: that to the baseline counts, but that to the control does not, or goes the
+ * other way: the control moved further. `no-control`: it counts and there is no control to hold it against. `unclear`:
+ * it does not count. `no-interval`: fewer than `fewestItems` items, or none whose values were kept.
  */
 type Claim = 'changed-by-acc' | 'differs' | 'no-control' | 'unclear' | 'no-interval';
 
-/** One head or expert under baseline and comparison. */
-export interface CellComparison {
+/** One head, expert or layer under baseline and comparison, before anything is claimed. */
+export interface CellDifferences {
   readonly layer: number;
   /** Head or expert. */
   readonly index: number;
@@ -32,6 +28,9 @@ export interface CellComparison {
   readonly difference: ItemDifference;
   /** comparison − control; null without a control. */
   readonly againstControl: ItemDifference | null;
+}
+
+export interface CellComparison extends CellDifferences {
   /** Whether comparison − control counts, whatever the baseline. */
   readonly differsFromControl: boolean;
   readonly claim: Claim;
@@ -81,10 +80,29 @@ export interface Cell {
   readonly perItem: readonly (number | null)[];
 }
 
-/** By cell: whether a difference counts. */
-function counting(differences: readonly (ItemDifference | null)[]): boolean[] {
+/** By cell: whether a difference counts among all of them. */
+export function counting(differences: readonly (ItemDifference | null)[]): boolean[] {
   const found = discoveries(differences.map((difference) => difference?.p ?? null));
   return differences.map((each, cell) => found[cell] === true && each !== null && excludesZero(each));
+}
+
+/** What may be claimed of the cells of one statistic. */
+export function claimCells(cells: readonly CellDifferences[], hasControl: boolean): CellComparison[] {
+  const differs = counting(cells.map(({ difference }) => difference));
+  const differsFromControl = counting(cells.map(({ againstControl }) => againstControl));
+  const claimOf = ({ difference, againstControl }: CellDifferences, at: number): Claim => {
+    if (difference.interval === null) return 'no-interval';
+    if (!differs[at]) return 'unclear';
+    if (!hasControl) return 'no-control';
+    // Where the control moved further the same way, the two have opposite signs: nothing here is ACC's own.
+    const isOneWay = Math.sign(difference.mean) === Math.sign(againstControl?.mean ?? 0);
+    return differsFromControl[at] && isOneWay ? 'changed-by-acc' : 'differs';
+  };
+  return cells.map((cell, at) => ({
+    ...cell,
+    differsFromControl: differsFromControl[at]!,
+    claim: claimOf(cell, at),
+  }));
 }
 
 /** comparison − baseline of each cell that both have, in the order of `before`, and what may be claimed. */
@@ -97,32 +115,16 @@ export function compareCells(
   const keyOf = ({ layer, index }: Cell): string => `${layer}/${index}`;
   const others = new Map(after.map((cell) => [keyOf(cell), cell]));
   const controls = control && new Map(control.map((cell) => [keyOf(cell), cell]));
-  const paired = before.flatMap((cell) => {
+  const paired = before.flatMap((cell): CellDifferences[] => {
     const other = others.get(keyOf(cell));
     if (!other) return [];
     const held = controls?.get(keyOf(cell));
+    const { layer, index } = cell;
     const difference = bootstrap.difference(cell.perItem, other.perItem);
     const againstControl = held ? bootstrap.difference(held.perItem, other.perItem) : null;
-    return [{ cell, other, difference, againstControl }];
+    return [{ layer, index, before: cell.value, after: other.value, difference, againstControl }];
   });
-  const differs = counting(paired.map(({ difference }) => difference));
-  const differsFromControl = counting(paired.map(({ againstControl }) => againstControl));
-  const claimOf = (at: number): Claim => {
-    if (paired[at]!.difference.interval === null) return 'no-interval';
-    if (!differs[at]) return 'unclear';
-    if (control === null) return 'no-control';
-    return differsFromControl[at] ? 'changed-by-acc' : 'differs';
-  };
-  const cells = paired.map(({ cell, other, difference, againstControl }, at): CellComparison => ({
-    layer: cell.layer,
-    index: cell.index,
-    before: cell.value,
-    after: other.value,
-    difference,
-    againstControl,
-    differsFromControl: differsFromControl[at]!,
-    claim: claimOf(at),
-  }));
+  const cells = claimCells(paired, control !== null);
   return { cells, claimed: cells.filter(isClaimed).length, items: bootstrap.items };
 }
 
@@ -150,21 +152,22 @@ function compareBy(
 }
 
 /**
- * Every head of one statistic, comparison − baseline, with item-level intervals and what may be claimed. Throws
+ * Every head of one metric, comparison − baseline, with item-level intervals and what may be claimed. Throws
  * `InputError` for a subject that the document lacks.
  */
 export function compareAttention(
   document: MechanismDocument,
-  statistic: AttentionStatistic,
+  metric: HeadMetric,
   names: ComparisonNames,
   options: BootstrapOptions = {},
 ): Comparison {
-  return compareBy(document, statistic, names, options, ({ attention }) =>
+  const read = readerOf(document, metric);
+  return compareBy(document, metric, names, options, ({ attention }) =>
     attention.map((row: AttentionRow) => ({
       layer: row.layer,
       index: row.head,
-      value: row[statistic],
-      perItem: row.perItem[statistic] ?? [],
+      value: read.value(row),
+      perItem: read.perItem(row) ?? [],
     })),
   );
 }

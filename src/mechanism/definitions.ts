@@ -67,6 +67,12 @@ export const definitions: Readonly<Record<string, StatisticDefinition>> = {
     unit: 'share of evidence tokens; what goldMass / (goldMass + distractorMass) is when attention ignores roles',
     source: 'ours',
   },
+  goldShareOfEvidence: {
+    formula:
+      'per item that has gold and distractors: goldMass / (goldMass + distractorMass) of the item; over items their mean weighted by query tokens',
+    unit: 'share of the attention on evidence, 0 to 1; goldTokenShare when attention ignores roles',
+    source: 'ours, from goldMass and distractorMass of each item',
+  },
   goldContextShare: {
     formula: 'per item: mean over i in Q of G_i / (i + 1)',
     unit: 'share of visible tokens; the gold mass of uniform attention',

@@ -67,7 +67,10 @@ export interface AttentionRow extends Readonly<Record<AttentionStatistic, number
   /** By bin of log2 distance; empty when not measured. */
   readonly distanceHistogram: readonly number[];
   /** By item: what a bootstrap over items resamples. Statistics not measured per item are absent. */
-  readonly perItem: Readonly<Partial<Record<AttentionStatistic, readonly (number | null)[]>>>;
+  readonly perItem: Readonly<Partial<Record<AttentionStatistic, readonly (number | null)[]>>> & {
+    /** By threshold, then by item. */
+    readonly longRangeMass?: readonly (readonly (number | null)[])[];
+  };
 }
 
 /** Frequency and weight over some set of tokens; null where the set is empty. */

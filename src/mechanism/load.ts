@@ -19,13 +19,13 @@ export function entropyOf(weights: ArrayLike<number>): number {
 }
 
 /** Gini coefficient, largest over mean, e^entropy. */
-export function expertLoad(frequency: readonly number[]): ExpertLoad {
+export function expertLoad(frequency: ArrayLike<number>): ExpertLoad {
   const n = frequency.length;
-  const sorted = frequency.slice().sort((a, b) => a - b);
+  const sorted = new Float64Array(frequency).sort();
   const total = sorted.reduce((sum, value) => sum + value, 0);
   if (total <= 0) return { gini: 0, maxOverMean: 0, effectiveExperts: 0 };
   let ranked = 0;
-  sorted.forEach((value, index) => (ranked += (2 * (index + 1) - n - 1) * value));
+  for (let index = 0; index < n; index++) ranked += (2 * (index + 1) - n - 1) * sorted[index]!;
   return {
     gini: ranked / (n * total),
     maxOverMean: (sorted[n - 1]! * n) / total,
@@ -34,10 +34,14 @@ export function expertLoad(frequency: readonly number[]): ExpertLoad {
 }
 
 /** Jensen-Shannon divergence in nats of two lists of weights, each taken as a distribution; null when one is empty. */
-export function jensenShannon(a: readonly number[], b: readonly number[]): number | null {
-  const sum = (list: readonly number[]): number => list.reduce((total, value) => total + value, 0);
-  const [sumA, sumB] = [sum(a), sum(b)];
+export function jensenShannon(a: ArrayLike<number>, b: ArrayLike<number>): number | null {
+  let [sumA, sumB] = [0, 0];
+  for (let e = 0; e < a.length; e++) {
+    sumA += a[e]!;
+    sumB += b[e]!;
+  }
   if (sumA <= 0 || sumB <= 0) return null;
-  const middle = a.map((value, e) => (value / sumA + b[e]! / sumB) / 2);
+  const middle = new Float64Array(a.length);
+  for (let e = 0; e < a.length; e++) middle[e] = (a[e]! / sumA + b[e]! / sumB) / 2;
   return Math.max(0, entropyOf(middle) - (entropyOf(a) + entropyOf(b)) / 2);
 }

@@ -13,6 +13,7 @@ import {
   mechanismVersion,
   tokenRoles,
   type AttentionRow,
+  type AttentionStatistic,
   type MechanismDocument,
   type MechanismItem,
   type MechanismModel,
@@ -159,6 +160,13 @@ class Reader {
 
   maybeNumbers(value: unknown, path: string, length: number): (number | null)[] {
     return this.list(value, path, length).map((entry, index) => this.maybe(entry, `${path}[${index}]`));
+  }
+
+  /** By threshold, then by item. */
+  perThreshold(value: unknown, path: string, thresholds: number, items: number): (number | null)[][] {
+    return this.list(value, path, thresholds).map((entry, index) =>
+      this.maybeNumbers(entry, `${path}[${index}]`, items),
+    );
   }
 
   private list(value: unknown, path: string, length?: number): readonly unknown[] {
@@ -310,7 +318,7 @@ function readAttentionRow(
   { model, items, thresholds }: Context,
 ): AttentionRow {
   const row = read.object(value, path);
-  const perItem: Record<string, (number | null)[]> = {};
+  const perItem: Partial<Record<AttentionStatistic, (number | null)[]>> = {};
   const given = isObject(row['perItem']) ? row['perItem'] : {};
   const values = {} as Record<(typeof attentionStatistics)[number], number | null>;
   for (const name of attentionStatistics) {
@@ -325,13 +333,26 @@ function readAttentionRow(
   if (longRange.length !== 0 && longRange.length !== thresholds.length) {
     read.fail(`${path}.longRangeMass`, `${thresholds.length} entries`, `${longRange.length} entries`);
   }
+  const far = given['longRangeMass'];
   return {
     layer: read.count(row['layer'], `${path}.layer`, model.layers - 1),
     head: read.count(row['head'], `${path}.head`, model.heads - 1),
     ...values,
     longRangeMass: longRange,
     distanceHistogram: read.numbers(row['distanceHistogram'] ?? [], `${path}.distanceHistogram`),
-    perItem,
+    perItem: {
+      ...perItem,
+      ...(far === undefined
+        ? {}
+        : {
+            longRangeMass: read.perThreshold(
+              far,
+              `${path}.perItem.longRangeMass`,
+              thresholds.length,
+              items.length,
+            ),
+          }),
+    },
   };
 }
 

@@ -131,15 +131,15 @@ function attentionRow(
     number | null
   >;
   const total = items.reduce((sum, { queryTokens }) => sum + queryTokens, 0);
-  /** Pooled mass at distances [from, to). */
-  const between = (from: number, to: number): number => {
-    let sum = 0;
-    for (const m of items) {
-      const at = head * m.width + headNumbers + m.segments!.positions.length;
-      sum += massWithin(m.attention[layer]!, at, m.segments!.distances, from, to);
-    }
-    return rounded(sum / total);
+  /** Mass of one item at distances [from, to). */
+  const massOf = (m: ItemMeasurement, from: number, to: number): number => {
+    const at = head * m.width + headNumbers + m.segments!.positions.length;
+    return massWithin(m.attention[layer]!, at, m.segments!.distances, from, to);
   };
+  const between = (from: number, to: number): number =>
+    rounded(items.reduce((sum, m) => sum + massOf(m, from, to), 0) / total);
+  const farOf = (m: ItemMeasurement, threshold: number): number | null =>
+    pooled([{ sum: massOf(m, threshold + 1, Infinity), count: m.queryTokens }]);
   const bins = Math.max(...items.map(({ item }) => histogramBins(item.ids.length)));
   return {
     layer,
@@ -149,9 +149,12 @@ function attentionRow(
     distanceHistogram: isFull
       ? Array.from({ length: bins }, (_, b) => (b === 0 ? between(0, 1) : between(2 ** (b - 1), 2 ** b)))
       : [],
-    perItem: Object.fromEntries(
-      names.filter((name) => values[name] !== null).map((name) => [name, perItem(name)]),
-    ),
+    perItem: {
+      ...Object.fromEntries(
+        names.filter((name) => values[name] !== null).map((name) => [name, perItem(name)]),
+      ),
+      ...(isFull ? { longRangeMass: options.thresholds.map((t) => items.map((m) => farOf(m, t))) } : {}),
+    },
   };
 }
 

@@ -236,6 +236,15 @@ export const createMechanismSlice =
     let connecting: Promise<void> | null = null;
     /** Whether the reader took comparison or control away: null alone may mean that none was there to choose. */
     const without = { comparison: false, control: false };
+    /** The control to go on with: the chosen one, or the document's own where the reader took none away. */
+    const controlBeside = (
+      compared: readonly (string | null)[],
+      own: string | null,
+      has: (name: string | null) => boolean,
+    ): string | null => {
+      const wanted = get().control ?? (without.control ? null : own);
+      return has(wanted) && !compared.includes(wanted) ? wanted : null;
+    };
     let frameNumber = 0;
     let trackNumber = 0;
 
@@ -497,15 +506,14 @@ export const createMechanismSlice =
         if (!summary) return;
         const has = (name: string | null): boolean =>
           summary.subjects.some((subject) => subject.name === name);
-        const { baseline, comparison, control } = get();
+        const { baseline, comparison } = get();
         // What was chosen stays where the document has it. While one is measured, its subjects come one by one.
-        const kept = has(baseline) && (comparison === null ? without.comparison : has(comparison));
+        const isKept = has(baseline) && (comparison === null ? without.comparison : has(comparison));
         const defaults = defaultsOf(summary);
-        const against = control === null ? (without.control ? null : defaults.control) : has(control) ? control : null; // prettier-ignore
         const isNew = documentId !== get().documentId;
         set({
           documentId,
-          ...(kept ? { control: against === baseline || against === comparison ? null : against } : defaults),
+          ...(isKept ? { control: controlBeside([baseline, comparison], defaults.control, has) } : defaults),
           ...(isNew ? { selected: null, layerFilter: null, itemIndex: 0, look: idle, pairs: idle, filmstrip: idle } : {}), // prettier-ignore
         });
         await loadFrame();

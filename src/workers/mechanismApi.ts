@@ -1,3 +1,4 @@
+import type { LoadSummary } from '../mechanism/compareLoad.ts';
 import type { MechanismDocument, MechanismModel, QuerySet, SubjectKind } from '../mechanism/document.ts';
 import type { Failure, Result } from './dataApi.ts';
 
@@ -44,6 +45,16 @@ export interface LayerNumbers {
   readonly high: readonly (number | null)[];
 }
 
+/** The value by chance, pooled over the items, and how far the mean of each layer lies over it, paired by item. */
+export interface ChanceNumbers {
+  readonly value: number;
+  readonly over: {
+    readonly baseline: ChangeNumbers;
+    readonly comparison: ChangeNumbers | null;
+    readonly control: ChangeNumbers | null;
+  };
+}
+
 /** One metric by head and layer, for each of the chosen subjects. */
 export interface MetricFrame {
   readonly key: string;
@@ -59,6 +70,8 @@ export interface MetricFrame {
     readonly control: LayerNumbers | null;
     readonly change: ChangeNumbers | null;
   };
+  /** What the metric is when attention ignores what is measured; null for metrics without such a value. */
+  readonly chance: ChanceNumbers | null;
   readonly formula: string;
   readonly unit: string;
   readonly source: string;
@@ -82,6 +95,8 @@ export interface RouterNumbers {
   readonly saturation: readonly (number | null)[];
   readonly kindDivergence: readonly (number | null)[];
 }
+/** Differences of the summaries that are tested, by layer. */
+export type LoadChanges = Readonly<Record<LoadSummary, ChangeNumbers>>;
 export interface RoutingFrame {
   readonly layers: readonly number[];
   readonly experts: number;
@@ -97,6 +112,8 @@ export interface RoutingFrame {
     readonly baseline: RouterNumbers;
     readonly comparison: RouterNumbers | null;
     readonly control: RouterNumbers | null;
+    readonly change: LoadChanges | null;
+    readonly overControl: LoadChanges | null;
   };
 }
 

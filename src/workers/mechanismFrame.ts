@@ -1,6 +1,5 @@
 import {
   attentionStatistics,
-  type AttentionRow,
   type AttentionStatistic,
   type MechanismDocument,
   type MechanismSubject,
@@ -8,14 +7,18 @@ import {
   type RoutingShare,
 } from '../mechanism/document.ts';
 import { ItemBootstrap, type ItemDifference } from '../mechanism/bootstrap.ts';
-import { compareCells, isClaimed, weightsOf, type Cell } from '../mechanism/compare.ts';
+import { compareCells, counting, isClaimed, weightsOf, type Cell, type CellComparison } from '../mechanism/compare.ts'; // prettier-ignore
+import { compareLoad, loadSummaries, summaryValue } from '../mechanism/compareLoad.ts';
 import { definitions } from '../mechanism/definitions.ts';
+import { pooledOver, readerOf } from '../mechanism/headMetrics.ts';
 import type {
+  ChanceNumbers,
   ChangeNumbers,
   DocumentSummary,
   FilmstripFrame,
   FrameRequest,
   LayerNumbers,
+  LoadChanges,
   MechanismFrame,
   MetricFrame,
   PairsFrame,
@@ -44,11 +47,14 @@ interface CellValues {
   readonly items: CellItems;
 }
 
-const longRange = /^longRangeMass:(\d+)$/;
-
-/** Metrics of the switch: the statistics of a head, and the long-range mass at each threshold. */
-export function metricsOf({ settings }: MechanismDocument, { attention }: MechanismSubject): string[] {
-  const named = attentionStatistics.filter((name) => attention.some((row) => row[name] !== null));
+/** Metrics of the switch: the statistics of a head, gold's share, and the long-range mass at each threshold. */
+export function metricsOf(document: MechanismDocument, { attention }: MechanismSubject): string[] {
+  const { settings } = document;
+  const statistics: readonly string[] = [...attentionStatistics, 'goldShareOfEvidence'];
+  const named = statistics.filter((name) => {
+    const read = readerOf(document, name);
+    return attention.some((row) => read.value(row) !== null);
+  });
   const hasLong = attention.some((row) => row.longRangeMass.length > 0);
   const long = hasLong ? settings.thresholds.map((threshold) => `longRangeMass:${threshold}`) : [];
   // Without sinks first: raw distance is mostly the sink's.
@@ -67,40 +73,16 @@ function thresholdsOf({ settings }: MechanismDocument, { attention }: MechanismS
   return [...found].sort((a, b) => a - b);
 }
 
-function reader(
-  document: MechanismDocument,
-  metric: string,
-): {
-  value: (row: AttentionRow) => number | null;
-  items: (row: AttentionRow) => readonly (number | null)[] | undefined;
-} {
-  const threshold = longRange.exec(metric)?.[1];
-  if (threshold !== undefined) {
-    const at = document.settings.thresholds.indexOf(Number(threshold));
-    // Beyond 2^n - 1 tokens lie the bins of the histogram from 2^n on: any such threshold needs no measuring.
-    const bin = Math.log2(Number(threshold) + 1) + 1;
-    const beyond = ({ distanceHistogram: bins }: AttentionRow): number | null =>
-      bins.length === 0 ? null : bins.slice(bin).reduce((sum, share) => sum + share, 0);
-    return {
-      value: (row) =>
-        at >= 0 ? (row.longRangeMass[at] ?? null) : Number.isInteger(bin) ? beyond(row) : null,
-      items: () => undefined,
-    };
-  }
-  const name = metric as AttentionStatistic;
-  return { value: (row) => row[name], items: (row) => row.perItem[name] };
-}
-
 function headCells(document: MechanismDocument, subject: MechanismSubject, metric: string): CellValues {
   // prettier-ignore
   const { layers, heads } = document.model;
   const values: Cells = new Array<number | null>(layers * heads).fill(null);
   const items: CellItems = new Array<undefined>(layers * heads).fill(undefined);
-  const read = reader(document, metric);
+  const read = readerOf(document, metric);
   for (const row of subject.attention) {
     const cell = row.layer * heads + row.head;
     values[cell] = read.value(row);
-    items[cell] = read.items(row);
+    items[cell] = read.perItem(row);
   }
   return { values, items };
 }
@@ -140,6 +122,22 @@ function levelNumbers({ values, items }: CellValues, bootstrap: ItemBootstrap): 
   return { mean: values, low, high: intervals.map((interval) => interval?.[1] ?? null) };
 }
 
+/** Ends of the intervals. */
+function endsOf(
+  differences: readonly (ItemDifference | null)[],
+): Pick<ChangeNumbers, 'low' | 'high' | 'hasIntervals'> {
+  return {
+    low: differences.map((each) => each?.interval?.[0] ?? null),
+    high: differences.map((each) => each?.interval?.[1] ?? null),
+    hasIntervals: differences.some((each) => each?.interval != null),
+  };
+}
+
+/** The differences themselves; null where no item has both sides. */
+function meansOf(differences: readonly (ItemDifference | null)[]): Cells {
+  return differences.map((each) => (each === null || Number.isNaN(each.mean) ? null : each.mean));
+}
+
 interface Changes {
   /** comparison − baseline; clear where it may be claimed, that is, against the control too. */
   readonly change: ChangeNumbers;
@@ -162,14 +160,40 @@ function changesOf(
     clear: boolean[],
   ): ChangeNumbers => ({
     values: after.values.map((value, cell) => (value === null || from.values[cell] == null ? null : value - from.values[cell])), // prettier-ignore
-    low: differences.map((each) => each?.interval?.[0] ?? null),
-    high: differences.map((each) => each?.interval?.[1] ?? null),
+    ...endsOf(differences),
     clear,
-    hasIntervals: differences.some((each) => each?.interval != null),
   });
   return {
     change: numbers(before, cells.map(({ difference }) => difference), cells.map(isClaimed)), // prettier-ignore
     overControl: control && numbers(control, cells.map(({ againstControl }) => againstControl), cells.map(({ differsFromControl }) => differsFromControl)), // prettier-ignore
+  };
+}
+
+/** What gold's share of evidence is when attention ignores roles, and each subject's layers against it. */
+function chanceOf(
+  { items }: MechanismDocument,
+  metric: string,
+  bootstrap: ItemBootstrap,
+  layers: Readonly<Record<'baseline' | 'comparison' | 'control', CellValues | null>>,
+): ChanceNumbers | null {
+  if (metric !== 'goldShareOfEvidence') return null;
+  const measured = layers.baseline?.items.find((row) => row !== undefined);
+  // Gold's share of the tokens counts where gold's share of attention does: in items with pieces of both roles.
+  const shares = items.map(({ goldTokenShare }, item) => measured?.[item] == null ? null : (goldTokenShare ?? null)); // prettier-ignore
+  const value = pooledOver(items, shares);
+  if (value === null) return null;
+  const over = (cells: CellValues): ChangeNumbers => {
+    const differences = cells.items.map((row) => bootstrap.difference(shares, row ?? []));
+    return { values: meansOf(differences), ...endsOf(differences), clear: counting(differences) };
+  };
+  const { baseline, comparison, control } = layers;
+  return {
+    value,
+    over: {
+      baseline: over(baseline!),
+      comparison: comparison && over(comparison),
+      control: control && over(control),
+    },
   };
 }
 
@@ -184,10 +208,14 @@ function metricFrame(
   const base = headCells(document, baseline, metric);
   const after = cellsOf(comparison);
   const control_ = cellsOf(control);
-  const layersOf = (cells: CellValues): CellValues => layerCells(cells, layers, heads);
+  const byLayer = {
+    baseline: layerCells(base, layers, heads),
+    comparison: after && layerCells(after, layers, heads),
+    control: control_ && layerCells(control_, layers, heads),
+  };
   const changes = after && changesOf(bootstrap, base, after, control_);
   const layerChanges =
-    after && changesOf(bootstrap, layersOf(base), layersOf(after), control_ && layersOf(control_));
+    byLayer.comparison && changesOf(bootstrap, byLayer.baseline, byLayer.comparison, byLayer.control);
   const definition = document.definitions[metric.split(':')[0]!] ?? definitions[metric.split(':')[0]!];
   return {
     key: metric,
@@ -197,11 +225,12 @@ function metricFrame(
     change: changes?.change ?? null,
     overControl: changes?.overControl ?? null,
     layers: {
-      baseline: levelNumbers(layersOf(base), bootstrap),
-      comparison: after ? levelNumbers(layersOf(after), bootstrap) : null,
-      control: control_ ? levelNumbers(layersOf(control_), bootstrap) : null,
+      baseline: levelNumbers(byLayer.baseline, bootstrap),
+      comparison: byLayer.comparison && levelNumbers(byLayer.comparison, bootstrap),
+      control: byLayer.control && levelNumbers(byLayer.control, bootstrap),
       change: layerChanges?.change ?? null,
     },
+    chance: chanceOf(document, metric, bootstrap, byLayer),
     formula: definition?.formula ?? 'not defined in the document',
     unit: definition?.unit.split(/[,;]/)[0] ?? '',
     source: definition?.source ?? 'not given',
@@ -296,7 +325,33 @@ function routerNumbers(subject: MechanismSubject, layers: readonly number[], exp
     maxOverMean: pick(({ maxOverMean }) => maxOverMean),
     effectiveExperts: pick(({ effectiveExperts }) => effectiveExperts),
     saturation: pick(({ saturationAgainstBase }) => saturationAgainstBase),
-    kindDivergence: pick(({ kindDivergence }) => mean(kindDivergence.map(({ value }) => value))),
+    kindDivergence: pick((row) => summaryValue(row, 'kindDivergence')),
+  };
+}
+
+/** Differences of the load's summaries in the order of `layers`. */
+function loadChanges(
+  document: MechanismDocument,
+  layers: readonly number[],
+  subjects: Parameters<typeof compareLoad>[1],
+): { readonly change: LoadChanges; readonly overControl: LoadChanges | null } {
+  const found = compareLoad(document, subjects);
+  const changesBy = (
+    differenceOf: (cell: CellComparison) => ItemDifference | null,
+    isClear: (cell: CellComparison) => boolean,
+  ): LoadChanges =>
+    Object.fromEntries(
+      loadSummaries.map((name) => {
+        const cells = layers.map((layer) => found[name].find((cell) => cell.layer === layer));
+        const differences = cells.map((cell) => (cell ? differenceOf(cell) : null));
+        return [name, { values: meansOf(differences), ...endsOf(differences), clear: cells.map((cell) => cell !== undefined && isClear(cell)) }]; // prettier-ignore
+      }),
+    ) as unknown as LoadChanges;
+  return {
+    change: changesBy(({ difference }) => difference, isClaimed),
+    overControl:
+      subjects.control &&
+      changesBy(({ againstControl }) => againstControl, ({ differsFromControl }) => differsFromControl), // prettier-ignore
   };
 }
 
@@ -325,6 +380,7 @@ function makeRoutingFrame({ document, baseline, comparison, control }: ChosenSub
   const control_ = routingCells(control, layers, experts);
   const bootstrap = new ItemBootstrap(weightsOf(document, 'frequency'));
   const changes = after && changesOf(bootstrap, base, after, control_);
+  const tested = after && comparison && loadChanges(document, layers, { baseline, comparison, control });
   const strip = (values: Cells, row: number): Cells => values.slice(row * experts, (row + 1) * experts);
   const numbers = (subject: MechanismSubject | null): RouterNumbers | null => subject && subject.routing.length > 0 ? routerNumbers(subject, layers, experts) : null; // prettier-ignore
   return {
@@ -340,7 +396,13 @@ function makeRoutingFrame({ document, baseline, comparison, control }: ChosenSub
       ? layers.map((_, row) => divergence(strip(base.values, row), strip(after.values, row)))
       : null,
     groups: routingGroups(baseline, after ? comparison : null, layers, experts),
-    summary: { baseline: routerNumbers(baseline, layers, experts), comparison: numbers(comparison), control: numbers(control) }, // prettier-ignore
+    summary: {
+      baseline: routerNumbers(baseline, layers, experts),
+      comparison: numbers(comparison),
+      control: numbers(control),
+      change: tested?.change ?? null,
+      overControl: tested?.overControl ?? null,
+    },
   };
 }
 

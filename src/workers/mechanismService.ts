@@ -271,6 +271,7 @@ export class MechanismService implements MechanismApi {
           other.itemsHash === summary.itemsHash &&
           other.queries === summary.queries &&
           other.sinkTokens === summary.sinkTokens &&
+          other.thresholds.join() === summary.thresholds.join() &&
           other.model.layers === summary.model.layers &&
           other.model.heads === summary.model.heads;
         if (!isSame) {

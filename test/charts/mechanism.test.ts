@@ -91,7 +91,7 @@ describe('charts of a mechanism document', () => {
     const muted = difference?.muted ?? [];
     expect(muted.slice(0, 8)).toEqual(new Array(8).fill(true));
     expect(muted.slice(8)).toEqual(new Array(8).fill(false));
-    expect(charts['triptych']?.notes?.[0]).toContain('ACC − base and ACC − agent-SFT both exclude 0');
+    expect(charts['triptych']?.notes?.[0]).toContain('ACC − base and ACC − agent-SFT both exclude 0, in one direction'); // prettier-ignore
   });
 
   it('claims the cells that the mechanism layer claims, no other', () => {
@@ -103,6 +103,53 @@ describe('charts of a mechanism document', () => {
     expect(frame.routing?.change?.clear).toEqual(experts.cells.map(isClaimed));
     expect(heads.claimed).toBeGreaterThan(0);
     expect(experts.claimed).toBeGreaterThan(0);
+  });
+
+  it('lays the interval of a load’s change on the line of the base, and tells the change over base and control', () => {
+    const { change, overControl, baseline } = makeFrame(chosenOf(document), { ...request, metric: 'relativeDistance' }).routing!.summary; // prettier-ignore
+    const { table, cells, marks } = charts['panels']!;
+    const row = table.rows.find(([panel, subject, layer]) => panel === 'Gini of the load' && subject === 'ACC' && layer === 2)!; // prettier-ignore
+    const at = (column: string): unknown => row[table.columns.indexOf(column)];
+    expect(at('band low')).toBeCloseTo(baseline.gini[2]! + change!.gini.low[2]!);
+    expect(at('ACC − base high')).toBe(change!.gini.high[2]);
+    expect(at('ACC − agent-SFT')).toBe(overControl!.gini.values[2]);
+    expect(cells.find(({ label }) => label.startsWith('Gini of the load, ACC, layer 2'))!.label).toMatch(
+      /0 is even; ACC − base \+[\d.]+, 95 % \+[\d.]+ to \+[\d.]+; ACC − agent-SFT \+.*; clear$/,
+    );
+    const texts = marks.flatMap((mark) => (mark.type === 'text' ? [mark.text] : []));
+    expect(texts).toEqual(expect.arrayContaining(['clear in 4 of 4 layers', 'no interval']));
+    const few = makeFrame(chosenOf(generatedDocument({ layers: 4, heads: 4, experts: 8, perToken: 2, items: 6 })), { ...request, metric: 'relativeDistance' }); // prettier-ignore
+    expect(few.routing!.summary.change!.kindDivergence.hasIntervals).toBe(false);
+    expect(few.routing!.summary.change!.gini.hasIntervals).toBe(true);
+  });
+
+  it('holds gold’s share of the attention on evidence against the share of its tokens, item by item', () => {
+    // Gold is a third of the evidence in even items, six tenths in odd ones; a subject that ignores roles has as much.
+    const shares = document.items.map((_, item) => (item % 2 === 0 ? 1 / 3 : 0.6));
+    const blind = {
+      ...document,
+      items: document.items.map((item, index) => ({ ...item, goldTokenShare: shares[index]! })),
+      subjects: document.subjects.map((subject) => ({
+        ...subject,
+        attention: subject.attention.map((row) => {
+          const goldMass = shares.map((share, item) => 0.2 * share * (subject.name === 'base' ? 1 : 1.5 + 0.01 * item)); // prettier-ignore
+          const distractorMass = shares.map((share) => 0.2 * (1 - share));
+          return { ...row, perItem: { ...row.perItem, goldMass, distractorMass } };
+        }),
+      })),
+    };
+    const { metric, metrics } = makeFrame(chosenOf(blind), { ...request, metric: 'goldShareOfEvidence' });
+    expect(metrics).toContain('goldShareOfEvidence');
+    const { value, over } = metric.chance!;
+    expect(value).toBeCloseTo((1 / 3 + 0.6) / 2);
+    expect(metric.layers.baseline.mean[0]).toBeCloseTo(value);
+    // Its mean over items varies with them; what lies over the share of the tokens does not.
+    expect(metric.layers.baseline.high[0]! - metric.layers.baseline.low[0]!).toBeGreaterThan(0.05);
+    expect(over.baseline.values[0]).toBeCloseTo(0);
+    expect(over.baseline.high[0]! - over.baseline.low[0]!).toBeCloseTo(0);
+    expect(over.comparison!.clear).not.toContain(false);
+    expect(charts['goldShare']?.notes?.[1]).toMatch(/^Against the share of gold among the evidence tokens, paired by item: base over it in 4 of 4/); // prettier-ignore
+    expect(makeFrame(chosenOf(blind), { ...request, metric: 'goldMass' }).metric.chance).toBeNull();
   });
 
   it('claims nothing without intervals, and no cause without a control', () => {

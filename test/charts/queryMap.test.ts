@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { layoutQueryMap, pointAt, pointsInside, pointTowards } from '../../src/charts/queryMap/layout.ts';
-import { queryMapSvg } from '../../src/charts/queryMap/paint.ts';
+import { svgDocument } from '../../src/charts/common/paintSvg.ts';
+import { queryMapPage } from '../../src/charts/queryMap/paint.ts';
 import { lightPaint } from '../../src/charts/common/palette.ts';
 
 const data = {
@@ -40,9 +41,13 @@ describe('the scatter of queries', () => {
     expect(near.x[1]! - near.x[0]!).toBeCloseTo(2 * (layout.x[1]! - layout.x[0]!), 3);
   });
 
-  it('leaves as SVG with text as text', () => {
-    const svg = queryMapSvg(data, layout, lightPaint, 'a <b> & c');
+  it('leaves as SVG with its kinds named and counted, and what it was made from', () => {
+    const words = { title: 'a <b> & c', subtitle: 'UMAP of 4 queries', notes: ['trustworthiness 0.9'] };
+    const svg = svgDocument(queryMapPage(data, layout, words), lightPaint, 'set x · seed 1');
     expect(svg).toContain('<title>a &lt;b&gt; &amp; c</title>');
-    expect(svg.match(/<path/g)).toHaveLength(5);
+    const written = ['Search 1', 'SWE 1', 'SQL 1', 'Benchmark 1', 'UMAP of 4 queries', 'trustworthiness 0.9', 'set x · seed 1']; // prettier-ignore
+    expect(written.filter((text) => !svg.includes(`>${text}</text>`))).toEqual([]);
+    // The links, and each kind once as its points and once by its name.
+    expect(svg.match(/<path/g)).toHaveLength(1 + 2 * 4);
   });
 });

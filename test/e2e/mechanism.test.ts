@@ -6,7 +6,7 @@ import { axeViolations } from '../ui/harness/startHarness.ts';
 import { browserSkipReason, startBuiltPage, type BuiltPage } from './browser.ts';
 
 const model = resolve(import.meta.dirname, '../fixtures/models/tiny-moe');
-/** `generatedDocument` of test/helpers/mechanism.ts: 4 layers, 2 heads, 4 experts, 6 items, one checkpoint. */
+/** `generatedDocument` of test/helpers/mechanism.ts: 4 layers, 2 heads, 4 experts, 9 items, one checkpoint. */
 const document = resolve(import.meta.dirname, '../fixtures/mechanism/generated.json');
 
 /** Two examples as compiled, short enough for the tiny model. */
@@ -53,6 +53,8 @@ describe.skipIf(browserSkipReason)('the Mechanism view without WebGPU', () => {
       .getByRole('heading', { name: /^ACC raises sink-excluded distance in \d of 4 layers/ })
       .waitFor();
     await page.getByText(/ACC − base and ACC − agent-SFT both exclude 0/).first().waitFor(); // prettier-ignore
+    await page.getByRole('button', { name: /^Delete / }).click();
+    await page.getByRole('button', { name: 'Keep', exact: true }).click();
     // A head picked by keyboard in the triptych is followed by the other charts and told in the inspector.
     const triptych = page.getByRole('group', { name: /^Beyond agent-SFT and base, ACC changes/ }).first();
     await triptych.focus();
@@ -63,8 +65,13 @@ describe.skipIf(browserSkipReason)('the Mechanism view without WebGPU', () => {
     expect(await axeViolations(page)).toEqual([]);
     await page.getByRole('tab', { name: 'Experts' }).click();
     await page.getByRole('heading', { name: /changes routing frequency in \d+ of 16 experts/ }).waitFor();
+    await page.getByText(/^clear in \d of 4 layers$/).first().waitFor(); // prettier-ignore
+    await page.getByRole('heading', { name: /^Layer 2: the load of ACC differs between agent kinds by .*95 %/ }).waitFor(); // prettier-ignore
     await page.getByRole('tab', { name: 'Evidence' }).click();
     await page.getByRole('heading', { name: /^Attention on gold: about/ }).waitFor();
+    await page.getByRole('combobox', { name: 'Metric' }).click();
+    await page.getByRole('option', { name: 'gold share of evidence attention' }).click();
+    await page.getByText(/^Against the share of gold among the evidence tokens, paired by item: base over it in \d of 4 layers/).waitFor(); // prettier-ignore
     await page.getByRole('button', { name: /^Pin/ }).first().click();
     expect(await overflow(page)).toBeLessThanOrEqual(0);
     await page.reload();

@@ -6,6 +6,7 @@ import {
   type MechanismSubject,
   type RoutingRow,
 } from '../../src/mechanism/document.ts';
+import { expertLoad, jensenShannon } from '../../src/mechanism/load.ts';
 
 export interface GeneratedShape {
   readonly layers: number;
@@ -112,6 +113,7 @@ export function generatedDocument({
           sinkMass: sink,
           goldMass: gold,
           distractorMass: scaled(0.2),
+          longRangeMass: [1, 0.7, 0.2].map(scaled),
         },
       });
     }
@@ -130,8 +132,10 @@ export function generatedDocument({
         return raw.map((value) => Math.min(1, (value * perToken) / total));
       };
       const byItem = described.map((_, item) => row(item % 3, 0.05));
-      const byKind = kinds.map((_, kind) => row(kind, 0));
-      const frequency = Array.from({ length: experts }, (_, expert) => byItem.reduce((sum, values) => sum + values[expert]!, 0) / items); // prettier-ignore
+      const meanOf = (rows: readonly number[][]): number[] =>
+        Array.from({ length: experts }, (_, expert) => rows.reduce((sum, values) => sum + values[expert]!, 0) / rows.length); // prettier-ignore
+      const byKind = kinds.map((_, kind) => meanOf(byItem.filter((_, item) => item % 3 === kind)));
+      const frequency = meanOf(byItem);
       for (let expert = 0; expert < experts; expert++) {
         routing.push({
           layer,
@@ -153,14 +157,12 @@ export function generatedDocument({
       });
       routerSummary.push({
         layer,
-        gini: round(0.2 + 0.1 * strength + 0.05 * rng.next()),
+        gini: round(expertLoad(frequency).gini),
         maxOverMean: round(Math.max(...p) * experts),
-        effectiveExperts: round(
-          Math.exp(-p.reduce((sum, value) => sum + (value > 0 ? value * Math.log(value) : 0), 0)),
-        ),
+        effectiveExperts: round(expertLoad(frequency).effectiveExperts),
         routerEntropy: round(Math.log(experts) * (0.8 - 0.1 * strength)),
         saturationAgainstBase: kind === 'base' ? 1 : round(0.9 - 0.2 * strength),
-        kindDivergence: [{ a: 'search', b: 'swe', value: round(0.02 + 0.03 * strength) }],
+        kindDivergence: [[0, 1], [0, 2], [1, 2]].map(([a, b]) => ({ a: kinds[a!]!, b: kinds[b!]!, value: round(jensenShannon(byKind[a!]!, byKind[b!]!)!) })), // prettier-ignore
         coActivation: together,
         coActivationRankAdjacent: together.map((value) => round(value * 0.5)),
       });

@@ -16,6 +16,7 @@ import { layoutMovers } from '../../src/charts/movers/layout.ts';
 import { layoutRidgeline } from '../../src/charts/ridgeline/layout.ts';
 import { layoutTaskStrips } from '../../src/charts/taskStrips/layout.ts';
 import type { MechanismDocument } from '../../src/mechanism/document.ts';
+import { metricSpec } from '../../src/ui/views/mechanism/metricNames.ts';
 import type { DocumentSummary } from '../../src/workers/mechanismApi.ts';
 import { makeFilmstrip, makeFrame, makePairs, makeTrack, type ChosenSubjects } from '../../src/workers/mechanismFrame.ts'; // prettier-ignore
 
@@ -59,6 +60,8 @@ export function chartsOf(document: MechanismDocument, size: ChartSize): Record<s
   const layerFrame = frame.metric.layers;
   const scatter = layoutHeadScatter({ comparison, metric, order: 'index' }, maps, size)!;
   const { summary } = routing;
+  const apart = summary.change!.kindDivergence;
+  const { metric: share } = makeFrame(chosen, { ...request, metric: 'goldShareOfEvidence' });
   return {
     layerLine: layoutLayerLine(
       { comparison, metric, changes: layerFrame.change!.values, clearLayers: layerFrame.change!.clear },
@@ -78,9 +81,20 @@ export function chartsOf(document: MechanismDocument, size: ChartSize): Record<s
     lift: layoutEvidenceLift({ comparison, item: track.item, heads: track.heads }, track.lifts, size),
     composition: layoutComposition(comparison, frame.composition, size),
     experts: layoutExpertMap({ comparison, order: 'baseline' }, routing, size),
-    tasks: layoutTaskStrips({ comparison, by: group.by }, { layer: 0, experts: routing.experts, perToken: routing.perToken, tasks: group.names, baseline: group.baseline.slice(0, group.names.length * routing.experts), comparison: group.comparison!.slice(0, group.names.length * routing.experts), divergenceBaseline: group.divergenceBaseline[0]!, divergenceComparison: group.divergenceComparison![0]! }, size), // prettier-ignore
+    tasks: layoutTaskStrips({ comparison, by: group.by }, { layer: 0, experts: routing.experts, perToken: routing.perToken, tasks: group.names, baseline: group.baseline.slice(0, group.names.length * routing.experts), comparison: group.comparison!.slice(0, group.names.length * routing.experts), divergenceBaseline: group.divergenceBaseline[0]!, divergenceComparison: group.divergenceComparison![0]!, divergenceTest: { low: apart.low[0]!, high: apart.high[0]!, isClear: apart.clear[0]! } }, size), // prettier-ignore
     curve: layoutLoadCurve({ comparison, layer: 0, perToken: routing.perToken }, [{ name: 'base', condition: 'baseline', frequency: routing.baseline.slice(0, routing.experts), gini: summary.baseline.gini[0]!, maxOverMean: summary.baseline.maxOverMean[0]!, effectiveExperts: summary.baseline.effectiveExperts[0]! }], size), // prettier-ignore
-    panels: layoutLayerPanels({ comparison, layers: routing.layers, name: 'router-summary' }, [{ key: 'gini', title: 'Gini of the load', unit: '0 is even', series: [{ name: 'base', condition: 'baseline', values: summary.baseline.gini }, { name: 'ACC', condition: 'comparison', values: summary.comparison!.gini }] }], size), // prettier-ignore
+    panels: layoutLayerPanels({ comparison, layers: routing.layers, name: 'router-summary' }, [
+      { key: 'gini', title: 'Gini of the load', unit: '0 is even', domain: [0, 1], series: [{ name: 'base', condition: 'baseline', values: summary.baseline.gini }, { name: 'ACC', condition: 'comparison', values: summary.comparison!.gini }], change: summary.change!.gini, overControl: summary.overControl!.gini }, // prettier-ignore
+      { key: 'saturation', title: 'Choices kept from the base', unit: 'share', series: [{ name: 'ACC', condition: 'comparison', values: summary.comparison!.saturation }] }, // prettier-ignore
+    ], size), // prettier-ignore
+    goldShare: layoutLayerLine(
+      { comparison, metric: metricSpec(share, null), changes: share.layers.change!.values, clearLayers: share.layers.change!.clear },
+      [
+        { name: 'base', condition: 'baseline', ...share.layers.baseline, heads: share.baseline, overReference: share.chance!.over.baseline },
+        { name: 'ACC', condition: 'comparison', ...share.layers.comparison!, heads: share.comparison!, overReference: share.chance!.over.comparison! },
+      ],
+      size,
+    ), // prettier-ignore
     pairs: layoutCoActivation(comparison, { layer: 0, experts: pairs.experts, together: pairs.allPairs, variant: 'all pairs', subject: 'base' }, size), // prettier-ignore
     filmstrip: layoutFilmstrip({ comparison, layer: 1, what: 'experts', label: 'routing load', unit: '', perToken: routing.perToken }, makeFilmstrip(document, 1, 'relativeDistance').frames.map(({ name, step, experts }) => ({ name, step, values: experts })), size), // prettier-ignore
   };

@@ -70,6 +70,7 @@ def attention_rows(records, items, queries, config, window_of):
         for head in range(heads):
             pooled, per_item = {}, {}
             far = [Mean() for _ in THRESHOLDS]
+            far_of_items = [[] for _ in THRESHOLDS]
             histogram = [Mean() for _ in range(histogram_bins(longest))]
             for n, (item, record) in enumerate(zip(items, records)):
                 weights = record["attention"][layer][head]
@@ -77,6 +78,7 @@ def attention_rows(records, items, queries, config, window_of):
                 count = len(item["ids"])
                 pieces = [Mean() for _ in item["evidence"]]
                 bins = [Mean() for _ in range(BINS)]
+                own_far = [Mean() for _ in THRESHOLDS]
                 spans = {role: sorted(tokens_in(item, role)) for role in ("gold", "distractor")}
 
                 def add(name, value, times=1):
@@ -90,8 +92,9 @@ def attention_rows(records, items, queries, config, window_of):
                     for role, name in (("gold", "goldMass"), ("distractor", "distractorMass")):
                         if any(p["role"] == role for p in item["evidence"]):
                             add(name, float(row[spans[role]].sum()) if spans[role] else 0.0)
-                    for mean, t in zip(far, THRESHOLDS):
-                        mean.add(float(row[: max(i - t, 0)].sum()))
+                    for means in zip(far, own_far, THRESHOLDS):
+                        for mean in means[:2]:
+                            mean.add(float(row[: max(i - means[2], 0)].sum()))
                     for b, mean in enumerate(histogram):
                         low, high = (0, 0) if b == 0 else (2 ** (b - 1), 2**b - 1)
                         mean.add(float(row[max(i - high, 0) : max(i - low + 1, 0)].sum()))
@@ -104,6 +107,8 @@ def attention_rows(records, items, queries, config, window_of):
                 for t in steps:
                     best = int(weights[t][: t + 1].argmax())
                     add("retrievalScore", 1.0 if best in gold and item["ids"][best] == item["ids"][t + 1] else 0.0)
+                for values, mean in zip(far_of_items, own_far):
+                    values.append(mean.value())
                 for name, mean in own.items():
                     per_item.setdefault(name, [None] * len(items))[n] = mean.value()
                 mass[n] += [mean.value() for mean in pieces]
@@ -114,7 +119,7 @@ def attention_rows(records, items, queries, config, window_of):
                 **{name: mean.value() for name, mean in pooled.items()},
                 "longRangeMass": [mean.value() for mean in far],
                 "distanceHistogram": [mean.value() for mean in histogram],
-                "perItem": per_item,
+                "perItem": {**per_item, "longRangeMass": far_of_items},
             })
     return rows, mass, {"bins": BINS, "perHead": True, "values": density}
 

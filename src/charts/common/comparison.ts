@@ -84,5 +84,5 @@ export function claimWords(spec: ComparisonSpec, hasIntervals: boolean): string 
   }
   return control === null
     ? `Full strength: ${comparison} − ${baseline} excludes 0 (${method}). Without a control this says that they differ, not what changed them.`
-    : `Full strength: changed by ${comparison}, that is, ${comparison} − ${baseline} and ${comparison} − ${control} both exclude 0 (${method}).`;
+    : `Full strength: changed by ${comparison}, that is, ${comparison} − ${baseline} and ${comparison} − ${control} both exclude 0, in one direction (${method}).`;
 }

@@ -146,13 +146,16 @@ function wrap(text: string, widthPx: number, fontSize: number): string[] {
   return lines;
 }
 
+/** What of a chart a file shows. */
+export type ChartPage = Pick<ChartGeometry, 'title' | 'subtitle' | 'size' | 'marks' | 'legend' | 'notes'>;
+
 /**
  * The chart as a whole SVG file: title, sub-title, picture, legend and footer (what it was made from), all in
  * plain attributes, so that it looks the same in any program. With `glyphs` its words are outlines, which need no
  * font where the file goes.
  */
 export function svgDocument(
-  geometry: ChartGeometry,
+  geometry: ChartPage,
   paint: ChartPaint,
   footer: string,
   glyphs: Glyphs | null = null,

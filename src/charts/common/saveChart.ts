@@ -1,7 +1,7 @@
 import { chartCsv, chartJson } from './exportData.ts';
 import type { ChartGeometry } from './geometry.ts';
 import { darkPaint, lightPaint } from './palette.ts';
-import { asGlyphs, svgDocument } from './paintSvg.ts';
+import { asGlyphs, svgDocument, type ChartPage } from './paintSvg.ts';
 import { saveBlob } from './saveBlob.ts';
 
 export type ChartFileType = 'svg' | 'png' | 'csv' | 'json';
@@ -10,7 +10,7 @@ export type ChartFileType = 'svg' | 'png' | 'csv' | 'json';
 const pngScale = 3;
 
 /** An SVG picture as PNG, for print. */
-export async function pngBlob(svg: string): Promise<Blob> {
+async function pngBlob(svg: string): Promise<Blob> {
   const url = URL.createObjectURL(new Blob([svg], { type: 'image/svg+xml' }));
   try {
     const image = new Image();
@@ -31,6 +31,21 @@ export async function pngBlob(svg: string): Promise<Blob> {
   }
 }
 
+/**
+ * A picture with its words as SVG or PNG. Printers and drawing programs rarely have the page's font: words leave as
+ * outlines.
+ */
+export async function pictureBlob(
+  page: ChartPage,
+  type: 'svg' | 'png',
+  footer: string,
+  theme: 'light' | 'dark',
+): Promise<Blob> {
+  const glyphs = asGlyphs((await import('./glyphs.json')).default);
+  const svg = svgDocument(page, theme === 'dark' ? darkPaint : lightPaint, footer, glyphs);
+  return type === 'svg' ? new Blob([svg], { type: 'image/svg+xml' }) : await pngBlob(svg);
+}
+
 /** Saves the chart as a file, always from the geometry (never from what is on the screen). */
 export async function saveChart(
   geometry: ChartGeometry,
@@ -38,14 +53,10 @@ export async function saveChart(
   footer: string,
   theme: 'light' | 'dark',
 ): Promise<void> {
-  const paint = theme === 'dark' ? darkPaint : lightPaint;
   const name = `${geometry.name}.${type}`;
   if (type === 'csv') return saveBlob(new Blob([chartCsv(geometry.table)], { type: 'text/csv' }), name);
   if (type === 'json') {
     return saveBlob(new Blob([chartJson(geometry, footer)], { type: 'application/json' }), name);
   }
-  // Printers and drawing programs rarely have the page's font: words leave as outlines.
-  const glyphs = asGlyphs((await import('./glyphs.json')).default);
-  const svg = svgDocument(geometry, paint, footer, glyphs);
-  saveBlob(type === 'svg' ? new Blob([svg], { type: 'image/svg+xml' }) : await pngBlob(svg), name);
+  saveBlob(await pictureBlob(geometry, type, footer, theme), name);
 }

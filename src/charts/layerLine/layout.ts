@@ -1,6 +1,6 @@
 import { scaleLinear } from 'd3-scale';
 import { lineDomain, valueTick } from '../common/axis.ts';
-import { claimWords, conditionDash, conditionPaint, conditionStyle, dataWords, type ComparisonSpec, type Condition, type MetricSpec, whyNoInterval } from '../common/comparison.ts'; // prettier-ignore
+import { claimWords, conditionDash, conditionPaint, conditionStyle, dataWords, type Change, type ComparisonSpec, type Condition, type MetricSpec, whyNoInterval } from '../common/comparison.ts'; // prettier-ignore
 import { estimateTextWidth, fitLabel, px, type ChartCell, type ChartGeometry, type ChartSize, type Mark } from '../common/geometry.ts'; // prettier-ignore
 import type { LinesPlot } from '../common/plot.ts';
 import { counted, extentOf, headLabel, shortNumber, signedNumber } from '../common/numbers.ts';
@@ -16,6 +16,8 @@ export interface LayerSeries {
   readonly high: readonly (number | null)[];
   /** By layer and head, [layers, heads] row-major; drawn as dots. */
   readonly heads?: readonly (number | null)[];
+  /** How far the means lie over the metric's reference, paired by item, where that is measured too. */
+  readonly overReference?: Change;
 }
 
 export interface LayerLineSpec {
@@ -161,6 +163,26 @@ function finding(spec: LayerLineSpec, series: readonly LayerSeries[]): string {
   return `${names.comparison} ${parts.join(' and ')} of ${counted(measured, 'layer')}, most in layer ${most.layer} (${signedNumber(most.value)})`;
 }
 
+/** How far one mean lies over the reference; nothing where that is not measured. */
+function overWords({ metric }: LayerLineSpec, over: Change | undefined, layer: number): string {
+  const value = over?.values[layer] ?? null;
+  if (!over || value === null || !metric.reference) return '';
+  const interval = over.low[layer] == null ? '' : `, 95 % ${signedNumber(over.low[layer])} to ${signedNumber(over.high[layer] ?? null)}`; // prettier-ignore
+  return `; against the ${metric.reference.label} ${signedNumber(value)}${interval}`;
+}
+
+/** The means against the reference, in words: it differs from item to item, so the line alone does not tell. */
+function referenceWords({ metric }: LayerLineSpec, series: readonly LayerSeries[]): string[] {
+  const tested = series.flatMap(({ name, overReference }) => {
+    if (!overReference?.hasIntervals) return [];
+    const clear = (sign: number): number =>
+      overReference.values.filter((value, layer) => overReference.clear[layer] && Math.sign(value ?? 0) === sign).length; // prettier-ignore
+    return [`${name} over it in ${clear(1)} of ${counted(overReference.values.length, 'layer')}, under it in ${clear(-1)}`]; // prettier-ignore
+  });
+  if (tested.length === 0 || !metric.reference) return [];
+  return [`Against the ${metric.reference.label}, paired by item: ${tested.join('; ')} (95 % intervals, Benjamini–Hochberg q = 0.05 over the layers).`]; // prettier-ignore
+}
+
 /** Metric over layers: a line a condition with its band, a dot a head, the area between baseline and comparison tinted. */
 export function layoutLayerLine(
   spec: LayerLineSpec,
@@ -236,7 +258,7 @@ export function layoutLayerLine(
     marks.push({ type: 'line', x1: left, y1: px(y(reference)), x2: right, y2: px(y(reference)), stroke: 'ghost', strokeWidth: 1, dash: '2 3' }); // prettier-ignore
   }
   const cells: ChartCell[] = [];
-  series.forEach(({ name, condition, mean, low, high, heads }, row) => {
+  series.forEach(({ name, condition, mean, low, high, heads, overReference }, row) => {
     const ink = conditionPaint[condition];
     const band = bandPath(high.map(point), low.map(point));
     if (band !== '') marks.push({ type: 'path', d: band, fill: ink, opacity: 0.22 });
@@ -300,7 +322,7 @@ export function layoutLayerLine(
         y: px(y(value) - radius - 3),
         width: px(2 * Math.max(radius + 2, step * 0.2)),
         height: px(2 * radius + 6),
-        label: `${name}, layer ${layer}: ${shortNumber(value)} ${metric.unit}${interval}`,
+        label: `${name}, layer ${layer}: ${shortNumber(value)} ${metric.unit}${interval}${overWords(spec, overReference, layer)}`,
       });
     });
   });
@@ -347,6 +369,7 @@ export function layoutLayerLine(
     cells,
     notes: [
       claimWords(names, spec.clearLayers !== null).replace('Full strength', 'Clear'),
+      ...referenceWords(spec, series),
       `${metric.label} = ${metric.formula} (${metric.source})`,
     ],
     plot: {
@@ -365,13 +388,14 @@ export function layoutLayerLine(
       ...(series.some(({ heads }) => heads) ? { dots: headDots(series, layers) } : {}),
     },
     table: {
-      columns: ['layer', ...series.flatMap(({ name }) => [name, `${name} low`, `${name} high`]), ...(spec.changes ? ['change', 'clear'] : [])], // prettier-ignore
+      columns: ['layer', ...series.flatMap(({ name, overReference }) => [name, `${name} low`, `${name} high`, ...(overReference ? ['', ' low', ' high'].map((end) => `${name} over reference${end}`) : [])]), ...(spec.changes ? ['change', 'clear'] : [])], // prettier-ignore
       rows: Array.from({ length: layers }, (_, layer) => [
         layer,
-        ...series.flatMap(({ mean, low, high }) => [
+        ...series.flatMap(({ mean, low, high, overReference: over }) => [
           mean[layer] ?? null,
           low[layer] ?? null,
           high[layer] ?? null,
+          ...(over ? [over.values[layer] ?? null, over.low[layer] ?? null, over.high[layer] ?? null] : []),
         ]),
         ...(spec.changes ? [spec.changes[layer] ?? null, spec.clearLayers ? (spec.clearLayers[layer] ? 'yes' : 'no') : null] : []), // prettier-ignore
       ]),

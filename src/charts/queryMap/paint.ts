@@ -1,5 +1,6 @@
-import { chartKinds, kindShapePath, type ChartKind } from '../common/kinds.ts';
-import { px } from '../common/geometry.ts';
+import { chartKinds, kindNames, kindPaint, kindShapePath, type ChartKind } from '../common/kinds.ts';
+import { estimateTextWidth, px, type Mark } from '../common/geometry.ts';
+import type { ChartPage } from '../common/paintSvg.ts';
 import type { ChartPaint } from '../common/palette.ts';
 import type { QueryMapData, QueryMapLayout } from './layout.ts';
 
@@ -81,28 +82,57 @@ export function paintQueryMap(
   pen.globalAlpha = 1;
 }
 
-/** The same picture as an SVG file. */
-export function queryMapSvg(
+/** Font size of the file, and the height of the line below the picture that names the kinds. */
+const fontSize = 14;
+const keyHeight = 30;
+
+/** The kinds that the map holds, each by its shape, colour, name and count, in a line. */
+function keyMarks({ kinds }: QueryMapData, top: number): Mark[] {
+  let left = 0;
+  return drawn.flatMap((kind): Mark[] => {
+    const count = kinds.reduce((sum, each) => sum + (each === kind ? 1 : 0), 0);
+    if (count === 0) return [];
+    const text = `${kind === 'benchmark' ? 'Benchmark' : kindNames[kind]} ${count.toLocaleString('en-US')}`;
+    const x = left;
+    left += fontSize * 2.5 + estimateTextWidth(text, fontSize);
+    return [
+      shapeMark(kind, pathOf(kind, x + 6, top + keyHeight - fontSize * 0.85, 5)),
+      { type: 'text', x: x + fontSize * 1.2, y: top + keyHeight - fontSize * 0.5, text, fill: 'inkSoft' },
+    ];
+  });
+}
+
+function pathOf(kind: ChartKind | 'benchmark', x: number, y: number, radius: number): string {
+  return kind === 'benchmark'
+    ? kindShapePath('other', px(x), px(y), px(radius + 2))
+    : kindShapePath(kind, px(x), px(y), px(radius));
+}
+
+function shapeMark(kind: ChartKind | 'benchmark', d: string): Mark {
+  return kind === 'benchmark'
+    ? { type: 'path', d, fill: 'none', stroke: 'ink', strokeWidth: 1.4 }
+    : { type: 'path', d, fill: kindPaint[kind], opacity: 0.8 };
+}
+
+/** The same picture for files, with the kinds named below it; one path a kind. */
+export function queryMapPage(
   data: QueryMapData,
   layout: QueryMapLayout,
-  paint: ChartPaint,
-  caption: string,
-): string {
+  words: Pick<ChartPage, 'title' | 'subtitle' | 'notes'>,
+): ChartPage {
   const { width, height, x, y, radius } = layout;
-  const escaped = caption.replace(/[<>&]/g, (c) => ({ '<': '&lt;', '>': '&gt;', '&': '&amp;' })[c]!);
   const links = data.pairs.map(({ a, b }) => `M${px(x[a]!)} ${px(y[a]!)}L${px(x[b]!)} ${px(y[b]!)}`).join('');
-  const groups = drawn.map((kind) => {
-    let path = '';
+  const points = drawn.flatMap((kind): Mark[] => {
+    let d = '';
     for (let i = 0; i < x.length; i++) {
-      if (data.kinds[i] !== kind) continue;
-      const shape = kind === 'benchmark' ? 'other' : kind;
-      path += kindShapePath(shape, px(x[i]!), px(y[i]!), px(radius[i]! + (kind === 'benchmark' ? 2 : 0)));
+      if (data.kinds[i] === kind) d += pathOf(kind, x[i]!, y[i]!, radius[i]!);
     }
-    const style =
-      kind === 'benchmark'
-        ? `fill="none" stroke="${paint.ink}" stroke-width="1.4"`
-        : `fill="${colourOfKind(kind, paint)}" fill-opacity="0.8"`;
-    return path === '' ? '' : `<path d="${path}" ${style}/>`;
+    return d === '' ? [] : [shapeMark(kind, d)];
   });
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"><title>${escaped}</title><rect width="${width}" height="${height}" fill="${paint.surface}"/><path d="${links}" stroke="${paint.warn}" fill="none"/>${groups.join('')}</svg>`;
+  return {
+    ...words,
+    size: { width, height: height + keyHeight, fontSize },
+    marks: [{ type: 'path', d: links, stroke: 'warn' }, ...points, ...keyMarks(data, height)],
+    legend: [],
+  };
 }

@@ -23,7 +23,7 @@ export interface ScoreByLengthSpec {
   readonly scoreLabel: string;
   readonly tokenizer: string;
   /** What the intervals are over. */
-  readonly intervals: 'seeds' | 'items';
+  readonly intervals: 'seeds' | 'items' | 'seeds and items';
   /** Name of the series that the title is about; the last without one. */
   readonly told?: string;
 }

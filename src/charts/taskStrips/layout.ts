@@ -1,4 +1,4 @@
-import { dataWords, type ComparisonSpec } from '../common/comparison.ts';
+import { claimWords, dataWords, type ComparisonSpec } from '../common/comparison.ts';
 import type { ChartGeometry, ChartSize } from '../common/geometry.ts';
 import { expertLabel, shortNumber, signedNumber } from '../common/numbers.ts';
 import { layoutHeatmaps, type HeatPanel } from '../heatmap/layout.ts';
@@ -15,6 +15,13 @@ export interface TaskStrips {
   /** Mean Jensen-Shannon divergence between tasks, nats. */
   readonly divergenceBaseline: number | null;
   readonly divergenceComparison: number | null;
+  /** 95 % interval of their difference over items and whether it may be claimed; null where it is not tested. */
+  readonly divergenceTest?: DivergenceTest | null;
+}
+interface DivergenceTest {
+  readonly low: number | null;
+  readonly high: number | null;
+  readonly isClear: boolean;
 }
 export interface TaskStripsSpec {
   readonly comparison: ComparisonSpec;
@@ -38,6 +45,12 @@ export function seriate(values: readonly (number | null)[], rows: number, column
     return (values[strongest(column) * columns + column] ?? 0) - sum / Math.max(1, rows);
   };
   return Array.from({ length: columns }, (_, column) => column).sort((a, b) => strongest(a) - strongest(b) || excess(b) - excess(a) || a - b); // prettier-ignore
+}
+
+/** The test in words; nothing where there is none. */
+function testWords(test: DivergenceTest | null): string {
+  if (test === null || test.low === null) return '';
+  return `, 95 % ${signedNumber(test.low)} to ${signedNumber(test.high)}, ${test.isClear ? 'clear' : 'not clear'}`;
 }
 
 /** Who works on what (E3): load of each expert of one layer by task, before above after, in one shared order. */
@@ -74,18 +87,23 @@ export function layoutTaskStrips(spec: TaskStripsSpec, data: TaskStrips, size: C
     size,
   );
   const { divergenceBaseline: before, divergenceComparison: after } = data;
+  const tested = testWords(data.divergenceTest ?? null);
   const title =
     before === null
       ? `Layer ${layer} by ${spec.by}: too few rows to compare`
       : comparison && after !== null
-        ? `Layer ${layer}: the load of ${names.comparison} differs between ${spec.by}s by ${shortNumber(after)} nats, of ${names.baseline} by ${shortNumber(before)} (${signedNumber(after - before)})`
+        ? `Layer ${layer}: the load of ${names.comparison} differs between ${spec.by}s by ${shortNumber(after)} nats, of ${names.baseline} by ${shortNumber(before)} (${signedNumber(after - before)}${tested})`
         : `Layer ${layer}: the load of ${names.baseline} differs between ${spec.by}s by ${shortNumber(before)} nats`;
   return {
     name: `experts-by-${spec.by.replaceAll(' ', '-')}-layer-${layer}`,
     title,
     subtitle: `Routing frequency over the fair load k/E = ${perToken}/${experts} by ${spec.by}; ${dataWords(names)}`,
     ...laidOut,
-    notes: ['Experts stand in the order of the rows that use them most.', 'Difference between rows: mean Jensen–Shannon divergence of p = f/k over all pairs (0 to ln 2 = 0.693 nats); one value, no interval.'], // prettier-ignore
+    notes: [
+      'Experts stand in the order of the rows that use them most.',
+      `Difference between rows: mean Jensen–Shannon divergence of p = f/k over all pairs (0 to ln 2 = 0.693 nats)${tested === '' ? '; one value, no interval.' : '.'}`,
+      ...(tested === '' ? [] : [claimWords(names, true).replace('Full strength', 'Clear')]),
+    ],
     plot: {
       kind: 'heat',
       row: spec.by,

@@ -57,14 +57,14 @@ export function seriesOf(result: ReplicationResult, benchmark: ReplicationBenchm
 }
 
 export function specOf(
-  { arms, model }: ReplicationResult,
+  { arms, model, seeds }: ReplicationResult,
   at: (typeof replicationBenchmarks)[number],
 ): ScoreByLengthSpec {
   return {
     benchmark: at.label,
     scoreLabel: at.score,
     tokenizer: model.name,
-    intervals: 'items',
+    intervals: seeds.length > 1 ? 'seeds and items' : 'items',
     told: arms.find(({ id }) => id === 'acc')?.label ?? '',
   };
 }
@@ -166,11 +166,21 @@ function ReplicationTables({ result }: { result: ReplicationResult }) {
   );
 }
 
+/** How many items each benchmark asks, at which lengths. */
+function askedItems(sets: ReplicationResult['sets']): string {
+  return replicationBenchmarks
+    .flatMap(({ id, label }) => {
+      const own = sets.filter(({ benchmark }) => benchmark === id);
+      const counts = [...new Set(own.map(({ items }) => items))].join(' or ');
+      const lengths = own.flatMap(({ tokens }) => tokens ?? []);
+      if (own.length === 0) return [];
+      return `${counts} items of ${label}${lengths.length > 0 ? ` at each of ${lengths.join(', ')} tokens` : ''}`;
+    })
+    .join('; ');
+}
+
 /** The recorded replication: what it is, charts by length, tables. */
 export function Replication({ result, level = 3 }: { result: ReplicationResult; level?: 2 | 3 }) {
-  const items = result.sets.map(
-    ({ benchmark, tokens, items: count }) => `${count} ${benchmark}${tokens === null ? '' : ` at ${tokens}`}`,
-  );
   return (
     <>
       <ul className="compare-verdicts">
@@ -181,7 +191,7 @@ export function Replication({ result, level = 3 }: { result: ReplicationResult; 
       <p className="muted">
         Recorded with <code className="mono">{result.command}</code> on {result.device},{' '}
         {plural(result.seeds.length, 'seed')}
-        {result.isComplete ? '' : ', not complete'}; items: {items.join(', ')}.
+        {result.isComplete ? '' : ', not complete'}; {askedItems(result.sets)}.
       </p>
       <div className="compare-board compare-board-whole">
         {replicationBenchmarks

@@ -3,6 +3,7 @@ import { saveFile } from '../../../charts/common/saveBlob.ts';
 import { useApp } from '../../../state/useApp.ts';
 import type { DocumentSummary } from '../../../workers/mechanismApi.ts';
 import { Button, IconButton } from '../../widgets/Button.tsx';
+import { ConfirmButton } from '../../widgets/ConfirmButton.tsx';
 import { formatBytes, plural } from '../../widgets/format.ts';
 import { Badge } from '../../widgets/Marks.tsx';
 import { Callout } from '../../widgets/States.tsx';
@@ -38,10 +39,10 @@ function DocumentRow({ document, shown }: { document: DocumentSummary; shown: bo
             label={`Save ${document.name} as JSON`}
             onClick={() => void exportFile(document.id).then((file) => file && saveFile(file))}
           />
-          <IconButton
-            icon="trash"
+          <ConfirmButton
             label={`Delete ${document.name}`}
-            onClick={() => void remove(document.id)}
+            question={document.origin === 'measured' ? 'The measurement goes for good.' : 'For good?'}
+            onConfirm={() => void remove(document.id)}
           />
         </span>
       )}

@@ -10,7 +10,12 @@ import { layoutLoadCurve, type LoadSeries } from '../../../charts/loadCurve/layo
 import { layoutMovers } from '../../../charts/movers/layout.ts';
 import { layoutTaskStrips } from '../../../charts/taskStrips/layout.ts';
 import { useApp } from '../../../state/useApp.ts';
-import type { MechanismFrame, RouterNumbers, RoutingFrame } from '../../../workers/mechanismApi.ts';
+import type {
+  LoadChanges,
+  MechanismFrame,
+  RouterNumbers,
+  RoutingFrame,
+} from '../../../workers/mechanismApi.ts';
 import { Field } from '../../widgets/Field.tsx';
 import { Segmented } from '../../widgets/Segmented.tsx';
 import { MechanismChart } from './MechanismChart.tsx';
@@ -88,14 +93,19 @@ export function RouterSummaryChart({ frame, routing }: RoutingProps) {
         }),
         ...extra,
       });
+      const { change, overControl } = routing.summary;
+      const tests = (key: keyof LoadChanges): Partial<LayerPanel> => ({ change: change?.[key] ?? null, overControl: overControl?.[key] ?? null }); // prettier-ignore
       return layoutLayerPanels(
         { comparison: comparisonSpec(frame), layers: routing.layers, name: 'router-summary' },
         [
-          panel('effectiveExperts', 'Effective experts', `of ${routing.experts}`, { reference: { value: routing.experts, label: 'even load' } }), // prettier-ignore
+          panel('effectiveExperts', 'Effective experts', `of ${routing.experts}`, { ...tests('effectiveExperts'), domain: [1, routing.experts], reference: { value: routing.experts, label: 'even load' } }), // prettier-ignore
           panel('normalizedEntropy', 'Router entropy', 'share of ln E', { domain: [0, 1], reference: { value: 1, label: 'undecided' } }), // prettier-ignore
-          panel('gini', 'Gini of the load', '0 is even', { domain: [0, 1] }),
+          panel('gini', 'Gini of the load', '0 is even', { ...tests('gini'), domain: [0, 1] }),
           panel('maxOverMean', 'Busiest over mean', 'times', { reference: { value: 1, label: 'even load' } }),
-          panel('kindDivergence', 'JS divergence between kinds', 'nats'),
+          panel('kindDivergence', 'JS divergence between kinds', 'nats', {
+            ...tests('kindDivergence'),
+            domain: [0, Math.LN2],
+          }),
           panel('saturation', 'Choices kept from the base', 'share', { domain: [0, 1], reference: { value: 1, label: 'all kept' } }), // prettier-ignore
         ],
         size,
@@ -115,6 +125,8 @@ export function TaskStripsChart({ frame, routing, layer }: RoutingProps & { read
       const row = routing.layers.indexOf(layer);
       if (!group || row < 0) return null;
       const { experts, perToken } = routing;
+      // Of token and evidence roles, frequencies of each item are not kept.
+      const tested = group.by === 'agent kind' ? routing.summary.change?.kindDivergence : undefined;
       const width = group.names.length * experts;
       const strip = (values: readonly (number | null)[]) => values.slice(row * width, (row + 1) * width);
       return layoutTaskStrips(
@@ -128,6 +140,7 @@ export function TaskStripsChart({ frame, routing, layer }: RoutingProps & { read
           comparison: group.comparison ? strip(group.comparison) : null,
           divergenceBaseline: group.divergenceBaseline[row] ?? null,
           divergenceComparison: group.divergenceComparison?.[row] ?? null,
+          divergenceTest: tested ? { low: tested.low[row] ?? null, high: tested.high[row] ?? null, isClear: tested.clear[row] ?? false } : null, // prettier-ignore
         },
         size,
       );

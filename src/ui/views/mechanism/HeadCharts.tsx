@@ -46,24 +46,21 @@ function mapsOfLayer(frame: MechanismFrame, layer: number | null): HeadMaps {
   };
 }
 
+/** In the order of drawing: the comparison lies on top. */
+const conditions = ['baseline', 'control', 'comparison'] as const;
+
 /** D1: the metric over layers, a dot a head. */
 export function LayerLineChart({ frame }: FrameProps) {
   const metric = useMetric(frame);
   const draw = useCallback(
     (size: ChartSize) => {
-      const { layers, baseline, comparison, control } = frame.metric;
-      const series: LayerSeries[] = [{ name: frame.baseline, condition: 'baseline', ...layers.baseline, heads: baseline }]; // prettier-ignore
-      if (layers.control && control && frame.control !== null) {
-        series.push({ name: frame.control, condition: 'control', ...layers.control, heads: control });
-      }
-      if (layers.comparison && comparison && frame.comparison !== null) {
-        series.push({
-          name: frame.comparison,
-          condition: 'comparison',
-          ...layers.comparison,
-          heads: comparison,
-        });
-      }
+      const { layers, chance } = frame.metric;
+      const series = conditions.flatMap((condition): LayerSeries[] => {
+        const [numbers, heads, name] = [layers[condition], frame.metric[condition], frame[condition]];
+        if (!numbers || !heads || name === null) return [];
+        const over = chance?.over[condition];
+        return [{ name, condition, ...numbers, heads, ...(over ? { overReference: over } : {}) }];
+      });
       const { change } = layers;
       return layoutLayerLine(
         {

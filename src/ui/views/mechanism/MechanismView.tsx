@@ -26,7 +26,7 @@ type TabId = (typeof tabIds)[number];
 /** Metrics of the switch by tab; the first that was measured is shown. */
 const metricsOfTab: Readonly<Record<TabId, RegExp | null>> = {
   distance: /distance|longRangeMass|sinkMass|retrievalScore/i,
-  evidence: /goldMass|distractorMass/,
+  evidence: /goldMass|distractorMass|goldShareOfEvidence/,
   entropy: /entropy/i,
   experts: null,
   controls: /./,

@@ -10,6 +10,7 @@ const labels: Readonly<Record<string, string>> = {
   sinkMass: 'sink mass',
   goldMass: 'gold mass',
   distractorMass: 'distractor mass',
+  goldShareOfEvidence: 'gold share of evidence attention',
   retrievalScore: 'retrieval score',
 };
 
@@ -23,7 +24,7 @@ export function metricLabel(key: string): string {
 /** The metric as charts need it: shares run from 0 to 1, uniform attention and token share are marked. */
 export function metricSpec(metric: MetricFrame, goldShare: number | null): MetricSpec {
   const { key, formula, source } = metric;
-  const isShare = /Mass|relative|normalized|retrieval/i.test(key);
+  const isShare = /Mass|relative|normalized|retrieval|goldShare/i.test(key);
   const common = {
     key,
     label: metricLabel(key),
@@ -37,6 +38,11 @@ export function metricSpec(metric: MetricFrame, goldShare: number | null): Metri
   if (key === 'normalizedEntropy') return { ...common, domain: [0, 1], reference: { value: 1, label: 'uniform attention' } }; // prettier-ignore
   if (key === 'goldMass' && goldShare !== null) {
     return { ...common, reference: { value: goldShare, label: 'share of gold among the tokens' } };
+  }
+  if (key === 'goldShareOfEvidence') {
+    const { chance } = metric;
+    const reference = chance && { value: chance.value, label: 'share of gold among the evidence tokens' };
+    return { ...common, domain: [0, 1], ...(reference ? { reference } : {}) };
   }
   if (key === 'retrievalScore')
     return { ...common, reference: { value: 0.1, label: 'retrieval heads above' } };
