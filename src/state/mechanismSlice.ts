@@ -234,6 +234,8 @@ export const createMechanismSlice =
     };
 
     let connecting: Promise<void> | null = null;
+    /** The document of a measurement under way that was brought forward. */
+    let followed: string | null = null;
     /** Whether the reader took comparison or control away: null alone may mean that none was there to choose. */
     const without = { comparison: false, control: false };
     /** The control to go on with: the chosen one, or the document's own where the reader took none away. */
@@ -435,8 +437,12 @@ export const createMechanismSlice =
         const { document, rejected } = result.value;
         set({ rejected });
         const name = given.name ?? `${loaded.name}, ${document.items.length} items`;
+        // Who turned to another document while this one was measured stays there.
+        const hasLeft = followed === partialId(runId) && get().documentId !== followed;
         const saved = await client.save(document, name, partialId(runId));
-        if (saved.ok) await get().show(saved.value.id);
+        if (!saved.ok) return saved;
+        if (hasLeft) app().ui.notify('success', `Measured: ${name}`);
+        else await get().show(saved.value.id);
         return saved;
       },
       start: async () => {
@@ -469,7 +475,12 @@ export const createMechanismSlice =
             set({ measuring: { runId, subject, index, subjects, stage, done, total } });
           } else {
             const id = partialId(event.runId);
-            void client.receivePartial(event.document, 'Measuring now', id).then(() => get().show(id));
+            void client.receivePartial(event.document, 'Measuring now', id).then(() => {
+              // It comes forward once; later parts only where it is still looked at.
+              if (followed === id && get().documentId !== id) return;
+              followed = id;
+              return get().show(id);
+            });
           }
         }
       },
@@ -547,7 +558,12 @@ export const createMechanismSlice =
       setLayerFilter: (layerFilter) => set({ layerFilter }),
       select: (selected) => {
         // The text shown is of what was picked before, from now until the next look.
-        set({ selected, isLooking: true });
+        const before = get().selected;
+        const isSame =
+          selected?.layer === before?.layer &&
+          selected?.head === before?.head &&
+          selected?.expert === before?.expert;
+        set(isSame ? { selected } : { selected, isLooking: true });
         void loadTrack();
       },
       setItem: (itemIndex) => {
