@@ -46,14 +46,23 @@ export function scoresText(scores: Scores, scoreLabel: string, lengthTokenizer: 
         [
           [`mean@${repeated.samples}`, fixed(repeated.meanAtK)],
           ...repeated.passAtK.map(({ k, mean }) => [`pass@${k}`, fixed(mean)]),
-          [`maj@${repeated.samples}`, fixed(repeated.majorityAtK)],
-          ['same answer in all samples', fixed(repeated.consistency)],
+          ...(repeated.majorityAtK === null
+            ? []
+            : [[`maj@${repeated.samples}`, fixed(repeated.majorityAtK)]]),
+          ...(repeated.consistency === null
+            ? []
+            : [['same answer in all samples', fixed(repeated.consistency)]]),
         ],
         [1],
       ),
     );
   }
   return parts.join('\n\n');
+}
+
+/** What the bootstrap keeps as it is: as many items of each bin as there are. */
+function within({ strata }: Comparison): string {
+  return strata.length === 0 ? '' : ` within bins of ${strata.join(' and ')}`;
 }
 
 /** A comparison as text. */
@@ -80,7 +89,7 @@ export function comparisonText(comparison: Comparison): string {
   }
   const parts = [
     `${comparison.benchmark}: ${printable(comparison.after)} against ${printable(comparison.before)}; ${comparison.items} items, ${comparison.seeds.length} ${comparison.seeds.length === 1 ? 'seed' : 'seeds'}${comparison.leftOut > 0 ? `, ${comparison.leftOut} items left out (not answered by both)` : ''}`,
-    table(['slice', 'n', 'difference', '95 % paired bootstrap', 'p'], rows, [1, 2, 4]),
+    table(['slice', 'n', 'difference', `95 % paired bootstrap${within(comparison)}`, 'p'], rows, [1, 2, 4]),
   ];
   if (matrix) {
     parts.push(

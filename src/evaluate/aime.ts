@@ -121,5 +121,6 @@ export const aime: Benchmark<AimeRow> = {
   lengthTexts: (row) => (row.problem === '' ? null : [row.problem]),
   slices: (row): Readonly<Record<string, string>> => (row.year === '' ? {} : { year: row.year }),
   grade: (response, row, { mode }) => grade(response, row, mode),
+  vote: (number) => number,
   gold: (row) => ({ kind: 'value', value: String(row.answer) }),
 };

@@ -50,13 +50,29 @@ export interface RuleOutcome {
   readonly approximate: boolean;
 }
 
+/**
+ * How an item was shown: the number of one of the benchmark's variants, or the order of its options itself, each by
+ * its place in the file.
+ */
+export type Presentation = number | readonly number[];
+
 interface GradeOptions {
   /** One of the benchmark's modes. */
   readonly mode: string;
   /** Also compute what costs time and is not needed for the score (MRCR's wrong-needle floor). */
   readonly floor?: boolean;
-  /** Which of several presentations of the item was asked (GPQA's cyclic option orders). */
-  readonly variant?: number;
+  /** Which of several presentations of the item was asked (GPQA's option orders); variant 0 where it is not given. */
+  readonly presentation?: Presentation;
+}
+
+/** Worked examples that stand before each question. */
+export interface BenchmarkShots {
+  /** Name of their file. */
+  readonly name: string;
+  /** sha256 of the file, hex. */
+  readonly sha256: string;
+  /** How many there are of each subject. */
+  readonly perSubject: ReadonlyMap<string, number>;
 }
 
 /**
@@ -77,8 +93,10 @@ export interface Benchmark<Row = unknown> {
   readonly promptColumns: readonly string[];
   /** Items must not be stored or logged in plain text (GPQA). */
   readonly isPrivate: boolean;
-  /** Presentations of one item that may be averaged; 1 for most. */
+  /** Presentations of one item that may be averaged: its options, each one once in every place; 1 without options to turn. */
   readonly variants: number;
+  /** The worked examples it is asked with; absent without any. */
+  readonly shots?: BenchmarkShots;
   /** Reads one row; without its prompt columns it can be graded but not asked. Throws `InputError`. */
   read(value: JsonValue, where: string): Row;
   /** Facts that hold for published rows and do not for this one, in words. */
@@ -89,6 +107,13 @@ export interface Benchmark<Row = unknown> {
   /** Labels by dimension that scores are sliced by. */
   slices(row: Row): Readonly<Record<string, string>>;
   grade(response: string, row: Row, options: GradeOptions): Graded;
+  /**
+   * What samples of one item share when they gave the same answer, however it was written or shown: equal votes are
+   * equally correct. Null where answers are no choice to agree on.
+   */
+  vote(extracted: string, row: Row, presentation: Presentation): string | null;
+  /** The options as shown, each by its place in the file; absent where there is one order only. */
+  optionOrder?(row: Row, presentation: Presentation): readonly number[];
   gold(row: Row, response: string | null, variant: number): Gold;
 }
 

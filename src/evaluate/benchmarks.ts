@@ -83,6 +83,7 @@ const mrcr: Benchmark<MrcrRow> = {
     }
     return { score: main, correct: null, extracted: null, measures };
   },
+  vote: () => null,
   gold: (row) => ({ kind: 'text', text: row.answer, prefix: row.nonce }),
 };
 
@@ -140,6 +141,8 @@ const graphwalks: Benchmark<GraphWalksRow> = {
       },
     };
   },
+  // Names hold no commas: responses are cut there.
+  vote: (nodes) => nodes.split(', ').sort().join(', '),
   gold: (row) => ({ kind: 'set', items: row.answerNodes }),
 };
 

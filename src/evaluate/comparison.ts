@@ -1,4 +1,4 @@
-import { compareLabels } from './scoreTable.ts';
+import { compareLabels, withCell } from './scoreTable.ts';
 import { holm, mcNemarP, pairedBootstrap, type PairedDifference } from './statistics.ts';
 
 /** A graded response without its text: all that statistics need of it. */
@@ -32,6 +32,8 @@ export interface Comparison {
   readonly items: number;
   readonly seeds: readonly number[];
   readonly leftOut: number;
+  /** Dimensions whose bins the bootstrap draws within; empty where none of them divides the items. */
+  readonly strata: readonly string[];
   readonly overall: PairedDifference;
   /** The same difference per slice; n and interval of its own, no correction for their number. */
   readonly slices: readonly SliceDifference[];
@@ -76,6 +78,31 @@ function pairUp(before: readonly ItemScore[], after: readonly ItemScore[]): Pair
   return { indices, seeds, before: rows(a), after: rows(b) };
 }
 
+/** Dimensions by which benchmarks are made up, so many items of each bin. */
+const strataDimensions = ['needles', 'length'];
+
+/** The bin that an item was made for. */
+function binOf({ slices }: ItemScore): string {
+  return strataDimensions.map((dimension) => slices[dimension] ?? '').join(' × ');
+}
+
+/** Items that a bin must have to be drawn from by itself: the spread within fewer is told too small, within one not at all. */
+const leastOfBin = 5;
+
+/** The stratum of each item: its bin, the smallest bins put together until they have items enough. */
+function strataOf(items: readonly ItemScore[]): string[] {
+  const counts = new Map<string, number>();
+  for (const item of items) counts.set(binOf(item), (counts.get(binOf(item)) ?? 0) + 1);
+  const together = new Set<string>();
+  let pooled = 0;
+  for (const [bin, count] of [...counts].sort(([a, x], [b, y]) => x - y || compareLabels(a, b))) {
+    if (count >= leastOfBin && (pooled === 0 || pooled >= leastOfBin)) break;
+    together.add(bin);
+    pooled += count;
+  }
+  return items.map((item) => (together.has(binOf(item)) ? 'small bins' : binOf(item)));
+}
+
 function difference(
   pairs: Paired,
   keep: readonly number[],
@@ -83,10 +110,14 @@ function difference(
   name: string,
 ): PairedDifference {
   const scores = (rows: ItemScore[][]): number[][] => rows.map((row) => keep.map((at) => row[at]!.score));
-  return pairedBootstrap(scores(pairs.before), scores(pairs.after), { resamples, seed: name });
+  const strata = strataOf(keep.map((at) => pairs.before[0]![at]!));
+  return pairedBootstrap(scores(pairs.before), scores(pairs.after), { resamples, seed: name, strata });
 }
 
-function matrixOf(pairs: Paired): ItemMatrix | null {
+/** Indices of the items in each cell of the matrix, in order. */
+export type MatrixItems = Readonly<Record<keyof ItemMatrix, readonly number[]>>;
+
+function itemsOf(pairs: Paired): MatrixItems | null {
   const isRight = (rows: ItemScore[][], at: number): boolean | null => {
     let right = 0;
     for (const row of rows) {
@@ -96,13 +127,35 @@ function matrixOf(pairs: Paired): ItemMatrix | null {
     }
     return right * 2 > rows.length;
   };
-  const counts = { bothRight: 0, onlyBefore: 0, onlyAfter: 0, bothWrong: 0 };
-  for (let at = 0; at < pairs.indices.length; at++) {
+  const cells: Record<keyof ItemMatrix, number[]> = {
+    bothRight: [],
+    onlyBefore: [],
+    onlyAfter: [],
+    bothWrong: [],
+  };
+  for (const [at, index] of pairs.indices.entries()) {
     const [before, after] = [isRight(pairs.before, at), isRight(pairs.after, at)];
     if (before === null || after === null) return null;
-    counts[before ? (after ? 'bothRight' : 'onlyBefore') : after ? 'onlyAfter' : 'bothWrong']++;
+    cells[before ? (after ? 'bothRight' : 'onlyBefore') : after ? 'onlyAfter' : 'bothWrong'].push(index);
   }
-  return counts;
+  return cells;
+}
+
+function matrixOf(pairs: Paired): ItemMatrix | null {
+  const cells = itemsOf(pairs);
+  if (!cells) return null;
+  const { bothRight, onlyBefore, onlyAfter, bothWrong } = cells;
+  return {
+    bothRight: bothRight.length,
+    onlyBefore: onlyBefore.length,
+    onlyAfter: onlyAfter.length,
+    bothWrong: bothWrong.length,
+  };
+}
+
+/** The items behind the counts of `Comparison.matrix`; null where that is. */
+export function matrixItems(before: readonly ItemScore[], after: readonly ItemScore[]): MatrixItems | null {
+  return itemsOf(pairUp(before, after));
 }
 
 export interface ComparisonNames {
@@ -112,8 +165,8 @@ export interface ComparisonNames {
 }
 
 /**
- * Compares two subjects by the paired two-level bootstrap (seeds and items), overall and per slice. Null when
- * no item was graded for both under a common seed.
+ * Compares two subjects by the paired two-level bootstrap (seeds, and items within their bins of length and needles),
+ * overall and per slice. Null when no item was graded for both under a common seed.
  */
 export function compareScores(
   before: readonly ItemScore[],
@@ -127,8 +180,9 @@ export function compareScores(
   const stream = `${names.benchmark}/${options.seed ?? 0}`;
   const groups = new Map<string, { dimension: string; label: string; at: number[] }>();
   const first = pairs.before[0]!;
+  const isStratified = new Set(strataOf(first)).size > 1;
   for (const [at, item] of first.entries()) {
-    for (const [dimension, label] of Object.entries(item.slices)) {
+    for (const [dimension, label] of Object.entries(withCell(item.slices))) {
       const key = `${dimension}\u0000${label}`;
       const group = groups.get(key);
       if (group) group.at.push(at);
@@ -151,6 +205,9 @@ export function compareScores(
     items: pairs.indices.length,
     seeds: pairs.seeds,
     leftOut: all.size - pairs.indices.length,
+    strata: strataDimensions.filter(
+      (name) => isStratified && new Set(first.map(({ slices }) => slices[name])).size > 1,
+    ),
     overall: difference(
       pairs,
       pairs.indices.map((_, at) => at),

@@ -3,7 +3,7 @@ import { encodePrompt } from '../model/prompt.ts';
 import type { GeneratedToken, GenerateOptions } from '../model/session.ts';
 import type { Tokenizer } from '../tokenizer/types.ts';
 import { QuestionError, type Subject } from './subject.ts';
-import { splitThinking } from './thinking.ts';
+import { opensThinking, splitThinking } from './thinking.ts';
 
 /** What of a `ModelSession` an evaluation uses. */
 export interface GeneratingSession {
@@ -54,7 +54,7 @@ export function engineSubject(
         if (onText && made.length % 16 === 0) onText(tokenizer.decode(made));
       }
       return {
-        ...splitThinking(tokenizer.decode(made)),
+        ...splitThinking(tokenizer.decode(made), opensThinking(ids, tokenizer)),
         finish: isStopped ? 'stop' : 'length',
         promptTokens: ids.length,
         completionTokens: made.length,

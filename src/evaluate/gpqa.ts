@@ -3,7 +3,7 @@ import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import { InputError } from '../core/errors.ts';
 import { isObject, type JsonValue } from '../core/json.ts';
 import { Rng } from '../core/rng.ts';
-import type { Benchmark, Graded } from './benchmark.ts';
+import type { Benchmark, Graded, Presentation } from './benchmark.ts';
 import { explicitLetters } from './multipleChoice.ts';
 
 /**
@@ -40,20 +40,24 @@ function read(value: JsonValue, where: string): GpqaRow {
   };
 }
 
-/** Order of the options: drawn from the question's hash, then turned by `variant` places (0 … 3). */
-export function gpqaOrder(row: Pick<GpqaRow, 'hash'>, variant: number): readonly number[] {
+/**
+ * Options as places in the file (0: the right one) in the order in which they stand as A, B, C and D: drawn from the
+ * question's hash and turned by the variant's number of places, unless the presentation is the order itself.
+ */
+export function gpqaOrder(row: Pick<GpqaRow, 'hash'>, presentation: Presentation): readonly number[] {
+  if (typeof presentation !== 'number') return presentation;
   const order = new Rng(`gpqa/${row.hash}`).shuffle([0, 1, 2, 3]);
-  return order.map((_, place) => order[(place + variant) % 4]!);
+  return order.map((_, place) => order[(place + presentation) % 4]!);
 }
 
 /** Letter under which the right option stands: tracked by its index, as option texts may be equal. */
-export function gpqaAnswer(row: Pick<GpqaRow, 'hash'>, variant: number): string {
-  return 'ABCD'[gpqaOrder(row, variant).indexOf(0)]!;
+export function gpqaAnswer(row: Pick<GpqaRow, 'hash'>, presentation: Presentation): string {
+  return 'ABCD'[gpqaOrder(row, presentation).indexOf(0)]!;
 }
 
-function grade(response: string, row: GpqaRow, mode: string, variant: number): Graded {
+function grade(response: string, row: GpqaRow, mode: string, presentation: Presentation): Graded {
   const letters = explicitLetters(response);
-  const answer = gpqaAnswer(row, variant);
+  const answer = gpqaAnswer(row, presentation);
   const first = letters[0] ?? null;
   const last = letters.at(-1) ?? null;
   const chosen = mode === 'first' ? first : last;
@@ -96,6 +100,9 @@ export const gpqa: Benchmark<GpqaRow> = {
   },
   lengthTexts: (row) => [row.question, ...row.options],
   slices: (row) => ({ domain: row.domain }),
-  grade: (response, row, { mode, variant = 0 }) => grade(response, row, mode, variant),
+  grade: (response, row, { mode, presentation = 0 }) => grade(response, row, mode, presentation),
+  optionOrder: gpqaOrder,
+  // A letter is another option in another order.
+  vote: (letter, row, presentation) => String(gpqaOrder(row, presentation)['ABCD'.indexOf(letter)]),
   gold: () => ({ kind: 'hidden' }),
 };

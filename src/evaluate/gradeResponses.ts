@@ -1,11 +1,11 @@
 import type { ByteSource } from '../core/byteSource.ts';
 import { messageOf } from '../core/errors.ts';
 import { isObject, type JsonValue } from '../core/json.ts';
-import type { Benchmark, Graded } from './benchmark.ts';
+import type { Benchmark, Graded, Presentation } from './benchmark.ts';
 import { jsonLines } from './jsonLines.ts';
 import { lengthLabel, tokenSum, type LengthCounter } from './lengthBins.ts';
 import type { RowFile } from './rowFile.ts';
-import { ScoreTable, type Scores, type SeedScore } from './scoreTable.ts';
+import { ScoreTable, seedScore, type Scores, type SeedScore } from './scoreTable.ts';
 import { splitThinking } from './thinking.ts';
 
 /** A line of a responses file that was not used, and why. */
@@ -23,6 +23,8 @@ export interface GradeOptions {
   readonly floor: boolean;
   /** Take leading reasoning off before grading; else the response is graded as it is. */
   readonly stripThinking: boolean;
+  /** Each sample was asked with another presentation of the item, as an evaluation that varies it does. */
+  readonly varyPresentation: boolean;
   readonly signal?: AbortSignal;
   readonly onProgress?: (stage: 'indexing' | 'grading', doneBytes: number, totalBytes: number | null) => void;
   /** Each graded response in the order of the data. Awaited, so that a slow writer holds the grader. */
@@ -33,6 +35,8 @@ export interface GradedRow extends Graded {
   readonly index: number;
   /** Number of the sample where the file holds several per index; 0 otherwise. */
   readonly sample: number;
+  /** The options in the order in which the response is read; null where there is one order only. */
+  readonly order: readonly number[] | null;
 }
 
 export interface GradeReport {
@@ -49,6 +53,8 @@ export interface GradeReport {
   readonly missing: number;
   /** Responses whose index is beyond the data. */
   readonly unknown: number;
+  /** Graded responses that say themselves in which order the options were shown. */
+  readonly withOwnOrder: number;
   readonly unreadable: number;
   /** The first rows that cannot be read, then the first other problems; the counts are complete. */
   readonly problems: readonly ResponseProblem[];
@@ -112,10 +118,25 @@ interface ResponseLine {
   readonly index: number;
   readonly sample: number;
   readonly response: string;
+  readonly order: readonly number[] | null;
 }
 
-/** One line {"index", "response"}; also "seed" or "sample", and chat-shaped responses are not guessed at. */
-function readResponse(text: string): ResponseLine | string {
+/** The order of options that a line states: null for none, false for what is no order of that many. */
+function orderOf(value: JsonValue | undefined, options: number): readonly number[] | null | false {
+  // Where options have one order only, "order" is a column of the file's own.
+  if (value === undefined || value === null || options === 1) return null;
+  const isOrder =
+    Array.isArray(value) &&
+    value.length === options &&
+    Array.from({ length: options }, (_, place) => place).every((place) => value.includes(place));
+  return isOrder && (value as number[]);
+}
+
+/**
+ * One line {"index", "response"}; also "seed" or "sample", and the "order" in which that many options were shown.
+ * Chat-shaped responses are not guessed at.
+ */
+function readResponse(text: string, options: number): ResponseLine | string {
   let value: JsonValue;
   try {
     value = JSON.parse(text) as JsonValue;
@@ -132,7 +153,9 @@ function readResponse(text: string): ResponseLine | string {
     return `"sample" must be a whole number below ${mostSamples}`;
   }
   if (index > 1e9) return 'the index is beyond any data';
-  return { index, sample, response };
+  const order = orderOf(value['order'], options);
+  if (order === false) return `"order" must hold 0 … ${options - 1}, each once`;
+  return { index, sample, response, order };
 }
 
 /**
@@ -156,7 +179,7 @@ export async function gradeResponses(
   for await (const line of jsonLines(responses, signal)) {
     if (line.text.trim() === '' && line.problem === null) continue;
     counts.responses++;
-    const read = line.problem ?? readResponse(line.text);
+    const read = line.problem ?? readResponse(line.text, benchmark.variants);
     if (typeof read === 'string') {
       counts.unreadable++;
       note({ line: line.number, index: null, problem: read });
@@ -187,6 +210,7 @@ export async function gradeResponses(
       : benchmark.gradingColumns;
   let rowCount = 0;
   let graded = 0;
+  let withOwnOrder = 0;
   let missing = 0;
   let rowProblems = 0;
   let unreadableRows = 0;
@@ -219,17 +243,17 @@ export async function gradeResponses(
         });
         continue;
       }
-      const read = readResponse((await reader.at(offset)).replace(/^\ufeff/, ''));
+      const read = readResponse((await reader.at(offset)).replace(/^\ufeff/, ''), benchmark.variants);
       if (typeof read === 'string') continue;
       const text = options.stripThinking ? splitThinking(read.response).text : read.response;
-      const result = benchmark.grade(text, row, {
-        mode: options.mode,
-        floor: options.floor,
-        variant: sample % benchmark.variants,
-      });
-      scores.push({ seed: position, ...result });
+      const variant = options.varyPresentation ? sample % benchmark.variants : 0;
+      const presentation: Presentation = read.order ?? variant;
+      if (read.order) withOwnOrder++;
+      const result = benchmark.grade(text, row, { mode: options.mode, floor: options.floor, presentation });
+      scores.push(seedScore(benchmark, row, position, presentation, result));
       graded++;
-      await options.onRow?.({ index: item.index, sample, ...result });
+      const order = benchmark.optionOrder?.(row, presentation) ?? null;
+      await options.onRow?.({ index: item.index, sample, order, ...result });
     }
     if (scores.length === 0) {
       if (samples.length === 0) missing++;
@@ -258,6 +282,7 @@ export async function gradeResponses(
     rows: rowCount,
     ...counts,
     graded,
+    withOwnOrder,
     samples: samples.length,
     missing,
     problems: [...unreadable, ...problems],

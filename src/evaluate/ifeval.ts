@@ -93,5 +93,7 @@ export const ifeval: Benchmark<IfevalRow> = {
     };
   },
   grade: (response, row, { mode }) => grade(response, row, mode),
+  // Texts that follow the same instructions are not the same answer.
+  vote: () => null,
   gold: (row, response) => ({ kind: 'rules', rules: outcomes(response ?? '', row) }),
 };

@@ -39,12 +39,44 @@ function read(value: JsonValue, where: string): MmluProRow {
   };
 }
 
-function question(row: MmluProRow): string {
+/** A worked example: a row of the validation split with its chain of thought. */
+export interface MmluProShot extends MmluProRow {
+  readonly reasoning: string;
+}
+
+/** Reads a row of the validation split. Throws `InputError` for one without `cot_content`, as those of the test split. */
+export function readMmluProShot(value: JsonValue, where: string): MmluProShot {
+  const row = read(value, where);
+  const reasoning = isObject(value) ? value['cot_content'] : null;
+  if (typeof reasoning !== 'string' || reasoning.trim() === '' || row.question === '') {
+    throw new InputError('mmlu-pro-shot', 'This row is no worked example', {
+      where,
+      expected: 'question, options, answer, category and cot_content (the reasoning, not empty)',
+      actual: `columns ${Object.keys(isObject(value) ? value : {}).join(', ')}`,
+    });
+  }
+  return { ...row, reasoning };
+}
+
+function questionText(row: MmluProRow): string {
   const options = row.options.map((option, index) => `${optionLetters[index]}. ${option}`).join('\n');
+  return `Question:\n${row.question}\nOptions:\n${options}\n`;
+}
+
+/**
+ * The prompt of a question after worked examples of its subject.
+ * Source: TIGER-AI-Lab/MMLU-Pro evaluate_from_local.py, `format_cot_example` and `generate_cot_prompt`.
+ */
+export function mmluProPrompt(row: MmluProRow, shots: readonly MmluProShot[]): string {
+  // The published chains begin with "A:", the questions end with "Answer:".
+  const examples = shots.map(
+    (shot) =>
+      `${questionText(shot)}${shot.reasoning.replaceAll("A: Let's think step by step.", "Answer: Let's think step by step.")}\n\n`,
+  );
   return (
     `The following are multiple choice questions (with answers) about ${row.category}. Think step by step and then ` +
     'finish your answer with "the answer is (X)" where X is the correct letter choice.\n\n' +
-    `Question:\n${row.question}\nOptions:\n${options}\nAnswer: Let's think step by step.`
+    `${examples.join('')}${questionText(row)}Answer: Let's think step by step.`
   );
 }
 
@@ -84,7 +116,7 @@ function grade(response: string, row: MmluProRow, mode: string): Graded {
   };
 }
 
-/** MMLU-Pro, zero-shot with the reference's instruction and extraction chain. */
+/** MMLU-Pro with the reference's instruction and extraction chain; zero-shot unless it is given worked examples. */
 export const mmluPro: Benchmark<MmluProRow> = {
   id: 'mmlu-pro',
   label: 'MMLU-Pro',
@@ -103,10 +135,11 @@ export const mmluPro: Benchmark<MmluProRow> = {
     if (optionLetters.indexOf(row.answer) >= row.options.length) problems.push(`no option ${row.answer}`);
     return problems;
   },
-  messages: (row) => [{ role: 'user', content: question(row) }],
+  messages: (row) => [{ role: 'user', content: mmluProPrompt(row, []) }],
   lengthTexts: (row) => (row.question === '' ? null : [row.question, ...row.options]),
   slices: (row) => ({ category: row.category }),
   grade: (response, row, { mode }) => grade(response, row, mode),
+  vote: (letter) => letter,
   gold: (row) => ({
     kind: 'value',
     value: `${row.answer}. ${row.options[optionLetters.indexOf(row.answer)] ?? ''}`,

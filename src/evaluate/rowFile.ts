@@ -4,7 +4,7 @@ import { compressors } from 'hyparquet-compressors';
 import type { ByteSource } from '../core/byteSource.ts';
 import { InputError, messageOf, throwIfCancelled } from '../core/errors.ts';
 import { isObject, type JsonObject, type JsonValue } from '../core/json.ts';
-import { parseCsv } from './csv.ts';
+import { parseCsv } from '../core/csv.ts';
 import { jsonLines } from './jsonLines.ts';
 
 /** One row of a benchmark file, or why it cannot be read. */

@@ -3,10 +3,11 @@ import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import { CancelledError, InputError, messageOf } from '../core/errors.ts';
 import { isObject, type JsonObject } from '../core/json.ts';
 import { noReadableRow, type Benchmark, type Graded } from './benchmark.ts';
-import { ScoreTable, type Scores, type SeedScore } from './scoreTable.ts';
+import { ScoreTable, seedScore, type Scores, type SeedScore } from './scoreTable.ts';
 import { identityHash, type Journal, type JournalEntry, type RunIdentity } from './journal.ts';
 import { lengthLabel, tokenSum, type LengthCounter } from './lengthBins.ts';
 import type { RowFile } from './rowFile.ts';
+import { publishedShots, takesShots } from './shots.ts';
 import { QuestionError, type GenerationOptions, type Subject } from './subject.ts';
 import type { ItemScore } from './comparison.ts';
 
@@ -106,6 +107,7 @@ export function runIdentity(plan: Omit<EvaluationPlan, 'rows' | 'length'>): RunI
       varyPresentation: plan.varyPresentation,
       // Private responses are graded when they come and cannot be graded again in another mode.
       ...(plan.benchmark.isPrivate ? { mode: plan.mode } : {}),
+      ...(plan.benchmark.shots ? { shots: plan.benchmark.shots.sha256 } : {}),
       selection: plan.selection as unknown as JsonObject,
     },
   };
@@ -128,7 +130,7 @@ function rowProblem(benchmark: Benchmark, error: unknown): string {
 
 /**
  * Chooses the rows by their light columns; long prompts are read only where a filter needs them.
- * @throws InputError where no row can be read
+ * @throws InputError where no row can be read, or none is chosen
  */
 async function chooseRows(plan: EvaluationPlan, signal: AbortSignal | undefined): Promise<Chosen> {
   const { benchmark, rows, selection } = plan;
@@ -140,6 +142,7 @@ async function chooseRows(plan: EvaluationPlan, signal: AbortSignal | undefined)
   const indices: number[] = [];
   const problems: Chosen['problems'] = [];
   let isReadable = false;
+  const labels = new Map(Object.keys(selection.slices).map((name) => [name, new Set<string>()]));
   for await (const { index, value, problem } of rows.rows({ columns, ...(signal ? { signal } : {}) })) {
     if (problem !== null) {
       problems.push({ index, problem });
@@ -149,6 +152,7 @@ async function chooseRows(plan: EvaluationPlan, signal: AbortSignal | undefined)
       const row = benchmark.read(value, `row ${index}`);
       isReadable = true;
       const slices = benchmark.slices(row);
+      for (const [name, found] of labels) if (slices[name] !== undefined) found.add(slices[name]);
       const passes = Object.entries(selection.slices).every(([name, labels]) =>
         labels.includes(slices[name] ?? ''),
       );
@@ -161,7 +165,25 @@ async function chooseRows(plan: EvaluationPlan, signal: AbortSignal | undefined)
     }
   }
   if (!isReadable) throw noReadableRow(benchmark, plan.dataName, problems[0]?.problem ?? null);
+  if (indices.length === 0) throw nothingChosen(plan, labels);
   return { indices: spread(indices, selection.limit ?? indices.length), problems };
+}
+
+/** What to throw where the selection takes no row: nothing would be measured. */
+function nothingChosen(
+  { selection, dataName }: EvaluationPlan,
+  labels: ReadonlyMap<string, ReadonlySet<string>>,
+): InputError {
+  const { slices, maxTokens } = selection;
+  const asked = Object.entries(slices).map(([name, values]) => `${name} ${values.join(' or ')}`);
+  const known = [...labels].map(
+    ([name, found]) => `${name}: ${[...found].slice(0, 20).join(', ') || 'none'}`,
+  );
+  return new InputError('nothing-chosen', 'No row of the data is chosen', {
+    where: dataName,
+    expected: [...asked, ...(maxTokens === null ? [] : [`at most ${maxTokens} tokens`])].join(', '),
+    actual: known.join('; '),
+  });
 }
 
 interface OpenItem {
@@ -182,7 +204,7 @@ function storedGrade(value: JsonObject | null): Graded | null {
   };
 }
 
-/** A number 1, 2 … for the order in which seeds present an item. */
+/** In which of its presentations an item is asked under a seed. */
 function variantOf(plan: EvaluationPlan, seedPosition: number): number {
   return plan.varyPresentation ? seedPosition % plan.benchmark.variants : 0;
 }
@@ -211,7 +233,16 @@ export async function runEvaluation(
   const questions = chosen.indices.length * seeds.length;
   const items: GradedItem[] = [];
   const failures: { index: number; seed: number; reason: string }[] = [];
-  const totals = { done: 0, resumed: 0, cut: 0, thinking: 0, prompt: 0, completion: 0, sum: 0 };
+  const totals = {
+    done: 0,
+    resumed: 0,
+    cut: 0,
+    cutUnsplit: 0,
+    thinking: 0,
+    prompt: 0,
+    completion: 0,
+    sum: 0,
+  };
   const report = (): void =>
     handlers.onProgress?.({
       stage: 'asking',
@@ -229,20 +260,18 @@ export async function runEvaluation(
     if (entry.finish === 'failed') {
       failures.push({ index: item.index, seed, reason: entry.error ?? 'no answer' });
     } else {
+      const presentation = variantOf(plan, position);
       const graded =
         storedGrade(entry.graded) ??
-        benchmark.grade(entry.response ?? '', item.row, {
-          mode: plan.mode,
-          floor: true,
-          variant: variantOf(plan, position),
-        });
-      item.scores.push({ seed: position, ...graded });
+        benchmark.grade(entry.response ?? '', item.row, { mode: plan.mode, floor: true, presentation });
+      item.scores.push(seedScore(benchmark, item.row, position, presentation, graded));
       const { score, correct, extracted } = graded;
       const graduate = { index: item.index, seed, score, correct, extracted, slices: item.slices, finish: entry.finish, tokens: item.tokens }; // prettier-ignore
       items.push(graduate);
       totals.sum += score;
       if (entry.finish === 'length') totals.cut++;
       if (entry.thinking !== null) totals.thinking++;
+      else if (entry.finish === 'length') totals.cutUnsplit++;
       totals.prompt += entry.promptTokens ?? 0;
       totals.completion += entry.completionTokens ?? 0;
       handlers.onItem?.(graduate);
@@ -258,19 +287,20 @@ export async function runEvaluation(
     const seed = seeds[position]!;
     const started = performance.now();
     const base = { index: item.index, seed };
+    const presentation = variantOf(plan, position);
     // A signal per question: listeners do not pile up on one signal however many questions are open.
     const own = new AbortController();
     open.add(own);
     let entry: JournalEntry;
     try {
       const made = await subject.generate(
-        benchmark.messages(item.row, variantOf(plan, position)),
+        benchmark.messages(item.row, presentation),
         { ...plan.generation, seed },
         own.signal,
         handlers.onText ? (text) => handlers.onText?.(item.index, seed, text) : undefined,
       );
       const graded = benchmark.isPrivate
-        ? benchmark.grade(made.text, item.row, { mode: plan.mode, variant: variantOf(plan, position) })
+        ? benchmark.grade(made.text, item.row, { mode: plan.mode, presentation })
         : null;
       entry = {
         ...base,
@@ -404,12 +434,41 @@ export async function runEvaluation(
     rowProblems: rowProblems.sort((a, b) => a.index - b.index),
     unreadableRows,
     scores: table.result(),
-    notes: notesOf(plan, items, totals.cut, failures.length),
+    notes: notesOf(plan, items, totals, failures.length),
   };
   return { result, items };
 }
 
-function notesOf(plan: EvaluationPlan, items: readonly GradedItem[], cut: number, failed: number): string[] {
+interface ReplyCounts {
+  /** Ended by the token limit. */
+  readonly cut: number;
+  /** Of them: without reasoning that could be told from the answer. */
+  readonly cutUnsplit: number;
+  readonly thinking: number;
+}
+
+/** What a reader of MMLU-Pro's scores should know of the examples before each question. */
+function shotNotes({ label, shots }: Benchmark, items: readonly GradedItem[]): string[] {
+  if (!shots) {
+    return [
+      `Zero-shot: published results of ${label} give ${publishedShots} worked examples of the subject before each question (its validation split), so these scores do not compare with them.`,
+    ];
+  }
+  const asked = new Set(items.map(({ slices }) => slices['category'] ?? ''));
+  const short = [...asked].filter((subject) => (shots.perSubject.get(subject) ?? 0) < publishedShots).sort();
+  const counts = short.map((subject) => `${subject} (${shots.perSubject.get(subject) ?? 0})`);
+  return [
+    `Up to ${publishedShots} worked examples of ${shots.name} before each question.`,
+    ...(short.length > 0 ? [`Fewer than ${publishedShots} worked examples: ${counts.join(', ')}.`] : []),
+  ];
+}
+
+function notesOf(
+  plan: EvaluationPlan,
+  items: readonly GradedItem[],
+  { cut, cutUnsplit, thinking }: ReplyCounts,
+  failed: number,
+): string[] {
   const notes: string[] = [];
   if (plan.seeds.length === 1) notes.push('One seed: no spread over seeds can be stated.');
   if (plan.seeds.length > 1 && plan.generation.temperature === 0 && !plan.varyPresentation) {
@@ -417,9 +476,16 @@ function notesOf(plan: EvaluationPlan, items: readonly GradedItem[], cut: number
   }
   if (failed > 0) notes.push(`${failed} questions have no answer; the scores are over the rest.`);
   if (cut > 0) notes.push(`${cut} of ${items.length} replies were ended by the token limit.`);
+  if (thinking > 0 && cutUnsplit > 0) {
+    // A server whose template opens the block sends reasoning that looks like an answer until it is closed.
+    notes.push(
+      `${cutUnsplit} of them came without reasoning, which other replies have: they may be cut reasoning graded as the answer. Raise the token limit.`,
+    );
+  }
   if (items.length > 0 && new Set(items.map(({ index }) => index)).size < 30) {
     notes.push('Fewer than 30 items: the interval over items is wide.');
   }
+  if (takesShots(plan.benchmark.id)) notes.push(...shotNotes(plan.benchmark, items));
   if (plan.benchmark.id === 'ifeval') {
     notes.push(
       'Sentence counts, capital words and language detection are approximated; see the scores over exact rules only.',

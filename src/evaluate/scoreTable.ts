@@ -1,5 +1,4 @@
-import type { Measure } from './benchmark.ts';
-import { measureParts } from './benchmark.ts';
+import { measureParts, type Benchmark, type Graded, type Measure, type Presentation } from './benchmark.ts';
 import { estimate, tQuantile, type Estimate } from './statistics.ts';
 
 /** The score of some items under some seeds. */
@@ -34,17 +33,20 @@ interface MeasureScore {
 }
 
 /** What several samples of an item add, where answers are right or wrong. */
-interface RepeatedScore {
+export interface RepeatedScore {
   /** Samples per item: all items counted here have as many. */
   readonly samples: number;
   readonly items: number;
   readonly meanAtK: number;
   /** Unbiased 1 − C(n − c, k) / C(n, k), averaged over items. */
   readonly passAtK: readonly { readonly k: number; readonly mean: number }[];
-  /** The most frequent extracted answer is right; of equally frequent ones the first given counts. */
-  readonly majorityAtK: number;
-  /** Share of items on which all samples gave the same answer. */
-  readonly consistency: number;
+  /**
+   * The most frequent answer is right; of equally frequent ones the first given counts. Null where no answer is a
+   * choice that samples could agree on (IFEval).
+   */
+  readonly majorityAtK: number | null;
+  /** Share of items on which all samples gave the same answer; null as the above. */
+  readonly consistency: number | null;
 }
 
 export interface Scores {
@@ -60,8 +62,30 @@ export interface SeedScore {
   readonly seed: number;
   readonly score: number;
   readonly correct: boolean | null;
-  readonly extracted: string | null;
+  /** What samples of the item share when they gave the same answer; null when there is nothing to share. */
+  readonly vote: string | null;
   readonly measures: Readonly<Record<string, Measure>>;
+}
+
+/** A graded response of an item as tables take it. */
+export function seedScore(
+  benchmark: Benchmark,
+  row: unknown,
+  seed: number,
+  presentation: Presentation,
+  { score, correct, extracted, measures }: Graded,
+): SeedScore {
+  const vote = extracted === null ? null : benchmark.vote(extracted, row, presentation);
+  return { seed, score, correct, vote, measures };
+}
+
+const cellDimension = 'needles × length';
+
+/** Slices of an item and, where its needles and its length are both known (MRCR), the cell of both. */
+export function withCell(slices: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const { needles, length } = slices;
+  if (needles === undefined || length === undefined) return slices;
+  return { ...slices, [cellDimension]: `${needles} × ${length}` };
 }
 
 class Group {
@@ -150,6 +174,7 @@ export class ScoreTable {
   private readonly passes = new Map<number, { sum: number }>();
   private repeatedItems = 0;
   private repeatedMean = 0;
+  private hasVotes = false;
   private majority = 0;
   private consistent = 0;
 
@@ -161,7 +186,8 @@ export class ScoreTable {
   add(slices: Readonly<Record<string, string>>, scores: readonly SeedScore[]): void {
     if (scores.length === 0) return;
     this.overall.add(scores);
-    for (const [dimension, label] of Object.entries(slices)) this.groupOf(dimension, label).add(scores);
+    for (const [dimension, label] of Object.entries(withCell(slices)))
+      this.groupOf(dimension, label).add(scores);
     for (const { seed, measures } of scores) {
       for (const [name, measure] of Object.entries(measures)) {
         const [sum, count] = measureParts(measure);
@@ -209,14 +235,15 @@ export class ScoreTable {
       else this.passes.set(k, { sum: passAtK(n, right, k) });
     }
     const votes = new Map<string, { count: number; correct: boolean }>();
-    for (const { extracted, correct } of scores) {
-      if (extracted === null) continue;
-      const vote = votes.get(extracted);
-      if (vote) vote.count++;
-      else votes.set(extracted, { count: 1, correct: correct === true });
+    for (const { vote, correct } of scores) {
+      if (vote === null) continue;
+      const same = votes.get(vote);
+      if (same) same.count++;
+      else votes.set(vote, { count: 1, correct: correct === true });
     }
+    if (votes.size > 0) this.hasVotes = true;
     let winner: { count: number; correct: boolean } | null = null;
-    for (const vote of votes.values()) if (!winner || vote.count > winner.count) winner = vote;
+    for (const each of votes.values()) if (!winner || each.count > winner.count) winner = each;
     if (winner?.correct) this.majority++;
     if (winner?.count === n) this.consistent++;
   }
@@ -248,23 +275,27 @@ export class ScoreTable {
               items,
               meanAtK: this.repeatedMean / items,
               passAtK: [...this.passes].map(([k, { sum }]) => ({ k, mean: sum / items })),
-              majorityAtK: this.majority / items,
-              consistency: this.consistent / items,
+              majorityAtK: this.hasVotes ? this.majority / items : null,
+              consistency: this.hasVotes ? this.consistent / items : null,
             },
     };
   }
 }
 
-const firstDimensions = ['length', 'needles', 'type', 'depth'];
+const firstDimensions = ['length', 'needles', cellDimension, 'type', 'depth'];
 
 function dimensionOrder(name: string): number {
   const at = firstDimensions.indexOf(name);
   return at < 0 ? firstDimensions.length : at;
 }
 
-/** Labels by their first number, then as text. */
+function numbersOf(label: string): number[] {
+  return Array.from(label.matchAll(/\d[\d,]*\.?\d*/g), ([number]) => Number(number.replaceAll(',', '')));
+}
+
+/** Labels by their numbers one after the other, then as text. */
 export function compareLabels(a: string, b: string): number {
-  const [x, y] = [a, b].map((label) => Number(/\d[\d,]*\.?\d*/.exec(label)?.[0].replaceAll(',', '') ?? NaN));
-  if (x !== undefined && y !== undefined && !Number.isNaN(x) && !Number.isNaN(y) && x !== y) return x - y;
+  const [x, y] = [numbersOf(a), numbersOf(b)];
+  for (let at = 0; at < Math.min(x.length, y.length); at++) if (x[at] !== y[at]) return x[at]! - y[at]!;
   return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -53,5 +53,6 @@ export const shortTasks: Benchmark<ShortTaskRow> = {
     const correct = response.trim() === reply.trim();
     return { score: correct ? 1 : 0, correct, extracted: response.trim(), measures: {} };
   },
+  vote: (reply) => reply,
   gold: ({ reply }) => ({ kind: 'value', value: reply }),
 };

@@ -1,8 +1,14 @@
-import type { Comparison } from '../evaluate/comparison.ts';
 import type { GenerateOptions } from '../evaluate/generateRows.ts';
 import type { EvaluationResult, GradedItem } from '../evaluate/runEvaluation.ts';
 import type { Failure } from '../workers/dataApi.ts';
-import type { BenchmarkData, EngineCall, ItemView, RunRequest, RunSummary } from '../workers/evaluateApi.ts';
+import type {
+  BenchmarkData,
+  EngineCall,
+  ItemView,
+  RunComparison,
+  RunRequest,
+  RunSummary,
+} from '../workers/evaluateApi.ts';
 import type { EvaluateClient } from '../workers/evaluateClient.ts';
 import type { ModelState } from './modelSlice.ts';
 import type { AppState } from './store.ts';
@@ -13,6 +19,8 @@ type SubjectKind = 'engine' | 'endpoint' | 'responses';
 
 interface EvaluateForm {
   readonly dataId: string | null;
+  /** The file of worked examples; taken where the benchmark has such. */
+  readonly shotsId: string | null;
   readonly subject: SubjectKind;
   readonly url: string;
   readonly model: string;
@@ -44,7 +52,7 @@ export interface EvaluateSlice {
   /** The run that is shown, and the one it is compared with. */
   readonly shownId: string | null;
   readonly againstId: string | null;
-  readonly comparison: Loadable<Comparison | null>;
+  readonly comparison: Loadable<RunComparison | null>;
   /** The item that is read, of the shown run and of the one compared with. */
   readonly item: { readonly index: number; readonly seed: number } | null;
   readonly itemViews: readonly Loadable<ItemView>[];
@@ -73,6 +81,7 @@ export interface EvaluateSlice {
 
 const initialEvaluateForm: EvaluateForm = {
   dataId: null,
+  shotsId: null,
   subject: 'engine',
   url: 'http://localhost:8000/v1',
   model: '',
@@ -100,6 +109,14 @@ const nothingShown = {
   item: null,
   itemViews: [],
 } as const;
+
+/** True for runs that can be compared: of the same questions, asked in the same way. */
+function isOfSameTask(
+  a: Pick<RunRequest, 'dataId' | 'mode'>,
+  b: Pick<RunRequest, 'dataId' | 'mode'>,
+): boolean {
+  return a.dataId === b.dataId && a.mode === b.mode;
+}
 
 /** What decides the answers of a loaded model, for runs to go on with the same alone. */
 export function identityOfLoaded({ name, adapter, options }: NonNullable<ModelState['loaded']>): string {
@@ -142,8 +159,9 @@ function engineCall(app: () => AppState, identity: string): EngineCall {
       const isTooLong = /context|long|fit/.test(`${reply.code} ${reply.message}`);
       return { ok: false, message: reply.message, isFatal: !isTooLong };
     }
-    const { text, stoppedBy, promptTokens, ids } = reply.value;
-    return { ok: true, text, isCut: stoppedBy !== 'stop-token', promptTokens, completionTokens: ids.length };
+    const { text, stoppedBy, opensThinking, promptTokens, ids } = reply.value;
+    const isCut = stoppedBy !== 'stop-token';
+    return { ok: true, text, isCut, opensThinking, promptTokens, completionTokens: ids.length };
   };
 }
 
@@ -164,7 +182,7 @@ export const createEvaluateSlice =
 
     const compareShown = async (): Promise<void> => {
       const { shownId, againstId } = get();
-      if (!shownId || !againstId) {
+      if (!shownId || !againstId || shownId === againstId) {
         set({ comparison: { status: 'idle' } });
         return;
       }
@@ -183,15 +201,18 @@ export const createEvaluateSlice =
         });
     };
 
+    /** The baseline, where it answered the same questions in the same mode; another one would compare nothing. */
+    const baselineFor = (request: Pick<RunRequest, 'dataId' | 'mode'> | undefined): string | null => {
+      const { runs, againstId } = get();
+      const against = runs.find(({ id }) => id === againstId)?.request;
+      return against && request && isOfSameTask(against, request) ? againstId : null;
+    };
+
     /** The finished run of a subject on what `like` answered. */
     const runOfSubject = (name: string | null, like: RunSummary): RunSummary | null =>
       get().runs.find(
-        ({ subject, benchmark, dataName, phase, request }) =>
-          phase === 'done' &&
-          subject === name &&
-          benchmark === like.benchmark &&
-          dataName === like.dataName &&
-          request.mode === like.request.mode,
+        ({ subject, phase, request }) =>
+          phase === 'done' && subject === name && isOfSameTask(request, like.request),
       ) ?? null;
 
     const startRequest = async (request: RunRequest, responses: File | null): Promise<string | null> => {
@@ -204,7 +225,7 @@ export const createEvaluateSlice =
         fail(started);
         return null;
       }
-      set({ shownId: started.value, item: null, itemViews: [] });
+      set({ shownId: started.value, againstId: baselineFor(request), item: null, itemViews: [] });
       return started.value;
     };
 
@@ -217,7 +238,7 @@ export const createEvaluateSlice =
       ...nothingShown,
 
       receiveProject: (id) => {
-        set(({ form }) => ({ ...nothingShown, form: { ...form, dataId: null } }));
+        set(({ form }) => ({ ...nothingShown, form: { ...form, dataId: null, shotsId: null } }));
         void client.openProject(id);
       },
       connect: async () => {
@@ -290,9 +311,13 @@ export const createEvaluateSlice =
         }
         const { seeds, limit, maxNewTokens, temperature, topP, varyPresentation } = form;
         const mode = form.mode ?? chosen.modes[0] ?? '';
+        const takesShots = chosen.benchmark === 'mmlu-pro' && subject.type !== 'responses';
+        const { shotsId } = form;
+        const shots = takesShots && shotsId !== null && shotsId !== chosen.id ? { shotsId } : {};
         return startRequest(
           {
             dataId: chosen.id,
+            ...shots,
             subject,
             seeds,
             mode,
@@ -325,9 +350,11 @@ export const createEvaluateSlice =
         await compareShown();
       },
       show: async (runId) => {
-        set({ shownId: runId, item: null, itemViews: [] });
-        if (runId && !get().results[runId]) await loadResult(runId);
         const shown = get().runs.find(({ id }) => id === runId);
+        set({ shownId: runId, againstId: baselineFor(shown?.request), item: null, itemViews: [] });
+        if (runId && !get().results[runId]) await loadResult(runId);
+        // Another run was chosen meanwhile.
+        if (get().shownId !== runId) return;
         const baseline =
           shown && get().againstId === null ? runOfSubject(app().mechanism.baseline, shown) : null;
         if (baseline && baseline.id !== runId) await get().compareWith(baseline.id);

@@ -1,5 +1,5 @@
 import type { BenchmarkId, Gold } from '../evaluate/benchmark.ts';
-import type { Comparison } from '../evaluate/comparison.ts';
+import type { Comparison, MatrixItems } from '../evaluate/comparison.ts';
 import type { GenerateOptions } from '../evaluate/generateRows.ts';
 import type { EvaluationResult, GradedItem } from '../evaluate/runEvaluation.ts';
 import type { Failure } from './dataApi.ts';
@@ -22,6 +22,8 @@ export interface BenchmarkData {
   readonly modes: readonly string[];
   /** Not kept beyond this visit (GPQA). */
   readonly isPrivate: boolean;
+  /** Its rows can stand as worked examples before another file's questions (MMLU-Pro's validation split). */
+  readonly areShots: boolean;
   /** Rows that break a fact of the published data: the first few, in words, and how many. */
   readonly problems: readonly string[];
   readonly problemCount: number;
@@ -41,6 +43,8 @@ export type SubjectRequest =
 
 export interface RunRequest {
   readonly dataId: string;
+  /** The file of worked examples before each question; absent without any. */
+  readonly shotsId?: string;
   readonly subject: SubjectRequest;
   readonly seeds: number;
   readonly mode: string;
@@ -105,6 +109,11 @@ export interface ItemView {
   readonly attempts: number;
 }
 
+/** Two runs compared, with the items of each cell of their matrix; null where there is none. */
+export interface RunComparison extends Comparison {
+  readonly cells: MatrixItems | null;
+}
+
 /** A question for the page's engine; resolves with the reply, or a failure in words. */
 export type EngineCall = (
   messages: readonly { readonly role: string; readonly content: string }[],
@@ -119,6 +128,8 @@ export type EngineCall = (
       readonly ok: true;
       readonly text: string;
       readonly isCut: boolean;
+      /** The prompt ends with an opened `<think>`: the reply begins as reasoning. */
+      readonly opensThinking: boolean;
       readonly promptTokens: number;
       readonly completionTokens: number;
     }
@@ -160,5 +171,5 @@ export interface EvaluateApi {
   questions(dataId: string): Promise<readonly string[]>;
   items(runId: string): Promise<readonly GradedItem[]>;
   item(runId: string, index: number, seed: number): Promise<EvaluateResult<ItemView>>;
-  compare(beforeId: string, afterId: string): Promise<EvaluateResult<Comparison | null>>;
+  compare(beforeId: string, afterId: string): Promise<EvaluateResult<RunComparison | null>>;
 }

@@ -1,7 +1,8 @@
 import { CancelledError, InputError, messageOf, WorkbenchError } from '../core/errors.ts';
 import { isObject, type JsonValue } from '../core/json.ts';
+import type { Benchmark, BenchmarkId } from '../evaluate/benchmark.ts';
 import { benchmarkOf, guessBenchmark } from '../evaluate/benchmarks.ts';
-import { compareScores, type Comparison } from '../evaluate/comparison.ts';
+import { compareScores, matrixItems } from '../evaluate/comparison.ts';
 import { defaultEndpointOptions, endpointSubject, fetchTransport } from '../evaluate/endpointSubject.ts';
 import { generateRows, type GenerateOptions } from '../evaluate/generateRows.ts';
 import { identityHash, Journal, type JournalFile } from '../evaluate/journal.ts';
@@ -9,6 +10,7 @@ import { jsonLines } from '../evaluate/jsonLines.ts';
 import type { LengthCounter } from '../evaluate/lengthBins.ts';
 import { openRowFile, type RowFile } from '../evaluate/rowFile.ts';
 import { runEvaluation, runIdentity, type EvaluationPlan, type EvaluationResult, type GradedItem } from '../evaluate/runEvaluation.ts'; // prettier-ignore
+import { isShot, readShots, withShots } from '../evaluate/shots.ts';
 import { QuestionError, type Subject } from '../evaluate/subject.ts';
 import { splitThinking } from '../evaluate/thinking.ts';
 import type { AppendFile, Folder } from '../storage/folder.ts';
@@ -19,7 +21,7 @@ import { sha256OfSource } from '../trajectories/io/sha256.ts';
 import { blobSource } from '../trajectories/io/sources.ts';
 import { Yielder } from '../trajectories/io/yielder.ts';
 import type { Failure } from './dataApi.ts';
-import type { BenchmarkData, EngineCall, EvaluateApi, EvaluateEvents, EvaluateResult, ItemView, OpenPort, RunMeans, RunRequest, RunSummary } from './evaluateApi.ts'; // prettier-ignore
+import type { BenchmarkData, EngineCall, EvaluateApi, EvaluateEvents, EvaluateResult, ItemView, OpenPort, RunComparison, RunMeans, RunRequest, RunSummary } from './evaluateApi.ts'; // prettier-ignore
 import { itemView } from './evaluateItem.ts';
 import { relayTransport } from './evaluateTransport.ts';
 
@@ -161,10 +163,24 @@ export class EvaluateService implements EvaluateApi {
       this.#scheduled = false;
       const runs = [...this.#runs.values()].map(({ summary }) => ({
         ...summary,
-        canResume: this.#data.has(summary.request.dataId),
+        canResume: this.#hasFiles(summary.request),
       }));
       this.#listener({ runs, data: [...this.#data.values()].map(({ info }) => info) });
     }, progressEveryMs / 2);
+  }
+
+  #hasFiles({ dataId, shotsId }: RunRequest): boolean {
+    return this.#data.has(dataId) && (shotsId === undefined || this.#data.has(shotsId));
+  }
+
+  /** The benchmark as a run asks it; null when its worked examples are not here any more. */
+  async #benchmarkOf({ dataId, shotsId }: RunRequest, id: BenchmarkId): Promise<Benchmark | null> {
+    const benchmark = benchmarkOf(id);
+    if (shotsId === undefined) return benchmark;
+    const held = this.#data.get(shotsId);
+    return held
+      ? withShots(benchmark, await readShots(held.rows, held.info.name, held.info.id), dataId)
+      : null;
   }
 
   /** Lengths are counted with the bundled tokenizer, named beside the bins. */
@@ -183,6 +199,7 @@ export class EvaluateService implements EvaluateApi {
     let benchmark: ReturnType<typeof guessBenchmark> = null;
     let count = 0;
     let problemCount = 0;
+    let areShots = true;
     const problems: string[] = [];
     const note = (index: number, problem: string): void => {
       problemCount++;
@@ -197,6 +214,7 @@ export class EvaluateService implements EvaluateApi {
         continue;
       }
       benchmark ??= guessBenchmark(value);
+      areShots &&= isShot(value);
       if (!benchmark || count > checkedRows) continue;
       const bench = benchmarkOf(benchmark);
       try {
@@ -224,6 +242,7 @@ export class EvaluateService implements EvaluateApi {
         sizeBytes: file.size,
         modes: bench.modes,
         isPrivate: bench.isPrivate,
+        areShots,
         problems,
         problemCount,
       },
@@ -301,12 +320,18 @@ export class EvaluateService implements EvaluateApi {
         });
       if (data.info.isPrivate && request.subject.type === 'responses') {
         throw new InputError('private-responses', 'Responses to this benchmark are not kept in the page', {
-          advice: 'grade the file with: acc grade gpqa',
+          advice:
+            'grade the file with: acc grade gpqa, and --permutations where each sample had another option order',
         });
       }
+      const benchmark = await this.#benchmarkOf(request, data.info.benchmark);
+      if (!benchmark)
+        throw new InputError('no-shots', 'The file of worked examples is not here any more', {
+          advice: 'open it again',
+        });
       const subject = this.#subject(request, means.key, engine, openPort);
       const plan: EvaluationPlan = {
-        benchmark: benchmarkOf(data.info.benchmark),
+        benchmark,
         rows: data.rows,
         dataName: data.info.name,
         dataSha256: data.info.id,
@@ -431,9 +456,9 @@ export class EvaluateService implements EvaluateApi {
         const entry = await (await Journal.open(file, result.identity)).read(index, seed);
         if (!entry) throw new InputError('no-item', 'The run has no response to this item');
         const data = this.#data.get(run.summary.request.dataId);
-        const bench = benchmarkOf(run.summary.benchmark);
-        const position = run.summary.request.varyPresentation ? seed % bench.variants : 0;
-        if (data) {
+        const bench = await this.#benchmarkOf(run.summary.request, run.summary.benchmark);
+        if (data && bench) {
+          const position = run.summary.request.varyPresentation ? seed % bench.variants : 0;
           for await (const { value } of data.rows.rows({ indices: [index] })) {
             return {
               ok: true,
@@ -451,7 +476,7 @@ export class EvaluateService implements EvaluateApi {
     }
   }
 
-  async compare(beforeId: string, afterId: string): Promise<EvaluateResult<Comparison | null>> {
+  async compare(beforeId: string, afterId: string): Promise<EvaluateResult<RunComparison | null>> {
     try {
       const [before, after] = [this.#runs.get(beforeId)?.summary, this.#runs.get(afterId)?.summary];
       if (!before || !after || before.request.dataId !== after.request.dataId) {
@@ -464,8 +489,9 @@ export class EvaluateService implements EvaluateApi {
         });
       }
       const names = { benchmark: before.benchmark, before: before.subject, after: after.subject };
-      const value = compareScores(await this.items(beforeId), await this.items(afterId), names);
-      return { ok: true, value };
+      const scores = [await this.items(beforeId), await this.items(afterId)] as const;
+      const compared = compareScores(...scores, names);
+      return { ok: true, value: compared && { ...compared, cells: matrixItems(...scores) } };
     } catch (error) {
       return failure(error);
     }
@@ -526,7 +552,7 @@ function pageEngineSubject(name: string, identity: string, call: EngineCall): Su
         throw new QuestionError(reply.message, 1);
       }
       return {
-        ...splitThinking(reply.text),
+        ...splitThinking(reply.text, reply.opensThinking),
         finish: reply.isCut ? 'length' : 'stop',
         promptTokens: reply.promptTokens,
         completionTokens: reply.completionTokens,

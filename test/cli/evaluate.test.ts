@@ -1,4 +1,5 @@
-import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { parseTask, solveTask } from '../../src/evaluate/graphwalks.ts';
 import { startChatServer, type ChatServer } from '../evaluate/chatServer.ts';
@@ -118,6 +119,54 @@ describe('acc evaluate', () => {
     expect(server.asked.length).toBe(asked);
   });
 
+  it('puts the worked examples of the subject before a question of MMLU-Pro, and says when it has none', async () => {
+    const row = (question: string, category: string, more: object = {}) =>
+      ({ question, options: ['x', 'y', 'z', 'N/A'], answer: 'B', category, cot_content: '', ...more }); // prettier-ignore
+    const shot = (name: string, category: string) =>
+      row(name, category, { cot_content: "A: Let's think step by step. Because. The answer is (B)." });
+    const write = (name: string, rows: readonly object[]): string => {
+      writeFileSync(folder.path(name), rows.map((each) => JSON.stringify(each)).join('\n'));
+      return folder.path(name);
+    };
+    const test = write('test.jsonl', [row('Who?', 'law'), row('Why?', 'physics')]);
+    // The published split has five of each subject; a sixth is not shown.
+    const laws = Array.from({ length: 6 }, (_, index) => shot(`Law ${index}?`, 'law'));
+    const validation = write('validation.jsonl', [shot('Physics 0?', 'physics'), ...laws]);
+    server = await startChatServer(() => ({ text: 'The answer is (B)' }));
+    const evaluate = (...more: string[]) =>
+      runAcc('evaluate', 'mmlu-pro', '--data', test, '--endpoint', server!.url, '--model-name', 'm', '--concurrency', '1', '--tokenizer', tokenizer, ...more); // prettier-ignore
+    const tokenizer = resolve(import.meta.dirname, '../fixtures/models/tiny-moe');
+    const zero = await evaluate('--out', folder.path('zero'));
+    expect(zero.out).toMatch(/Note: Zero-shot: published results of MMLU-Pro give 5 worked examples/);
+    const five = await evaluate('--shots', validation, '--out', folder.path('five'));
+    expect([five.code, five.err]).toEqual([0, expect.not.stringContaining('acc:')]);
+    expect(five.out).not.toContain('Zero-shot');
+    expect(five.out).toMatch(/Note: Up to 5 worked examples of \S*validation\.jsonl before each question\./);
+    expect(five.out).toContain('Note: Fewer than 5 worked examples: physics (1).');
+    const [zeroLaw, , law, physics] = server.asked.map(({ content }) => content);
+    const header = (subject: string) =>
+      `The following are multiple choice questions (with answers) about ${subject}. Think step by step and then finish your answer with "the answer is (X)" where X is the correct letter choice.\n\n`;
+    const asked = (question: string) => `Question:\n${question}\nOptions:\nA. x\nB. y\nC. z\nAnswer: Let's think step by step.`; // prettier-ignore
+    const example = (question: string) => `${asked(question)} Because. The answer is (B).\n\n`;
+    expect(zeroLaw).toBe(`${header('law')}${asked('Who?')}`);
+    expect(physics).toBe(`${header('physics')}${example('Physics 0?')}${asked('Why?')}`);
+    expect(law).toBe(
+      `${header('law')}${[0, 1, 2, 3, 4].map((index) => example(`Law ${index}?`)).join('')}${asked('Who?')}`,
+    );
+    // Answers to other prompts are another run's.
+    for (const [more, message] of [
+      [['--shots', validation, '--out', folder.path('zero')], /responses of another run/],
+      [['--shots', test], /no worked example; at \S*test\.jsonl, row 0.*cot_content/],
+    ] as const) {
+      const { code, err } = await evaluate(...more);
+      expect([code, err]).toEqual([2, expect.stringMatching(message)]);
+    }
+    const same = await runAcc('evaluate', 'mmlu-pro', '--data', validation, '--shots', validation, '--endpoint', server.url, '--model-name', 'm', '--tokenizer', tokenizer); // prettier-ignore
+    expect([same.code, same.err]).toEqual([2, expect.stringMatching(/examples are the questions/)]);
+    const other = await runAcc('evaluate', 'aime', '--data', test, '--shots', validation, '--endpoint', server.url, '--model-name', 'm'); // prettier-ignore
+    expect([other.code, other.err]).toEqual([2, expect.stringMatching(/AIME is asked without worked/)]);
+  });
+
   it('states no spread for one seed, asks only the rows asked for, and never stores the key', async () => {
     await runAcc(
       'generate',
@@ -139,6 +188,10 @@ describe('acc evaluate', () => {
     expect(server.asked.every(({ content }) => parseTask(content)!.operation.kind === 'bfs')).toBe(true);
     expect(out).not.toContain('±');
     expect(out).toContain('One seed: no spread over seeds can be stated.');
+    // A label that no row has would measure nothing.
+    const none = await runAcc('evaluate', 'graphwalks', '--data', folder.path('h.jsonl'), '--endpoint', server.url, '--model-name', 'm', '--only', 'type=bsf', '--out', folder.path('nothing')); // prettier-ignore
+    expect([none.code, none.err]).toEqual([2, expect.stringMatching(/No row.*chosen; at .*h\.jsonl; expected type bsf; found type: bfs, parents/)]); // prettier-ignore
+    expect(existsSync(folder.path('nothing/result.json'))).toBe(false);
     for (const file of ['responses.jsonl', 'result.json', 'items.jsonl']) {
       expect(readFileSync(folder.path(`h/${file}`), 'utf8')).not.toContain('sk-very-secret');
     }
@@ -169,6 +222,16 @@ describe('acc evaluate', () => {
       [
         ['evaluate', 'mrcr', '--data', folder.path('x.jsonl'), '--endpoint', 'http://localhost:1'],
         /--model-name/,
+      ],
+      [[...asks, '--adapter', '/nowhere'], /--adapter does nothing here; expected it goes with --model/],
+      [
+        ['evaluate', 'gpqa', '--data', folder.path('x.jsonl'), '--model', 'm', '--concurrency', '2'],
+        /--concurrency does nothing here; expected it goes with --endpoint/,
+      ],
+      [[...asks, '--before', 'a'], /--before does nothing here/],
+      [
+        ['evaluate', 'compare', '--before', 'a', '--after', 'b', '--data', 'x'],
+        /--data does nothing here; expected it goes with acc evaluate BENCHMARK/,
       ],
       [asks, /no row of GPQA.*expected columns Question, Correct Answer/],
       [[...asks, '--out', folder.path('x.jsonl/sub')], /cannot be written; at .*x\.jsonl\/sub/],

@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { compareScores, correctTogether, type ItemScore } from '../../src/evaluate/comparison.ts';
+import {
+  compareScores,
+  correctTogether,
+  matrixItems,
+  type ItemScore,
+} from '../../src/evaluate/comparison.ts';
 
 const names = { benchmark: 'aime', before: 'base', after: 'tuned' };
 
@@ -25,6 +30,12 @@ describe('two subjects on the same items', () => {
       leftOut: 0,
       matrix: { bothRight: 10, onlyBefore: 0, onlyAfter: 15, bothWrong: 15 },
     });
+    const cells = matrixItems(
+      scores((index) => index % 4 === 0),
+      scores((index) => index % 4 === 0 || index < 20),
+    )!;
+    expect(cells.bothRight).toEqual([0, 4, 8, 12, 16, 20, 24, 28, 32, 36]);
+    expect([cells.onlyBefore, cells.onlyAfter.length, cells.bothWrong[0]]).toEqual([[], 15, 21]);
     expect(comparison.overall.mean).toBeCloseTo(15 / 40, 12);
     expect(comparison.overall.interval[0]).toBeGreaterThan(0.2);
     expect(comparison.mcNemar).toBeCloseTo(2 ** -14, 12);
@@ -84,5 +95,32 @@ describe('two subjects on the same items', () => {
     expect(graded).toMatchObject({ isExact: false, mcNemar: 1, overall: { mean: 0.5 } });
     const [first] = correctTogether([graded, graded]);
     expect(first!.holmP).toBeCloseTo(2 * graded.overall.p, 12);
+  });
+
+  it('draw items within their bins: what differs from bin to bin is no doubt of the difference', () => {
+    const bins = ['4,097–8,192', '8,193–16,384'];
+    const item = (index: number, score: number, needles: string): ItemScore => ({ index, seed: 0, score, correct: null, slices: { needles, length: bins[index % 2]! } }); // prettier-ignore
+    const compare = (needles: (index: number) => string, count = 40) =>
+      compareScores(
+        Array.from({ length: count }, (_, index) => item(index, 0, needles(index))),
+        // Nothing is gained in the one bin, one point in the other.
+        Array.from({ length: count }, (_, index) => item(index, index % 2, needles(index))),
+        { ...names, benchmark: 'mrcr' },
+        { resamples: 500 },
+      )!;
+    const binned = compare(() => '2');
+    expect(binned).toMatchObject({ strata: ['length'], overall: { mean: 0.5, interval: [0.5, 0.5] } });
+    expect(compare((index) => (index < 20 ? '2' : '4')).strata).toEqual(['needles', 'length']);
+    expect(binned.slices.map(({ dimension, label, mean }) => [dimension, label, mean])).toEqual([
+      ['length', '4,097–8,192', 0],
+      ['length', '8,193–16,384', 1],
+      ['needles', '2', 0.5],
+      ['needles × length', '2 × 4,097–8,192', 0],
+      ['needles × length', '2 × 8,193–16,384', 1],
+    ]);
+    // Bins of two items each would leave no doubt at all: they are drawn from together.
+    const few = compare(() => '2', 4);
+    expect(few.strata).toEqual([]);
+    expect(few.overall.interval[1] - few.overall.interval[0]).toBeGreaterThan(0.5);
   });
 });

@@ -52,8 +52,8 @@ describe('GPQA', () => {
     expect(gpqaOrder({ hash }, 0)).toEqual(gpqaOrder({ hash }, 0));
     const letters = [0, 1, 2, 3].map((variant) => gpqaAnswer({ hash }, variant));
     expect([...letters].sort()).toEqual(['A', 'B', 'C', 'D']);
-    for (const [variant, letter] of letters.entries()) {
-      expect(gpqa.grade(`Answer: ${letter}`, row, { mode: 'last', variant }).score).toBe(1);
+    for (const [presentation, letter] of letters.entries()) {
+      expect(gpqa.grade(`Answer: ${letter}`, row, { mode: 'last', presentation }).score).toBe(1);
     }
   });
 
@@ -125,6 +125,15 @@ describe('reasoning', () => {
     [' b', { text: ' b', thinking: null }],
   ])('%j', (reply, parts) => {
     expect(splitThinking(reply)).toEqual(parts);
+  });
+
+  it.each([
+    ['a</think>\n\nb', { text: 'b', thinking: 'a' }],
+    ['I could write <think> here</think>b', { text: 'b', thinking: 'I could write <think> here' }],
+    ['the answer is (A), but wait', { text: '', thinking: 'the answer is (A), but wait' }],
+    ['<think>a</think>b', { text: 'b', thinking: 'a' }],
+  ])('%j after a prompt that opened the block', (reply, parts) => {
+    expect(splitThinking(reply, true)).toEqual(parts);
   });
 });
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { ByteSource } from '../../src/core/byteSource.ts';
 import type { JsonValue } from '../../src/core/json.ts';
 import { benchmarkOf } from '../../src/evaluate/benchmarks.ts';
-import { parseCsv } from '../../src/evaluate/csv.ts';
+import { parseCsv } from '../../src/core/csv.ts';
 import { BenchmarkParquet, defaultGenerateOptions, generateRows } from '../../src/evaluate/generateRows.ts';
 import { nodeId } from '../../src/evaluate/graphwalksGenerator.ts';
 import { gradeResponses } from '../../src/evaluate/gradeResponses.ts';
@@ -127,6 +127,7 @@ describe('grading a file of responses', () => {
       length: null,
       floor: false,
       stripThinking: true,
+      varyPresentation: false,
     });
 
   it('reports what is out of order, double, missing, unreadable and of no row, with its line', async () => {

@@ -9,6 +9,7 @@ import { memoryJournal } from '../../src/evaluate/memoryJournal.ts';
 import { backoffMs, retryAfterMs } from '../../src/evaluate/pace.ts';
 import { openRowFile } from '../../src/evaluate/rowFile.ts';
 import { runEvaluation, runIdentity, type EvaluationPlan } from '../../src/evaluate/runEvaluation.ts';
+import type { Subject } from '../../src/evaluate/subject.ts';
 import { Rng } from '../../src/core/rng.ts';
 import { bytesSource } from '../helpers/checkpoint.ts';
 import { startChatServer, type AskedQuestion, type ChatServer } from './chatServer.ts';
@@ -203,6 +204,31 @@ describe('data with rows that cannot be read', () => {
   it('is refused where no row is left', async () => {
     server = await startChatServer(() => ({ text: '' }));
     await expect(evaluate(['{"a":1}'])).rejects.toThrow(/no row of MRCR.*expected columns answer/);
+  });
+});
+
+describe('replies of which the reasoning was not told from the answer', () => {
+  const evaluate = async (first: string | null) => {
+    const subject: Subject = {
+      name: 'm',
+      identity: {},
+      concurrency: 1,
+      generate: async (_, { seed }) => {
+        const reply = { promptTokens: 1, completionTokens: 1, attempts: 1 };
+        if (seed === 0) return { ...reply, text: 'Final Answer: []', thinking: first, finish: 'stop' };
+        return { ...reply, text: 'Perhaps', thinking: null, finish: 'length' };
+      },
+    };
+    const plan = await planFor('http://localhost:1', { subject });
+    const { result } = await runEvaluation(plan, await Journal.open(memoryJournal(), runIdentity(plan)));
+    return result.notes.filter((note) => note.includes('reasoning'));
+  };
+
+  it('are noted where the limit ended them and others do reason', async () => {
+    expect(await evaluate('hm')).toEqual([
+      '12 of them came without reasoning, which other replies have: they may be cut reasoning graded as the answer. Raise the token limit.',
+    ]);
+    expect(await evaluate(null)).toEqual([]);
   });
 });
 

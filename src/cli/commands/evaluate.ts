@@ -11,6 +11,7 @@ import { defaultEndpointOptions, endpointSubject } from '../../evaluate/endpoint
 import { engineSubject } from '../../evaluate/engineSubject.ts';
 import { Journal } from '../../evaluate/journal.ts';
 import { runEvaluation, runIdentity, type EvaluationPlan } from '../../evaluate/runEvaluation.ts';
+import { readShots, takesShots, withShots, type Shots } from '../../evaluate/shots.ts';
 import type { Subject } from '../../evaluate/subject.ts';
 import { defaultLoadOptions } from '../../model/planner.ts';
 import { greedySampling } from '../../gpu/kernels/sampling.ts';
@@ -50,10 +51,11 @@ acc evaluate compare --before DIR… --after DIR…: paired comparison of finish
   BENCHMARK            ${benchmarkIds.join(', ')}
   --data FILE          the benchmark's own file, or one of acc generate
   --out DIR            keeps every response as it comes; a stopped run goes on with the same command
-  --against DIR        compare with a finished evaluation of the same data (paired bootstrap, McNemar)
+  --against DIR        compare with a finished evaluation of the same data (paired bootstrap within its bins, McNemar)
   --mode NAME          as in acc grade
   --limit N            at most N rows, at even distances        --max-item-tokens N  only rows of at most N tokens
   --only NAME=LABEL…   only rows of these slices, e.g. needles=2 needles=4 type=bfs
+  --shots FILE         MMLU-Pro: the validation split; its first 5 worked examples of the subject before each question
   --tokenizer X        counts lengths: a name (default qwen3), or a folder or file with a tokenizer.json
   --seeds N            default 1; seeds 0 … N − 1              --permutations     GPQA: another option order per seed
   --max-new-tokens N   default 4096                            --temperature X    default 0      --top-p X  default 1
@@ -71,13 +73,25 @@ acc evaluate compare --before DIR… --after DIR…: paired comparison of finish
 Exit codes: 0 done, 1 stopped, or finished without an answer to some questions or without rows that cannot be read,
 2 usage or unreadable input.`;
 
-const one = ['data', 'out', 'against', 'mode', 'limit', 'max-item-tokens', 'tokenizer', 'seeds', 'max-new-tokens', 'temperature', 'top-p',
+const one = ['data', 'shots', 'out', 'against', 'mode', 'limit', 'max-item-tokens', 'tokenizer', 'seeds', 'max-new-tokens', 'temperature', 'top-p',
   'model', 'adapter', 'weights', 'kv', 'context', 'endpoint', 'model-name', 'key-env', 'concurrency', 'requests-per-minute', 'attempts', 'timeout', 'body']; // prettier-ignore
 const shapes = {
   ...Object.fromEntries(one.map((name) => [name, 'one'] as const)),
   ...Object.fromEntries(['only', 'before', 'after'].map((name) => [name, 'many'] as const)),
   ...Object.fromEntries(['permutations', 'json', 'help'].map((name) => [name, 'flag'] as const)),
 };
+
+const engineOptions = ['model', 'adapter', 'weights', 'kv', 'context'];
+const endpointOptions = ['endpoint', 'model-name', 'key-env', 'concurrency', 'requests-per-minute', 'attempts', 'timeout', 'body']; // prettier-ignore
+
+/** Throws `UsageError` for options that would be passed over: what is measured would not be what they say. */
+function refuseOptions(parsed: ParsedArguments, names: readonly string[], goWith: string): void {
+  const given = names.find((name) => parsed.values.has(name));
+  if (given === undefined) return;
+  throw new UsageError('bad-option', `option --${given} does nothing here`, {
+    expected: `it goes with ${goWith}`,
+  });
+}
 
 interface OpenSubject {
   readonly subject: Subject;
@@ -183,6 +197,16 @@ async function openEngine(folder: string, parsed: ParsedArguments): Promise<Open
   };
 }
 
+async function openShots(path: string | null): Promise<Shots | null> {
+  if (path === null) return null;
+  const file = await openBenchmarkFile(path);
+  try {
+    return await readShots(file.rows, file.source.name, await file.sha256());
+  } finally {
+    await file.source.close();
+  }
+}
+
 function wantedSlices(values: readonly string[]): Record<string, string[]> {
   const slices: Record<string, string[]> = {};
   for (const text of values) {
@@ -195,6 +219,7 @@ function wantedSlices(values: readonly string[]): Record<string, string[]> {
 
 /** `acc evaluate compare`. */
 async function compareFolders(parsed: ParsedArguments): Promise<number> {
+  refuseOptions(parsed, [...one, 'only'], 'acc evaluate BENCHMARK');
   const before = parsed.values.get('before') ?? [];
   const after = parsed.values.get('after') ?? [];
   if (before.length === 0 || before.length !== after.length) {
@@ -275,8 +300,14 @@ export async function run(argv: string[]): Promise<number> {
     });
   if ((model === null) === (endpoint === null))
     throw new UsageError('missing-option', 'acc evaluate needs --model DIR or --endpoint URL');
-  const benchmark = benchmarkOf(name);
-  const mode = modeOf(parsed, benchmark.modes);
+  refuseOptions(parsed, ['before', 'after'], 'acc evaluate compare');
+  if (endpoint !== null) refuseOptions(parsed, engineOptions, '--model');
+  else refuseOptions(parsed, endpointOptions, '--endpoint');
+  const published = benchmarkOf(name);
+  const mode = modeOf(parsed, published.modes);
+  const shotsPath = lastValue(parsed, 'shots');
+  if (shotsPath !== null && !takesShots(published.id))
+    throw new UsageError('bad-option', `--shots: ${published.label} is asked without worked examples`);
   const seeds = Array.from(
     { length: wholeNumber(numberValue(parsed, 'seeds'), 1, 'seeds') },
     (_, seed) => seed,
@@ -294,10 +325,12 @@ export async function run(argv: string[]): Promise<number> {
   if (out !== null) await checkWritable(join(out, evaluationFiles.journal));
   const earlier = against === null ? null : { ...(await readEvaluation(against)), where: against };
   const length = await openLengthCounter(lastValue(parsed, 'tokenizer') ?? 'qwen3');
+  const shots = await openShots(shotsPath);
   const { subject, close } =
     endpoint !== null ? openEndpoint(endpoint, parsed) : await openEngine(model ?? '', parsed);
   const file = await openBenchmarkFile(data);
   const dataSha256 = await file.sha256();
+  const benchmark = shots ? withShots(published, shots, dataSha256) : published;
   const plan: EvaluationPlan = {
     benchmark,
     rows: file.rows,
@@ -341,7 +374,9 @@ export async function run(argv: string[]): Promise<number> {
           result.answered > 0
             ? scoresText(result.scores, benchmark.scoreLabel, result.lengthTokenizer)
             : 'Nothing was answered.',
-          ...(result.notes.length > 0 ? [result.notes.map((each) => `Note: ${each}`).join('\n')] : []),
+          ...(result.notes.length > 0
+            ? [result.notes.map((each) => `Note: ${printable(each)}`).join('\n')]
+            : []),
           ...(result.failures.length > 0
             ? [
                 result.failures

@@ -1,5 +1,5 @@
 import { UsageError } from '../../core/errors.ts';
-import { benchmarkIds, noReadableRow } from '../../evaluate/benchmark.ts';
+import { benchmarkIds, noReadableRow, type Benchmark } from '../../evaluate/benchmark.ts';
 import { benchmarkOf } from '../../evaluate/benchmarks.ts';
 import { gradeResponses, type GradedRow, type GradeReport } from '../../evaluate/gradeResponses.ts';
 import { lastValue, parseArguments, type ParsedArguments } from '../compileArguments.ts';
@@ -7,7 +7,7 @@ import { openBenchmarkFile, openLengthCounter } from '../evaluateFiles.ts';
 import { scoresText } from '../evaluateText.ts';
 import { openPath } from '../nodeSource.ts';
 import { endProgress, EXIT_DONE, EXIT_REJECTED, print, printable, progressLine } from '../output.ts';
-import { checkWritable, fileWriter } from '../outputFile.ts';
+import { checkWritable, fileWriter, refuseInput } from '../outputFile.ts';
 
 const help = `acc grade BENCHMARK --data FILE --responses FILE [options]: scores of stored responses
 
@@ -20,6 +20,11 @@ const help = `acc grade BENCHMARK --data FILE --responses FILE [options]: scores
                      mmlu-pro: chain (default), L1, L2, expected-random-credit
                      gpqa: last (default), first      aime: boxed (default), with-fallback
                      ifeval: prompt-strict (default), prompt-loose
+  --permutations     gpqa: sample k was shown the options as acc evaluate --permutations shows them under seed k;
+                     without it every sample as acc evaluate shows them, in one order drawn from the question's hash.
+                     A line may state its own: "order": [2, 0, 3, 1] says that A was option 2, B option 0 … where 0 is
+                     the correct answer and 1 to 3 are the incorrect ones, as the columns number them.
+                     --rows and --json state the order in which each response was read
   --tokenizer X      bins by length: a name (default qwen3), or a folder or file with a tokenizer.json;
                      the published bins are counted with o200k
   --no-lengths       do not read the prompts: no bins by length
@@ -38,14 +43,23 @@ const shapes = {
   tokenizer: 'one',
   'no-lengths': 'flag',
   floor: 'flag',
+  permutations: 'flag',
   raw: 'flag',
   rows: 'one',
   json: 'flag',
   help: 'flag',
 } as const;
 
-function rowLine({ index, sample, score, correct, extracted, measures }: GradedRow): string {
-  return JSON.stringify({ index, ...(sample > 0 ? { sample } : {}), score, correct, extracted, measures });
+function rowLine({ index, sample, order, score, correct, extracted, measures }: GradedRow): string {
+  const about = { index, ...(sample > 0 ? { sample } : {}), ...(order ? { order } : {}) };
+  return JSON.stringify({ ...about, score, correct, extracted, measures });
+}
+
+/** In which order the options of a benchmark that turns them were taken to have been shown; empty for others. */
+function orderText(benchmark: Benchmark, varyPresentation: boolean, withOwnOrder: number): string {
+  if (benchmark.variants === 1) return '';
+  const order = varyPresentation ? 'another option order per sample' : 'one option order for all samples';
+  return `, ${order}${withOwnOrder > 0 ? `, ${withOwnOrder} with an order of their own` : ''}`;
 }
 
 /** The chosen mode. Throws `UsageError` for one that the benchmark does not have. */
@@ -98,12 +112,21 @@ export async function run(argv: string[]): Promise<number> {
   const benchmark = benchmarkOf(name);
   const mode = modeOf(parsed, benchmark.modes);
   const rowsPath = lastValue(parsed, 'rows');
-  if (rowsPath !== null) await checkWritable(rowsPath);
+  if (data === '-' && responses === '-')
+    throw new UsageError('bad-option', 'Standard input can be read once only', {
+      expected: '- for --data or for --responses',
+      actual: '- for both',
+    });
+  if (rowsPath !== null) {
+    await refuseInput(rowsPath, { '--data': data, '--responses': responses });
+    await checkWritable(rowsPath);
+  }
   const withLengths = !parsed.flags.has('no-lengths');
   const file = await openBenchmarkFile(data);
   const responseFile = await openPath(responses);
   const length = withLengths ? await openLengthCounter(lastValue(parsed, 'tokenizer') ?? 'qwen3') : null;
   const asJson = parsed.flags.has('json');
+  const varyPresentation = parsed.flags.has('permutations');
   const rowsFile = rowsPath === null ? null : await fileWriter(rowsPath);
   // The document is written while rows are graded: a million rows never lie in memory.
   let hasRow = false;
@@ -122,6 +145,7 @@ export async function run(argv: string[]): Promise<number> {
     length,
     floor: parsed.flags.has('floor'),
     stripThinking: !parsed.flags.has('raw'),
+    varyPresentation,
     onProgress: (stage, done, total) =>
       progressLine(`${stage} ${total ? `${Math.floor((100 * done) / total)} %` : done}`),
     onRow: async (row) => {
@@ -133,15 +157,19 @@ export async function run(argv: string[]): Promise<number> {
       pendingLength += line.length;
       if (pendingLength > 65_536) await flush();
     },
+  }).catch(async (error: unknown) => {
+    await rowsFile?.discard();
+    throw error;
   });
-  await rowsFile?.end();
   endProgress();
   await file.source.close();
   await responseFile.close();
   if (report.unreadableRows === report.rows) {
+    await rowsFile?.discard();
     const first = report.rows > 0 ? report.problems[0] : undefined;
     throw noReadableRow(benchmark, data, first?.problem ?? null);
   }
+  await rowsFile?.end();
   if (asJson) {
     await flush();
     const { scores, rows, ...counts } = report;
@@ -151,7 +179,7 @@ export async function run(argv: string[]): Promise<number> {
     await print(`  ],\n${summary.slice(2)}`);
   } else {
     await print(
-      `${benchmark.label}, mode ${mode}: ${report.graded} of ${report.rows} rows graded${report.samples > 1 ? `, ${report.samples} samples each` : ''}\n\n` +
+      `${benchmark.label}, mode ${mode}: ${report.graded} of ${report.rows} rows graded${report.samples > 1 ? `, ${report.samples} samples each` : ''}${orderText(benchmark, varyPresentation, report.withOwnOrder)}\n\n` +
         (report.graded > 0
           ? scoresText(report.scores, benchmark.scoreLabel, report.lengthTokenizer)
           : 'No response could be graded.') +

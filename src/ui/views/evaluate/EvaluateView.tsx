@@ -1,10 +1,10 @@
-import { useEffect } from 'react';
-import { useApp } from '../../../state/useApp.ts';
+import { useEffect, useRef, useState } from 'react';
+import { useApp, useAppStore } from '../../../state/useApp.ts';
 import { Callout, EmptyState, Skeleton } from '../../widgets/States.tsx';
-import { ItemList, ItemReader } from './Items.tsx';
+import { ItemList, ItemReader, type ItemFilter } from './Items.tsx';
 import { RunForm } from './RunForm.tsx';
 import { RunList } from './RunList.tsx';
-import { ForestChart, LengthChart, MatrixTable, ScoreTables } from './Scores.tsx';
+import { ForestChart, LengthChart, MatrixTable, ScoreTables, type MatrixCell } from './Scores.tsx';
 import './evaluate.css';
 
 function Outcome() {
@@ -13,6 +13,12 @@ function Outcome() {
   const againstId = useApp((state) => state.evaluate.againstId);
   const results = useApp((state) => state.evaluate.results);
   const comparison = useApp((state) => state.evaluate.comparison);
+  const [filter, setFilter] = useState<ItemFilter>('all');
+  const list = useRef<HTMLElement>(null);
+  const showCell = (cell: MatrixCell): void => {
+    setFilter(cell);
+    list.current?.focus();
+  };
   const run = runs.find(({ id }) => id === shownId);
   const result = shownId ? results[shownId] : undefined;
   const against = againstId ? results[againstId] : undefined;
@@ -42,6 +48,7 @@ function Outcome() {
     );
   }
   const shown = isComparable ? [against, result] : [result];
+  const compared = isComparable && comparison.status === 'ready' ? comparison.value : null;
   return (
     <div className="evaluate-outcome">
       <header>
@@ -63,10 +70,10 @@ function Outcome() {
         </Callout>
       ) : null}
       {isComparable && comparison.status === 'loading' ? <Skeleton lines={4} label="Comparing" /> : null}
-      {isComparable && comparison.status === 'ready' && comparison.value ? (
+      {compared ? (
         <>
-          <ForestChart comparison={comparison.value} result={result} />
-          <MatrixTable comparison={comparison.value} />
+          <ForestChart comparison={compared} result={result} />
+          <MatrixTable comparison={compared} onOpen={showCell} />
         </>
       ) : null}
       {comparison.status === 'failed' ? (
@@ -77,9 +84,32 @@ function Outcome() {
       <LengthChart results={shown} />
       <ScoreTables result={result} against={isComparable ? against : null} />
       <ItemReader names={isComparable ? [result.subject, against.subject] : [result.subject]} />
-      <ItemList runId={run.id} againstId={isComparable ? againstId : null} />
+      <ItemList
+        runId={run.id}
+        againstId={isComparable ? againstId : null}
+        cells={compared?.cells ?? null}
+        chosen={filter}
+        onChoose={setFilter}
+        ref={list}
+      />
     </div>
   );
+}
+
+/** Shows the run that the address names, and names there the run that is shown for another reason. */
+function useRunInAddress(): void {
+  const store = useAppStore();
+  const [named] = useApp((state) => state.route.current.path);
+  const isKnown = useApp((state) => state.evaluate.runs.some(({ id }) => id === named));
+  const shownId = useApp((state) => state.evaluate.shownId);
+  useEffect(() => {
+    const { evaluate } = store.getState();
+    if (isKnown && named !== undefined && named !== evaluate.shownId) void evaluate.show(named);
+  }, [store, named, isKnown]);
+  useEffect(() => {
+    const { route, evaluate } = store.getState();
+    if (evaluate.shownId !== null && evaluate.shownId !== named) route.setPath([evaluate.shownId]);
+  }, [store, named, shownId]);
 }
 
 /** Benchmarks: who answers what, how well, and how sure that is. */
@@ -87,6 +117,7 @@ export default function EvaluateView() {
   const isReady = useApp((state) => state.evaluate.isReady);
   const connect = useApp((state) => state.evaluate.connect);
   useEffect(() => void connect(), [connect]);
+  useRunInAddress();
   return (
     <div className="evaluate" data-state={isReady ? 'ready' : 'loading'}>
       <RunForm />

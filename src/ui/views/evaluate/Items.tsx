@@ -1,43 +1,65 @@
-import { useMemo, useState } from 'react';
+import { useMemo, type Ref } from 'react';
 import type { GradedItem } from '../../../evaluate/runEvaluation.ts';
 import { useApp } from '../../../state/useApp.ts';
 import type { Loadable } from '../../../state/slice.ts';
-import type { DiffPart, ItemView } from '../../../workers/evaluateApi.ts';
+import type { DiffPart, ItemView, RunComparison } from '../../../workers/evaluateApi.ts';
 import { IconButton } from '../../widgets/Button.tsx';
 import { Disclosure } from '../../widgets/Disclosure.tsx';
 import { Select } from '../../widgets/Select.tsx';
 import { Callout, Skeleton } from '../../widgets/States.tsx';
+import { cellWords, type MatrixCell } from './Scores.tsx';
 
-type Filter = 'all' | 'wrong' | 'right' | 'changed' | 'cut';
+/** Which items are listed. */
+export type ItemFilter = 'all' | 'wrong' | 'right' | 'changed' | 'cut' | MatrixCell;
 
-const filters: readonly { value: Filter; label: string }[] = [
+const filters: readonly { value: ItemFilter; label: string }[] = [
   { value: 'all', label: 'All items' },
   { value: 'wrong', label: 'Below full score' },
   { value: 'right', label: 'Full score' },
   { value: 'changed', label: 'Differing from the baseline' },
   { value: 'cut', label: 'Cut by the token limit' },
 ];
+const cellFilters = (Object.keys(cellWords) as MatrixCell[]).map((value) => ({
+  value,
+  label: cellWords[value],
+}));
 const shownItems = 500;
 
 /** Every graded response; opens one. */
 export function ItemList({
   runId,
   againstId,
+  cells,
+  chosen,
+  onChoose,
+  ref,
 }: {
   readonly runId: string;
   readonly againstId: string | null;
+  /** Items by how both runs did on them; null without a matrix. */
+  readonly cells: RunComparison['cells'];
+  readonly chosen: ItemFilter;
+  readonly onChoose: (filter: ItemFilter) => void;
+  readonly ref: Ref<HTMLElement>;
 }) {
   const items = useApp((state) => state.evaluate.items[runId]);
   const others = useApp((state) => (againstId ? state.evaluate.items[againstId] : undefined));
   const open = useApp((state) => state.evaluate.item);
   const openItem = useApp((state) => state.evaluate.openItem);
-  const [filter, setFilter] = useState<Filter>('all');
+  const options = [
+    ...filters.filter(({ value }) => value !== 'changed' || againstId),
+    ...(cells ? cellFilters : []),
+  ];
+  // What was chosen may be of a comparison that is no more.
+  const filter = options.some(({ value }) => value === chosen) ? chosen : 'all';
   const before = useMemo(
     () => new Map((others ?? []).map((item) => [`${item.index}/${item.seed}`, item.score])),
     [others],
   );
   const shown = useMemo(() => {
+    const inCell = cells && filter in cells ? new Set(cells[filter as MatrixCell]) : null;
     const keeps = (item: GradedItem): boolean => {
+      if (inCell) return inCell.has(item.index);
       const old = before.get(`${item.index}/${item.seed}`);
       if (filter === 'wrong') return item.score < 1;
       if (filter === 'right') return item.score === 1;
@@ -45,17 +67,12 @@ export function ItemList({
       return filter === 'all' || item.finish === 'length';
     };
     return (items ?? []).filter(keeps);
-  }, [items, before, filter]);
+  }, [items, before, cells, filter]);
   return (
-    <section aria-label="Items" className="evaluate-items">
+    <section aria-label="Items" className="evaluate-items" tabIndex={-1} ref={ref}>
       <div className="evaluate-row">
         <h2>Items</h2>
-        <Select
-          label="Which items"
-          value={filter}
-          options={filters.filter(({ value }) => value !== 'changed' || againstId)}
-          onChange={setFilter}
-        />
+        <Select label="Which items" value={filter} options={options} onChange={onChoose} />
         <span className="muted num">
           {shown.length.toLocaleString('en-US')} of {(items?.length ?? 0).toLocaleString('en-US')}
           {shown.length > shownItems ? `, the first ${shownItems} shown` : ''}

@@ -60,7 +60,7 @@ function DataChoice() {
             label: name,
             hint: `${label}, ${rows} rows`,
           }))}
-          onChange={(dataId) => setForm({ dataId, mode: null })}
+          onChange={(dataId) => setForm({ dataId, mode: null, shotsId: null })}
         />
       ) : null}
       {chosen ? (
@@ -162,6 +162,32 @@ function DataChoice() {
         </Button>
       </Disclosure>
     </>
+  );
+}
+
+/** MMLU-Pro's validation split, whose worked examples stand before each question. */
+function ShotsChoice() {
+  const { data, form, setForm } = useApp((state) => state.evaluate);
+  const files = data.filter(({ id, areShots }) => areShots && id !== form.dataId);
+  return (
+    <Field
+      label="Worked examples"
+      explain={
+        files.length > 0
+          ? 'Published results give 5 of the subject before each question.'
+          : 'Published results give 5 of the subject before each question. Open the validation split as a benchmark file too to choose it here.'
+      }
+    >
+      <Select
+        label="Worked examples"
+        value={files.find(({ id }) => id === form.shotsId)?.id ?? ''}
+        options={[
+          { value: '', label: 'None (zero-shot)' },
+          ...files.map(({ id, name, rows }) => ({ value: id, label: name, hint: `${rows} examples` })),
+        ]}
+        onChange={(shotsId) => setForm({ shotsId: shotsId === '' ? null : shotsId })}
+      />
+    </Field>
   );
 }
 
@@ -317,6 +343,7 @@ export function RunForm() {
           />
         </Field>
       ) : null}
+      {chosen?.benchmark === 'mmlu-pro' && form.subject !== 'responses' ? <ShotsChoice /> : null}
       {form.subject === 'responses' ? null : (
         <Disclosure title="Sampling" summary={`temperature ${form.temperature}, ${form.maxNewTokens} tokens`}>
           <Field label="Temperature" inline>

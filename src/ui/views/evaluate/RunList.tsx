@@ -1,7 +1,8 @@
 import { identityOfLoaded } from '../../../state/evaluateSlice.ts';
 import { useApp } from '../../../state/useApp.ts';
 import type { RunSummary } from '../../../workers/evaluateApi.ts';
-import { Button, IconButton } from '../../widgets/Button.tsx';
+import { Button } from '../../widgets/Button.tsx';
+import { ConfirmButton } from '../../widgets/ConfirmButton.tsx';
 import { ProgressBar } from '../../widgets/States.tsx';
 
 const phases: Readonly<Record<RunSummary['phase'], string>> = {
@@ -20,10 +21,11 @@ function progressText(run: RunSummary): string {
 
 /** All runs with their progress; one is shown, another may stand as the baseline. */
 export function RunList() {
-  const { runs, shownId, againstId, show, compareWith, cancel, resume, deleteRun, responses } = useApp(
+  const { runs, shownId, againstId, compareWith, cancel, resume, deleteRun, responses } = useApp(
     (state) => state.evaluate,
   );
   const loaded = useApp((state) => state.model.loaded);
+  const go = useApp((state) => state.route.go);
   if (runs.length === 0) return null;
   const shown = runs.find(({ id }) => id === shownId);
   return (
@@ -51,7 +53,7 @@ export function RunList() {
               type="button"
               className="evaluate-run-main"
               aria-pressed={run.id === shownId}
-              onClick={() => void show(run.id)}
+              onClick={() => go('evaluate', [run.id])}
             >
               <strong className="truncate">{run.subject}</strong>
               <span className="truncate muted">{run.dataName}</span>
@@ -95,10 +97,10 @@ export function RunList() {
                 </Button>
               ) : null}
               {run.phase === 'running' ? null : (
-                <IconButton
-                  icon="close"
+                <ConfirmButton
                   label={`Delete the run of ${run.subject}`}
-                  onClick={() => void deleteRun(run.id)}
+                  question="The run and its answers go for good."
+                  onConfirm={() => void deleteRun(run.id)}
                 />
               )}
             </div>

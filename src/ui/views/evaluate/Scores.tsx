@@ -5,7 +5,7 @@ import { forestHeightEm, layoutForest, type ForestRow } from '../../../charts/fo
 import { layoutScoreByLength, type LengthSeries } from '../../../charts/scoreByLength/layout.ts';
 import type { Comparison } from '../../../evaluate/comparison.ts';
 import type { EvaluationResult } from '../../../evaluate/runEvaluation.ts';
-import type { GroupScore } from '../../../evaluate/scoreTable.ts';
+import type { GroupScore, RepeatedScore } from '../../../evaluate/scoreTable.ts';
 
 const three = (value: number): string => value.toFixed(3);
 
@@ -49,6 +49,16 @@ export function LengthChart({ results }: { readonly results: readonly Evaluation
   );
 }
 
+/** Slices that the chart holds: those of MRCR in full, its needles, depths, lengths, and needles × length. */
+const drawnSlices = 40;
+
+/** How items were drawn, beside where the numbers come from. */
+function footerOf({ strata, slices }: Comparison, result: EvaluationResult): string {
+  const within = strata.length > 0 ? ` · items drawn within bins of ${strata.join(' and ')}` : '';
+  const more = slices.length - drawnSlices;
+  return `${originOf(result)}${within}${more > 0 ? ` · ${more} further slices are in the table of scores` : ''}`;
+}
+
 /** Paired differences with their intervals. */
 export function ForestChart({
   comparison,
@@ -70,7 +80,7 @@ export function ForestChart({
         interval: comparison.overall.interval,
         p: comparison.overall.p,
       },
-      ...comparison.slices.slice(0, 24).map(({ dimension, label, items, mean, interval, p }) => ({
+      ...comparison.slices.slice(0, drawnSlices).map(({ dimension, label, items, mean, interval, p }) => ({
         dimension,
         label,
         n: items,
@@ -101,7 +111,7 @@ export function ForestChart({
   );
   return (
     <div ref={ref}>
-      {geometry ? <Chart geometry={geometry} footer={originOf(result)} level={level} /> : null}
+      {geometry ? <Chart geometry={geometry} footer={footerOf(comparison, result)} level={level} /> : null}
     </div>
   );
 }
@@ -139,6 +149,17 @@ function ScoreRow({
       </td>
     </tr>
   );
+}
+
+/** What several samples of an item add; without the votes of a benchmark whose answers are no choice. */
+function repeatedRows(repeated: RepeatedScore): readonly (readonly [name: string, value: number])[] {
+  const { samples, meanAtK, passAtK, majorityAtK, consistency } = repeated;
+  return [
+    [`mean@${samples}`, meanAtK],
+    ...passAtK.map(({ k, mean }) => [`pass@${k}`, mean] as const),
+    ...(majorityAtK === null ? [] : [[`maj@${samples}`, majorityAtK] as const]),
+    ...(consistency === null ? [] : [['same answer in all samples', consistency] as const]),
+  ];
 }
 
 /** Overall and slice scores as a table, with what else was measured. */
@@ -212,18 +233,13 @@ export function ScoreTables({
           ))}
           {scores.repeated ? (
             <>
-              {scores.repeated.passAtK.map(({ k, mean }) => (
-                <tr key={k}>
-                  <th scope="row">pass@{k}</th>
+              {repeatedRows(scores.repeated).map(([name, value]) => (
+                <tr key={name}>
+                  <th scope="row">{name}</th>
                   <td className="num">{scores.repeated?.items}</td>
-                  <td className="num">{three(mean)}</td>
+                  <td className="num">{three(value)}</td>
                 </tr>
               ))}
-              <tr>
-                <th scope="row">maj@{scores.repeated.samples}</th>
-                <td className="num">{scores.repeated.items}</td>
-                <td className="num">{three(scores.repeated.majorityAtK)}</td>
-              </tr>
             </>
           ) : null}
         </tbody>
@@ -232,10 +248,39 @@ export function ScoreTables({
   );
 }
 
-/** How many items each of two subjects got right, with McNemar's test. */
-export function MatrixTable({ comparison }: { readonly comparison: Comparison }) {
+/** A cell of the matrix of two runs. */
+export type MatrixCell = keyof NonNullable<Comparison['matrix']>;
+
+/** The cells in words. */
+export const cellWords: Readonly<Record<MatrixCell, string>> = {
+  bothRight: 'Right in both runs',
+  onlyBefore: 'Right in the baseline only',
+  onlyAfter: 'Right in this run only',
+  bothWrong: 'Wrong in both runs',
+};
+
+/** How many items each of two subjects got right, with McNemar's test; a number leads to its items. */
+export function MatrixTable({
+  comparison,
+  onOpen,
+}: {
+  readonly comparison: Comparison;
+  readonly onOpen: (cell: MatrixCell) => void;
+}) {
   const { matrix, mcNemar } = comparison;
   if (!matrix) return null;
+  const count = (cell: MatrixCell) => (
+    <td className="num">
+      {matrix[cell] === 0 ? (
+        0
+      ) : (
+        <button type="button" onClick={() => onOpen(cell)}>
+          {matrix[cell].toLocaleString('en-US')}
+          <span className="visually-hidden"> {cellWords[cell].toLowerCase()}: show them</span>
+        </button>
+      )}
+    </td>
+  );
   return (
     <div className="evaluate-matrix">
       <table>
@@ -250,13 +295,13 @@ export function MatrixTable({ comparison }: { readonly comparison: Comparison })
         <tbody>
           <tr>
             <th scope="row">{comparison.before} right</th>
-            <td className="num">{matrix.bothRight}</td>
-            <td className="num">{matrix.onlyBefore}</td>
+            {count('bothRight')}
+            {count('onlyBefore')}
           </tr>
           <tr>
             <th scope="row">wrong</th>
-            <td className="num">{matrix.onlyAfter}</td>
-            <td className="num">{matrix.bothWrong}</td>
+            {count('onlyAfter')}
+            {count('bothWrong')}
           </tr>
         </tbody>
       </table>
