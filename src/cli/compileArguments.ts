@@ -10,7 +10,8 @@ export interface ParsedArguments {
 }
 
 /**
- * Reads `WORD… --name value --name=value --flag`. A lone `-` is a word.
+ * Reads `WORD… --name value --name=value --flag`. A lone `-` is a word, `-h` is `--help`, and behind `--` everything
+ * is a word.
  * @throws UsageError for unknown options and missing values
  */
 export function parseArguments(
@@ -22,15 +23,20 @@ export function parseArguments(
   const values = new Map<string, string[]>();
   for (let at = 0; at < argv.length; at++) {
     const word = argv[at]!;
-    if (!word.startsWith('--') || word === '--') {
-      if (word !== '--') words.push(word);
+    if (word === '--') {
+      words.push(...argv.slice(at + 1));
+      break;
+    }
+    if (!isOption(word)) {
+      words.push(word);
       continue;
     }
     const equals = word.indexOf('=');
-    const name = equals < 0 ? word.slice(2) : word.slice(2, equals);
-    const shape = Object.hasOwn(shapes, name) ? shapes[name] : undefined;
+    const option = word === '-h' ? '--help' : equals < 0 ? word : word.slice(0, equals);
+    const name = option.slice(2);
+    const shape = option.startsWith('--') && Object.hasOwn(shapes, name) ? shapes[name] : undefined;
     if (!shape)
-      throw new UsageError('unknown-option', `there is no option --${name}`, { advice: 'see acc help' });
+      throw new UsageError('unknown-option', `there is no option ${option}`, { advice: 'see acc help' });
     if (shape === 'flag') {
       flags.add(name);
       continue;
@@ -41,10 +47,16 @@ export function parseArguments(
     else if (shape === 'one') given.push(takeValue(argv, ++at, name));
     else {
       given.push(takeValue(argv, ++at, name));
-      while (at + 1 < argv.length && !argv[at + 1]!.startsWith('--')) given.push(argv[++at]!);
+      while (at + 1 < argv.length && !isOption(argv[at + 1]!) && argv[at + 1] !== '--')
+        given.push(argv[++at]!);
     }
   }
   return { words, flags, values };
+}
+
+/** True for `--name` and `-h`; a lone `-` and negative numbers are words. */
+function isOption(word: string): boolean {
+  return /^-(?:-.|[A-Za-z])/.test(word);
 }
 
 function takeValue(argv: readonly string[], at: number, name: string): string {
@@ -53,6 +65,20 @@ function takeValue(argv: readonly string[], at: number, name: string): string {
     throw new UsageError('missing-value', `option --${name} needs a value`);
   }
   return value;
+}
+
+/** Throws `UsageError` for words beyond those that a command reads. */
+export function refuseWords(parsed: ParsedArguments, command: string, most: number): void {
+  const [extra] = parsed.words.slice(most);
+  if (extra === undefined) return;
+  throw new UsageError(
+    'unknown-word',
+    `acc ${command} takes ${most === 0 ? 'options only' : `${most} word`}`,
+    {
+      actual: extra,
+      advice: `see acc ${command} --help`,
+    },
+  );
 }
 
 /** The last value of an option, or null. */

@@ -3,19 +3,27 @@ import { CompileMapper } from '../compile/compileMapper.ts';
 import { estimateCounter, type TokenCounter } from '../compile/countText.ts';
 import { ExampleSigner, type CurationOptions } from '../compile/setCurator.ts';
 import type { BenchmarkText } from '../compile/curate/decontaminate.ts';
+import type { RecipeTokenizer } from '../compile/recipe.ts';
 import type { MappedOutcome } from '../compile/setReducer.ts';
-import { DatabaseCatalog, type CatalogIssue } from '../compile/sql/catalog.ts';
+import { DatabaseCatalog, type CatalogIssue, type DatabaseFile } from '../compile/sql/catalog.ts';
 import type { CompileOptions } from '../compile/types.ts';
 import type { FiledVerdicts } from '../trajectories/folder/verdictBook.ts';
 import type { DraftTrajectory } from '../trajectories/format.ts';
 import type { NamedFile } from './compileFiles.ts';
-import { openTokenizer } from './compileTokenizer.ts';
+import { openTokenizer, type LoadedTokenizer } from './compileTokenizer.ts';
+import { leftOutIssue, unreadable } from './nodeSource.ts';
+
+/** A file with databases. */
+export interface DatabaseInput extends NamedFile {
+  /** It lay among the inputs instead of being named as a database: it may turn out to be none. */
+  readonly isFound: boolean;
+}
 
 /** What every thread needs to start; plain data. */
 export interface MapperSetup {
   readonly options: CompileOptions;
   readonly tokenizer: string;
-  readonly databases: readonly NamedFile[];
+  readonly databases: readonly DatabaseInput[];
   readonly curation: CurationOptions;
   readonly benchmarks: readonly BenchmarkText[];
   /** sha256 by file name. */
@@ -28,7 +36,7 @@ export interface MapperSetup {
 export interface MapperFacts {
   readonly databaseIssues: readonly CatalogIssue[];
   /** Null when tokens are not counted. */
-  readonly tokenizer: { readonly name: string; readonly sha256: string } | null;
+  readonly tokenizer: RecipeTokenizer | null;
 }
 
 export interface Mapper {
@@ -41,12 +49,8 @@ export interface Mapper {
 export async function startMapper(setup: MapperSetup): Promise<Mapper> {
   const loaded = setup.options.countTokens ? await openTokenizer(setup.tokenizer) : null;
   const counter = loaded?.counter ?? estimateCounter;
-  const files = await Promise.all(
-    setup.databases.map(async (file) => ({
-      name: file.name,
-      bytes: new Uint8Array(await readFile(file.path)),
-    })),
-  );
+  const lost: CatalogIssue[] = [];
+  const files = await readDatabases(setup.databases, lost);
   const catalog = files.length > 0 ? await DatabaseCatalog.load(files) : null;
   const hashes = new Map(Object.entries(setup.hashes));
   const sha256Of = (file: string): string => hashes.get(file.split('!/', 1)[0] ?? file) ?? '';
@@ -61,9 +65,31 @@ export async function startMapper(setup: MapperSetup): Promise<Mapper> {
   return {
     counter,
     facts: {
-      databaseIssues: catalog?.issues ?? [],
-      tokenizer: loaded && { name: loaded.tokenizer.name, sha256: loaded.tokenizer.sha256 },
+      databaseIssues: [...lost, ...(catalog?.issues ?? [])],
+      tokenizer: loaded && factsOf(loaded),
     },
     map: (drafts) => drafts.map((draft) => mapper.mapDraft(draft)),
   };
+}
+
+function factsOf({ tokenizer: { name, sha256 }, templateSha256 }: LoadedTokenizer): RecipeTokenizer {
+  return { name, sha256, templateSha256 };
+}
+
+/** @throws InputError when a file that was named as a database cannot be read; others are told in `lost` */
+async function readDatabases(
+  databases: readonly DatabaseInput[],
+  lost: CatalogIssue[],
+): Promise<DatabaseFile[]> {
+  const files: DatabaseFile[] = [];
+  for (const { name, path, isFound } of databases) {
+    try {
+      files.push({ name, isFound, bytes: new Uint8Array(await readFile(path)) });
+    } catch (error) {
+      const failure = unreadable(name, error);
+      if (!isFound) throw failure;
+      lost.push(leftOutIssue(name, failure));
+    }
+  }
+  return files;
 }

@@ -1,8 +1,11 @@
 import { createHash } from 'node:crypto';
-import { mkdir, open, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { open, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { linesOf } from './fileLines.ts';
 import type { CompileSink } from '../compile/setReducer.ts';
+import { InputError } from '../core/errors.ts';
+import { cannotWrite, makeFolder } from './outputFile.ts';
 
 const newline = 0x0a;
 /** Bytes gathered before they are written. */
@@ -15,8 +18,35 @@ export interface WrittenFile {
   readonly lines: number;
 }
 
-/** Encodes lines into one of two buffers while the other is written, and hashes them on the way. */
+/** Files of a set that this module knows by name. */
+const outputFiles = {
+  examples: 'examples.jsonl',
+  evaluation: 'examples.eval.jsonl',
+  recipe: 'recipe.json',
+  card: 'README.md',
+} as const;
+
+/**
+ * Makes the folder of a set to come. Throws `InputError` where it cannot be written to, and where it holds a README.md
+ * that is no card of a set.
+ */
+export async function checkOutputFolder(folder: string): Promise<void> {
+  await makeFolder(folder);
+  const has = (name: string): boolean => existsSync(join(folder, name));
+  if (!has(outputFiles.card) || has(outputFiles.recipe)) return;
+  throw new InputError('foreign-file', `the folder holds a ${outputFiles.card} that no compilation wrote`, {
+    where: folder,
+    expected: `no ${outputFiles.card}, or a ${outputFiles.recipe} beside it`,
+    advice: 'give --out a folder of its own',
+  });
+}
+
+/**
+ * A file of lines under a name with `.part` behind it, until `place` gives it its own. Encodes lines into one of two
+ * buffers while the other is written, and hashes them on the way.
+ */
 class LineFile {
+  private readonly path: string;
   private readonly handle: FileHandle;
   private readonly hash = createHash('sha256');
   private filling = Buffer.allocUnsafeSlow(chunkBytes);
@@ -26,8 +56,13 @@ class LineFile {
   bytes = 0;
   lines = 0;
 
-  constructor(handle: FileHandle) {
+  private constructor(path: string, handle: FileHandle) {
+    this.path = path;
     this.handle = handle;
+  }
+
+  static async open(path: string): Promise<LineFile> {
+    return new LineFile(path, await writing(path, open(`${path}.part`, 'w')));
   }
 
   /** @param line without its end */
@@ -48,8 +83,20 @@ class LineFile {
   async close(): Promise<string> {
     await this.flush();
     await this.writing;
-    await this.handle.close();
+    await writing(this.path, this.handle.close());
     return this.hash.digest('hex');
+  }
+
+  /** Once it is closed: gives it its name, or another. */
+  place(path = this.path): Promise<void> {
+    return writing(path, rename(`${this.path}.part`, path));
+  }
+
+  /** Removes what was written. */
+  async drop(): Promise<void> {
+    await this.writing.catch(() => undefined);
+    await this.handle.close().catch(() => undefined);
+    await rm(`${this.path}.part`, { force: true });
   }
 
   private async flush(): Promise<void> {
@@ -59,7 +106,7 @@ class LineFile {
     this.hash.update(bytes);
     this.bytes += bytes.length;
     await this.writing;
-    this.writing = this.handle.writeFile(bytes);
+    this.writing = writing(this.path, this.handle.writeFile(bytes));
     // A failure is met by whoever waits next; until then it must not count as unhandled.
     this.writing.catch(() => undefined);
     this.filling = this.spare.length === chunkBytes ? this.spare : Buffer.allocUnsafeSlow(chunkBytes);
@@ -68,53 +115,78 @@ class LineFile {
   }
 }
 
+/** Waits for a step of writing. @throws InputError that names the file */
+async function writing<Value>(path: string, step: Promise<Value>): Promise<Value> {
+  try {
+    return await step;
+  } catch (error) {
+    throw cannotWrite(path, error);
+  }
+}
+
 /** The output folder. Files appear under their names only when they are complete. */
 export class OutputFolder implements CompileSink {
   private readonly folder: string;
-  private readonly file: LineFile;
+  /** All examples. */
+  private readonly whole: LineFile;
+  private readonly halves: LineFile[] = [];
 
-  private constructor(folder: string, file: LineFile) {
+  private constructor(folder: string, whole: LineFile) {
     this.folder = folder;
-    this.file = file;
+    this.whole = whole;
   }
 
+  /** @throws InputError when nothing can be written there */
   static async open(folder: string): Promise<OutputFolder> {
-    await mkdir(folder, { recursive: true });
-    return new OutputFolder(folder, new LineFile(await open(join(folder, 'examples.jsonl.part'), 'w')));
+    await checkOutputFolder(folder);
+    return new OutputFolder(folder, await LineFile.open(join(folder, outputFiles.examples)));
   }
 
   example(line: string | Uint8Array): Promise<void> {
-    return this.file.add(line);
+    return this.whole.add(line);
   }
 
   /** Ends `examples.jsonl`; with ids of an evaluation split, those go to `examples.eval.jsonl`. */
   async finish(evalIds: ReadonlySet<string> | null): Promise<WrittenFile> {
-    const sha256 = await this.file.close();
-    const part = join(this.folder, 'examples.jsonl.part');
-    await rm(join(this.folder, 'examples.eval.jsonl'), { force: true });
-    if (evalIds === null) {
-      await rename(part, join(this.folder, 'examples.jsonl'));
-      return { file: 'examples.jsonl', sha256, bytes: this.file.bytes, lines: this.file.lines };
-    }
-    const train = new LineFile(await open(join(this.folder, 'examples.jsonl'), 'w'));
-    const held = new LineFile(await open(join(this.folder, 'examples.eval.jsonl'), 'w'));
-    for await (const line of linesOf(part)) {
+    const sha256 = await this.whole.close();
+    if (evalIds !== null) return this.finishSplit(evalIds);
+    await rm(join(this.folder, outputFiles.evaluation), { force: true });
+    await this.whole.place();
+    const { bytes, lines } = this.whole;
+    return { file: outputFiles.examples, sha256, bytes, lines };
+  }
+
+  /** Both halves are written before either gets its name: there is never a part of a set under it. */
+  private async finishSplit(evalIds: ReadonlySet<string>): Promise<WrittenFile> {
+    const path = join(this.folder, outputFiles.examples);
+    const train = await this.half('examples.train.jsonl');
+    const held = await this.half(outputFiles.evaluation);
+    for await (const line of linesOf(`${path}.part`))
       await (evalIds.has(idOf(line)) ? held : train).add(line);
-    }
     await held.close();
-    const hash = await train.close();
-    await rm(part, { force: true });
-    return { file: 'examples.jsonl', sha256: hash, bytes: train.bytes, lines: train.lines };
+    const sha256 = await train.close();
+    await held.place();
+    await train.place(path);
+    await this.whole.drop();
+    const { bytes, lines } = train;
+    return { file: outputFiles.examples, sha256, bytes, lines };
+  }
+
+  private async half(name: string): Promise<LineFile> {
+    const file = await LineFile.open(join(this.folder, name));
+    this.halves.push(file);
+    return file;
   }
 
   async write(name: string, text: string): Promise<void> {
-    await writeFile(join(this.folder, name), text);
+    const path = join(this.folder, name);
+    await writing(path, writeFile(`${path}.part`, text));
+    await writing(path, rename(`${path}.part`, path));
   }
 
   /** After a failure: nothing half-written stays. */
   async abandon(): Promise<void> {
-    await this.file.close().catch(() => '');
-    await rm(join(this.folder, 'examples.jsonl.part'), { force: true });
+    for (const file of [this.whole, ...this.halves]) await file.drop();
   }
 }
 

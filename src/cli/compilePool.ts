@@ -5,6 +5,7 @@ import type { MapperFacts, MapperSetup } from './compileMapperThread.ts';
 import type { ThreadMessage, ThreadResult, ThreadTask } from './compileThread.ts';
 import type { LineBatch } from './lineBatch.ts';
 import { batchKey, type LineResult, type OpenedLines, type RenamedDraft } from './lineReader.ts';
+import { errorOf } from './threadFailure.ts';
 
 interface Waiting {
   readonly id: number;
@@ -49,7 +50,12 @@ export class CompilePool {
       pool.workers.push(worker);
       starts.push(pool.attach(worker));
     }
-    await Promise.all(starts);
+    try {
+      await Promise.all(starts);
+    } catch (error) {
+      await pool.stop();
+      throw error;
+    }
     return pool;
   }
 
@@ -97,13 +103,17 @@ export class CompilePool {
   private attach(worker: Worker): Promise<void> {
     return new Promise((resolve, reject) => {
       worker.on('message', (message: ThreadMessage) => {
+        if ('unready' in message) {
+          reject(errorOf(message.unready));
+          return;
+        }
         if ('ready' in message) {
           this.started = message.ready;
           resolve();
         } else {
           const task = this.running.get(message.id);
           this.running.delete(message.id);
-          if ('failure' in message) task?.reject(new Error(message.failure));
+          if ('failure' in message) task?.reject(errorOf(message.failure));
           else task?.resolve(message.result);
         }
         this.idle.push(worker);

@@ -8,17 +8,31 @@ import { prettyJson } from '../compile/serialize.ts';
 import { StreamingCurator, type CurationOptions } from '../compile/setCurator.ts';
 import { SetReducer, type CompileSink, type SetReport } from '../compile/setReducer.ts';
 import type { CompileOptions } from '../compile/types.ts';
+import { InputError } from '../core/errors.ts';
 import type { JsonValue } from '../core/json.ts';
 import type { VerdictBook } from '../trajectories/folder/verdictBook.ts';
 import type { Issue } from '../trajectories/schema.ts';
-import { hashFiles, isDatabaseFile, listFiles, type NamedFile } from './compileFiles.ts';
+import {
+  hashFiles,
+  isDatabaseFile,
+  listGroups,
+  refuseTwice,
+  type HashedFile,
+  type NamedFile,
+} from './compileFiles.ts';
 import { planInputs, type PlannedFile } from './folderInputs.ts';
-import { startMapper, type MapperFacts, type MapperSetup } from './compileMapperThread.ts';
-import { OutputFolder, StandardOutput } from './compileOutput.ts';
+import {
+  startMapper,
+  type DatabaseInput,
+  type MapperFacts,
+  type MapperSetup,
+} from './compileMapperThread.ts';
+import { checkOutputFolder, OutputFolder, StandardOutput } from './compileOutput.ts';
 import { CompilePool } from './compilePool.ts';
 import { openTokenizer } from './compileTokenizer.ts';
-import { fileSource } from './nodeSource.ts';
+import { fileSource, leftOutIssue, unreadable } from './nodeSource.ts';
 import { readInputs, type InputReader } from './readInputs.ts';
+import { Spool } from './spool.ts';
 
 export interface CompileJob {
   readonly inputs: readonly string[];
@@ -48,20 +62,16 @@ export interface CompileOutcomeSummary {
 /** Issues listed in the report; the import itself also limits them by file and kind. */
 const listedIssues = 5000;
 
-/** A file that decides the output without being imported. */
-interface HashedFile {
-  readonly file: NamedFile;
-  readonly hash: RecipeFile;
-}
-
 /** The inputs as they were found on disk. */
 export interface PreparedCompile {
   readonly files: readonly PlannedFile[];
   readonly books: readonly VerdictBook[];
   /** Of all files and of the reports beside them, for the recipe. */
   readonly inputs: readonly RecipeFile[];
-  readonly databases: readonly HashedFile[];
+  readonly databases: readonly HashedFile<DatabaseInput>[];
   readonly benchmarks: readonly HashedFile[];
+  /** Of files that were found but cannot be read. */
+  readonly issues: readonly Issue[];
 }
 
 /** Where mapped outcomes come from. */
@@ -73,10 +83,13 @@ export interface OutcomeSource {
 
 /** Imports, compiles, reduces and writes. The output does not depend on the number of jobs. */
 export async function runCompile(job: CompileJob): Promise<CompileOutcomeSummary> {
-  const prepared = await prepareCompile(job);
-  const setup = await mapperSetup(job, prepared);
-  const pool = job.jobs > 1 ? await CompilePool.start(job.jobs, setup) : null;
+  if (job.out !== null) await checkOutputFolder(job.out);
+  const spool = new Spool();
+  let pool: CompilePool | null = null;
   try {
+    const prepared = await prepareCompile(job, (file) => spool.keep(file));
+    const setup = await mapperSetup(job, prepared);
+    pool = job.jobs > 1 ? await CompilePool.start(job.jobs, setup) : null;
     // The main thread maps itself when it is alone.
     const mapper = pool ? null : await startMapper(setup);
     return await writeSet(job, prepared, {
@@ -93,33 +106,69 @@ export async function runCompile(job: CompileJob): Promise<CompileOutcomeSummary
     });
   } finally {
     await pool?.stop();
+    await spool.close();
   }
 }
 
-/** Finds and hashes all files of a job. @throws InputError when one does not exist */
+/** Gives a file that can be read again and again: streams are copied, or refused. */
+type KeepFile = (file: NamedFile) => Promise<NamedFile>;
+
+/**
+ * Finds and hashes all files of a job. Inputs and what lies beside them are left out where they cannot be read.
+ * @throws InputError when a path does not exist, and where nothing is left
+ */
 export async function prepareCompile(
   job: Pick<CompileJob, 'inputs' | 'databases' | 'benchmarks'>,
+  keep: KeepFile,
 ): Promise<PreparedCompile> {
-  const { files, reports, leftOut } = await planInputs(job.inputs, isDatabaseFile);
-  const hashes = await hashFiles(files.filter((file) => file.path !== '-'));
+  refuseTwice([...job.inputs, ...job.databases, ...job.benchmarks]);
+  const planned = await planInputs(job.inputs, isDatabaseFile);
+  const issues: Issue[] = [];
+  const leaveOut = ({ name }: NamedFile, error: unknown): void => {
+    issues.push(leftOutIssue(name, unreadable(name, error)));
+  };
+  const files = await hashFiles(await keepAll(planned.files, keep), leaveOut);
+  const [lost] = issues;
+  if (files.length === 0 && lost) throw new InputError(lost.code, lost.message);
+  const reports = await hashFiles(planned.reports, leaveOut);
+  const named = await keepAll(await listNamed(job.databases), keep);
+  const found = databaseInputs(named, await keepAll(planned.leftOut, keep));
+  const databases = await hashFiles(found, (file, error) => {
+    if (!file.isFound) throw error;
+    leaveOut(file, error);
+  });
+  const benchmarks = await hashFiles(await keepAll(await listNamed(job.benchmarks), keep), refuse);
   return {
-    files,
-    books: [...new Set(files.flatMap(({ verdicts }) => verdicts ?? []))],
+    files: files.map(({ file }) => file),
+    books: [...new Set(files.flatMap(({ file }) => file.verdicts ?? []))],
     // Verdicts beside runs decide which are compiled.
-    inputs: [...hashes, ...(await hashFiles(reports))],
-    databases: await hashed(unique([...(await listFiles(job.databases)), ...leftOut])),
-    benchmarks: await hashed(await listFiles(job.benchmarks)),
+    inputs: [...files, ...reports].map(({ hash }) => hash),
+    databases,
+    benchmarks,
+    issues: [...issues, ...planned.remarks.slice(0, listedIssues)],
   };
 }
 
-/** A file named in two ways is one file: as two databases it would make every run ambiguous. */
-function unique(files: readonly NamedFile[]): NamedFile[] {
-  return [...new Map(files.map((file) => [resolve(file.path), file])).values()];
+async function listNamed(paths: readonly string[]): Promise<NamedFile[]> {
+  return (await listGroups(paths)).flat();
 }
 
-async function hashed(files: readonly NamedFile[]): Promise<HashedFile[]> {
-  const hashes = await hashFiles(files);
-  return files.map((file, index) => ({ file, hash: hashes[index]! }));
+async function keepAll<File extends NamedFile>(files: readonly File[], keep: KeepFile): Promise<File[]> {
+  const kept: File[] = [];
+  for (const file of files) kept.push({ ...file, ...(await keep(file)) });
+  return kept;
+}
+
+function refuse(_: NamedFile, error: unknown): never {
+  throw error;
+}
+
+/** A file named in two ways is one file: as two databases it would make every run ambiguous. */
+function databaseInputs(named: readonly NamedFile[], found: readonly NamedFile[]): DatabaseInput[] {
+  const place = ({ path }: NamedFile): string => resolve(path);
+  const isNamed = new Set(named.map(place));
+  const unique = new Map([...named, ...found].map((file) => [place(file), file]));
+  return [...unique].map(([path, file]) => ({ ...file, isFound: !isNamed.has(path) }));
 }
 
 /** What the map step needs of a job. */
@@ -141,10 +190,10 @@ export async function mapperSetup(
 /** The reduce step over all outcomes, and the output folder. Needs no input file. */
 export async function writeSet(
   job: Pick<CompileJob, 'out' | 'options' | 'curation' | 'toolVersion' | 'onProgress'>,
-  { files, inputs, databases, benchmarks }: PreparedCompile,
+  { files, inputs, databases, benchmarks, issues: before }: PreparedCompile,
   source: OutcomeSource,
 ): Promise<CompileOutcomeSummary> {
-  const issues: Issue[] = [];
+  const issues: Issue[] = [...before];
   const folder = job.out === null ? null : await OutputFolder.open(job.out);
   const sink: CompileSink = folder ?? new StandardOutput();
   try {

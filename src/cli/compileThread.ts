@@ -1,11 +1,11 @@
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import type { MappedOutcome } from '../compile/setReducer.ts';
-import { messageOf } from '../core/errors.ts';
 import { VerdictBook } from '../trajectories/folder/verdictBook.ts';
 import type { DraftTrajectory } from '../trajectories/format.ts';
 import { startMapper, type MapperFacts, type MapperSetup } from './compileMapperThread.ts';
 import type { LineBatch } from './lineBatch.ts';
 import { LineReader, type LineResult, type OpenedLines, type RenamedDraft } from './lineReader.ts';
+import { failureOf, type ThreadFailure } from './threadFailure.ts';
 
 /** Marks worker threads of the compile pool, so that loading this module elsewhere starts nothing. */
 export const threadTask = 'acc-compile';
@@ -21,13 +21,18 @@ export type ThreadResult = readonly MappedOutcome[] | LineResult | OpenedLines;
 
 export type ThreadMessage =
   | { readonly ready: MapperFacts }
+  | { readonly unready: ThreadFailure }
   | { readonly id: number; readonly result: ThreadResult }
-  | { readonly id: number; readonly failure: string };
+  | { readonly id: number; readonly failure: ThreadFailure };
 
 /** Runs the map step in this worker thread until the pool ends it. */
 async function serve(setup: MapperSetup): Promise<void> {
   const port = parentPort!;
-  const mapper = await startMapper(setup);
+  const mapper = await startMapper(setup).catch((error: unknown) => {
+    port.postMessage({ unready: failureOf(error) } satisfies ThreadMessage);
+    return null;
+  });
+  if (!mapper) return;
   const encoder = new TextEncoder();
   // The main thread then only hashes and writes the bytes.
   const map = (draft: DraftTrajectory): MappedOutcome => {
@@ -45,7 +50,7 @@ async function serve(setup: MapperSetup): Promise<void> {
   port.on('message', ({ id, task }: { id: number; task: ThreadTask }) => {
     answer(task).then(
       (result) => port.postMessage({ id, result } satisfies ThreadMessage),
-      (error: unknown) => port.postMessage({ id, failure: messageOf(error) } satisfies ThreadMessage),
+      (error: unknown) => port.postMessage({ id, failure: failureOf(error) } satisfies ThreadMessage),
     );
   });
   port.postMessage({ ready: mapper.facts } satisfies ThreadMessage);

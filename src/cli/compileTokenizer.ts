@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -5,9 +6,9 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { exactCounter, type TokenCounter } from '../compile/countText.ts';
 import { InputError } from '../core/errors.ts';
-import { isObject } from '../core/json.ts';
 import { bundledTokenizers, openBundledTokenizer } from '../tokenizer/bundledTokenizers.ts';
 import { ChatTemplate } from '../tokenizer/chatTemplate.ts';
+import { templateBeside } from '../tokenizer/templateBeside.ts';
 import { PairCounter } from '../tokenizer/countPair.ts';
 import { loadTokenizer } from '../tokenizer/loadTokenizer.ts';
 import { qwen3Template } from '../tokenizer/qwen3Template.ts';
@@ -17,6 +18,8 @@ import type { Tokenizer } from '../tokenizer/types.ts';
 export interface LoadedTokenizer {
   readonly tokenizer: Tokenizer;
   readonly template: ChatTemplate;
+  /** Of the template's text: the recipe names it. */
+  readonly templateSha256: string;
   readonly counter: TokenCounter;
 }
 
@@ -28,8 +31,15 @@ export interface LoadedTokenizer {
 export async function openTokenizer(nameOrPath: string): Promise<LoadedTokenizer> {
   const isPath = existsSync(nameOrPath);
   const tokenizer = isPath ? await fromPath(nameOrPath) : await fromName(nameOrPath);
-  const template = new ChatTemplate((isPath ? await templateBeside(nameOrPath) : null) ?? qwen3Template);
-  return { tokenizer, template, counter: exactCounter(tokenizer, new PairCounter(tokenizer, template)) };
+  const text =
+    (isPath ? await templateBeside((name) => textBeside(nameOrPath, name)) : null) ?? qwen3Template;
+  const template = new ChatTemplate(text);
+  return {
+    tokenizer,
+    template,
+    templateSha256: createHash('sha256').update(text).digest('hex'),
+    counter: exactCounter(tokenizer, new PairCounter(tokenizer, template)),
+  };
 }
 
 async function fromPath(path: string): Promise<Tokenizer> {
@@ -60,7 +70,7 @@ async function fromName(name: string): Promise<Tokenizer> {
 }
 
 /** A file of the installed project, looked for from this module upwards. */
-function fileOfProject(path: string): string | null {
+export function fileOfProject(path: string): string | null {
   let folder = dirname(fileURLToPath(import.meta.url));
   for (let depth = 0; depth < 4; depth++) {
     const file = join(folder, path);
@@ -70,17 +80,8 @@ function fileOfProject(path: string): string | null {
   return null;
 }
 
-async function templateBeside(path: string): Promise<string | null> {
-  const folder = (await stat(path)).isDirectory() ? path : dirname(path);
-  const jinja = join(folder, 'chat_template.jinja');
-  if (existsSync(jinja)) return readFile(jinja, 'utf8');
-  const config = join(folder, 'tokenizer_config.json');
-  if (!existsSync(config)) return null;
-  try {
-    const value: unknown = JSON.parse(await readFile(config, 'utf8'));
-    const template = isObject(value) ? value['chat_template'] : null;
-    return typeof template === 'string' ? template : null;
-  } catch {
-    return null;
-  }
+/** A file that lies beside a tokenizer, as text; null where there is none. */
+async function textBeside(path: string, name: string): Promise<string | null> {
+  const file = join((await stat(path)).isDirectory() ? path : dirname(path), name);
+  return existsSync(file) ? readFile(file, 'utf8') : null;
 }

@@ -1,9 +1,10 @@
-import { open, stat } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { joinedSource } from '../trajectories/folder/joinedSource.ts';
 import { planFolder, type FolderEntry } from '../trajectories/folder/folderPlan.ts';
 import type { VerdictBook } from '../trajectories/folder/verdictBook.ts';
-import { listFiles, type NamedFile } from './compileFiles.ts';
-import { fileSource, type NodeSource } from './nodeSource.ts';
+import type { Issue } from '../trajectories/schema.ts';
+import { listGroups, type NamedFile } from './compileFiles.ts';
+import { fileSource, stdinSource, type NodeSource } from './nodeSource.ts';
 
 /** Something to import: a file, or the files of one run as one. */
 export interface PlannedFile extends NamedFile {
@@ -16,6 +17,8 @@ export interface PlannedFiles {
   readonly files: readonly PlannedFile[];
   /** Files that only say how runs ended; they are not imported. */
   readonly reports: readonly NamedFile[];
+  /** What is said of each report. */
+  readonly remarks: readonly Issue[];
 }
 
 /**
@@ -24,12 +27,13 @@ export interface PlannedFiles {
  */
 async function planFiles(files: readonly NamedFile[]): Promise<PlannedFiles> {
   const byName = new Map(files.map((file) => [file.name, file]));
-  // Files of one name (from several folders) could not be told apart.
-  if (files.length < 2 || byName.size < files.length) return { files, reports: [] };
-  const { units, verdicts, reports } = await planFolder(files.map(entryOf));
+  // A file that was given twice could not be told apart from itself.
+  if (files.length < 2 || byName.size < files.length) return { files, reports: [], remarks: [] };
+  const { units, verdicts, reports, remarks } = await planFolder(files.map(entryOf));
   const named = (paths: readonly string[]): NamedFile[] => paths.flatMap((path) => byName.get(path) ?? []);
   return {
     reports: named(reports),
+    remarks,
     files: units.flatMap(({ path, parts, sizeBytes }): PlannedFile[] => {
       const around = verdicts.isEmpty ? {} : { verdicts };
       if (!parts) return named([path]).map((file) => ({ ...file, ...around }));
@@ -54,30 +58,28 @@ export async function planInputs(
   const single: NamedFile[] = [];
   const leftOut: NamedFile[] = [];
   const order: (NamedFile | NamedFile[])[] = [];
-  for (const path of paths) {
-    if (path === '-') {
-      const file = { path, name: 'stdin', bytes: 0, isMember: false };
-      order.push({ ...file, name: nameOf(file) });
-      continue;
-    }
+  for (const found of await listGroups(paths)) {
     const kept: NamedFile[] = [];
-    for (const file of await listFiles([path])) {
+    for (const file of found) {
       ((await isLeftOut(file)) ? leftOut : kept).push({ ...file, name: nameOf(file) });
     }
-    if (await isFolder(path)) {
+    if (found.some(({ isMember }) => isMember)) {
       groups.push(kept);
       order.push(kept);
     } else {
-      single.push(...kept);
+      // What comes from standard input lies beside no file.
+      single.push(...kept.filter(({ path }) => path !== '-'));
       order.push(...kept);
     }
   }
   const reports: NamedFile[] = [];
+  const remarks: Issue[] = [];
   /** What to import where a file was given. */
   const units = new Map<NamedFile, PlannedFile>();
   for (const group of [single, ...groups]) {
     const plan = await planFiles(group);
     reports.push(...plan.reports);
+    remarks.push(...plan.remarks);
     for (const unit of plan.files) {
       const names = new Set((unit.parts ?? [unit]).map(({ path }) => path));
       const first = group.find(({ path }) => names.has(path));
@@ -85,22 +87,21 @@ export async function planInputs(
     }
   }
   const files = order.flat().flatMap((file) => (file.path === '-' ? [file] : (units.get(file) ?? [])));
-  return { files, reports, leftOut };
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  return (await stat(path)).isDirectory();
+  return { files, reports, remarks, leftOut };
 }
 
 /** A planned file as a source under its name. @throws InputError when it cannot be opened */
 export async function openPlanned({ path, name, bytes, parts }: PlannedFile): Promise<NodeSource> {
+  if (path === '-') return { ...(await stdinSource()), name };
   if (!parts) return fileSource(path, name);
   const opens = parts.map((part) => () => fileSource(part.path, part.name));
   return { ...joinedSource(name, bytes, opens), close: async () => undefined };
 }
 
-function entryOf({ path, name, bytes }: NamedFile): FolderEntry {
+function entryOf({ path, name, bytes, isStream }: NamedFile): FolderEntry {
   const head = async (length: number): Promise<Uint8Array> => {
+    // What is read of a stream is gone.
+    if (isStream) return new Uint8Array(0);
     try {
       const file = await open(path, 'r');
       try {

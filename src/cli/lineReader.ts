@@ -14,6 +14,7 @@ import { LARGE_RECORD_BYTES, MAX_RECORD_BYTES } from '../trajectories/io/splitte
 import { skipBlank } from '../trajectories/io/valueScanner.ts';
 import type { Issue, Trajectory } from '../trajectories/schema.ts';
 import type { LineBatch } from './lineBatch.ts';
+import { unreadable } from './nodeSource.ts';
 
 /** What a thread found in a line, in order. A run is told with the id it has by itself. */
 export type LineEvent =
@@ -152,16 +153,8 @@ export class LineReader {
     }
   }
 
-  private bytesOf({ path, start, end }: LineBatch): Uint8Array {
-    let file = this.files.get(path);
-    if (file === undefined) {
-      if (this.files.size >= openFiles) {
-        for (const open of this.files.values()) closeSync(open);
-        this.files.clear();
-      }
-      file = openSync(path, 'r');
-      this.files.set(path, file);
-    }
+  private bytesOf({ path, file: name, start, end }: LineBatch): Uint8Array {
+    const file = this.files.get(path) ?? this.openFile(path, name);
     const bytes = Buffer.allocUnsafe(end - start);
     let done = 0;
     while (done < bytes.length) {
@@ -170,6 +163,20 @@ export class LineReader {
       done += count;
     }
     return bytes.subarray(0, done);
+  }
+
+  private openFile(path: string, name: string): number {
+    if (this.files.size >= openFiles) {
+      for (const open of this.files.values()) closeSync(open);
+      this.files.clear();
+    }
+    try {
+      const file = openSync(path, 'r');
+      this.files.set(path, file);
+      return file;
+    } catch (error) {
+      throw unreadable(name, error);
+    }
   }
 }
 

@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
-import { createWriteStream, mkdtempSync, rmSync } from 'node:fs';
-import { open, readdir, stat, type FileHandle } from 'node:fs/promises';
+import { createReadStream, mkdtempSync, rmSync } from 'node:fs';
+import { open, opendir, readdir, stat, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, sep } from 'node:path';
-import { finished } from 'node:stream/promises';
 import type { ByteSource } from '../core/byteSource.ts';
 import { InputError, messageOf } from '../core/errors.ts';
 import type { Sha256 } from '../trajectories/io/sha256.ts';
 import { joinBytes, memorySource, streamByReads } from '../trajectories/io/sources.ts';
 import { isClutter } from '../trajectories/io/memberName.ts';
+import type { Issue } from '../trajectories/schema.ts';
+import { fileWriter } from './outputFile.ts';
 
 /** A source that holds a file handle (or a spooled copy) until it is closed. */
 export interface NodeSource extends ByteSource {
@@ -19,11 +19,20 @@ export interface NodeSource extends ByteSource {
 /** Standard input is kept in memory up to this size and in a temporary file beyond it. */
 const SPOOL_BYTES = 64 * 1024 * 1024;
 
-/** A file on disk. Throws `InputError` when it cannot be opened. */
+/**
+ * A file on disk; a pipe is read to its end first, as standard input is. Throws `InputError` where there is none or
+ * where it cannot be read.
+ */
 export async function fileSource(path: string, name = displayName(path)): Promise<NodeSource> {
   let handle: FileHandle;
   let size: number;
   try {
+    const found = await stat(path);
+    if (found.isDirectory()) {
+      await (await opendir(path)).close();
+      throw new Error('This is a folder, not a file');
+    }
+    if (!found.isFile()) return { ...(await stdinSource(createReadStream(path))), name };
     handle = await open(path, 'r');
     size = (await handle.stat()).size;
   } catch (error) {
@@ -34,7 +43,11 @@ export async function fileSource(path: string, name = displayName(path)): Promis
     const buffer = new Uint8Array(length);
     let done = 0;
     while (done < length) {
-      const { bytesRead } = await handle.read(buffer, done, length - done, start + done);
+      const { bytesRead } = await handle
+        .read(buffer, done, length - done, start + done)
+        .catch((error: unknown) => {
+          throw unreadable(name, error);
+        });
       if (bytesRead === 0) break;
       done += bytesRead;
     }
@@ -50,7 +63,9 @@ export async function fileSource(path: string, name = displayName(path)): Promis
   };
 }
 
-function unreadable(name: string, error: unknown): InputError {
+/** What to throw where a file cannot be read. */
+export function unreadable(name: string, error: unknown): InputError {
+  if (error instanceof InputError) return error;
   const { code } = error as NodeJS.ErrnoException;
   const reason =
     code === 'ENOENT'
@@ -59,6 +74,14 @@ function unreadable(name: string, error: unknown): InputError {
         ? 'The file may not be read'
         : messageOf(error);
   return new InputError('unreadable-file', reason, { where: name });
+}
+
+/** What is told of a file that the others are read without. */
+export function leftOutIssue(
+  file: string,
+  { code, message }: InputError,
+): Issue & { readonly severity: 'error' } {
+  return { severity: 'error', code, message, file, record: null, path: null, byteOffset: null };
 }
 
 /** Standard input, read to its end first so that it can be read again like a file. */
@@ -76,21 +99,23 @@ export async function stdinSource(input: AsyncIterable<Uint8Array> = process.std
 
 async function spooled(pieces: readonly Uint8Array[], rest: AsyncIterator<Uint8Array>): Promise<NodeSource> {
   const folder = mkdtempSync(join(tmpdir(), 'acc-stdin-'));
-  const path = join(folder, 'stdin');
-  const file = createWriteStream(path);
-  const write = async (bytes: Uint8Array): Promise<void> => {
-    if (!file.write(bytes)) await once(file, 'drain');
-  };
-  for (const piece of pieces) await write(piece);
-  for (let next = await rest.next(); !next.done; next = await rest.next()) await write(next.value);
-  file.end();
-  await finished(file);
-  const source = await fileSource(path, '-');
-  const close = async (): Promise<void> => {
-    await source.close();
-    rmSync(folder, { recursive: true, force: true });
-  };
-  return { ...source, close };
+  const remove = (): void => rmSync(folder, { recursive: true, force: true });
+  try {
+    const path = join(folder, 'stdin');
+    const file = await fileWriter(path);
+    for (const piece of pieces) await file.write(piece);
+    for (let next = await rest.next(); !next.done; next = await rest.next()) await file.write(next.value);
+    await file.end();
+    const source = await fileSource(path, '-');
+    const close = async (): Promise<void> => {
+      await source.close();
+      remove();
+    };
+    return { ...source, close };
+  } catch (error) {
+    remove();
+    throw error;
+  }
 }
 
 /** The path as it is shown and recorded: with '/' separators, without a leading './'. */
@@ -129,8 +154,9 @@ async function filesBelow(folder: string): Promise<string[]> {
   for (const entry of entries) {
     const path = join(folder, entry.name);
     if (entry.name.startsWith('.') || isClutter(entry.name) || entry.name === 'node_modules') continue;
-    // Links to folders are not followed: they may lead in circles.
-    if (entry.isDirectory()) files.push(...(await filesBelow(path)));
+    // Links to folders are not followed: they may lead in circles. A folder that may not be read stands for its files:
+    // whoever opens it is told why.
+    if (entry.isDirectory()) files.push(...(await filesBelow(path).catch(() => [path])));
     else if (entry.isFile() || (entry.isSymbolicLink() && (await isFile(path)))) files.push(path);
   }
   return files;

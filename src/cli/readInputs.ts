@@ -1,15 +1,16 @@
 import { mapOrdered } from '../compile/orderedMap.ts';
 import type { MappedOutcome } from '../compile/setReducer.ts';
+import { InputError } from '../core/errors.ts';
 import type { VerdictBook } from '../trajectories/folder/verdictBook.ts';
 import type { DraftTrajectory } from '../trajectories/format.ts';
-import { importFile, type IdRegistry } from '../trajectories/import.ts';
+import { importFile, type IdRegistry, type ImportEvent } from '../trajectories/import.ts';
 import { formats } from '../trajectories/formats/registry.ts';
 import { defaultImportLimits, ImportRun } from '../trajectories/io/importRun.ts';
 import type { Issue, Trajectory } from '../trajectories/schema.ts';
 import { lineBatches, lineFormat, type LineBatch } from './lineBatch.ts';
 import type { LineEvent, LineResult, OpenedEvent, OpenedLines, RenamedDraft } from './lineReader.ts';
 import { openPlanned, type PlannedFile } from './folderInputs.ts';
-import { stdinSource, type NodeSource } from './nodeSource.ts';
+import { leftOutIssue } from './nodeSource.ts';
 
 /** Drafts that go to a thread together. */
 const batchDrafts = 64;
@@ -55,7 +56,7 @@ export async function readInputs(files: readonly PlannedFile[], reader: InputRea
     together = [];
   };
   for (const file of files) {
-    const format = reader.pool && file.path !== '-' ? await formatOf(file) : null;
+    const format = reader.pool ? await formatOf(file) : null;
     if (reader.pool && format !== null) {
       await readTogether();
       await readLines(file, format, reader, reader.pool, ids, before, null);
@@ -67,17 +68,23 @@ export async function readInputs(files: readonly PlannedFile[], reader: InputRea
   await readTogether();
 }
 
-async function openInput(file: PlannedFile): Promise<NodeSource> {
-  return file.path === '-' ? { ...(await stdinSource()), name: file.name } : openPlanned(file);
+async function formatOf(file: PlannedFile): Promise<string | null> {
+  try {
+    const source = await openPlanned(file);
+    try {
+      return await lineFormat(source);
+    } finally {
+      await source.close();
+    }
+  } catch (error) {
+    // It is told of the file when it is read.
+    if (isUnreadable(error)) return null;
+    throw error;
+  }
 }
 
-async function formatOf(file: PlannedFile): Promise<string | null> {
-  const source = await openInput(file);
-  try {
-    return await lineFormat(source);
-  } finally {
-    await source.close();
-  }
+function isUnreadable(error: unknown): error is InputError {
+  return error instanceof InputError && error.code === 'unreadable-file';
 }
 
 /** Files that are read in one go. `skipRecords`: records of the (only) file that were told already. */
@@ -100,7 +107,10 @@ export async function readDrafts(
   );
 }
 
-/** Drafts of the files in order, in batches of bounded size. */
+/**
+ * Drafts of the files in order, in batches of bounded size. A file that can no longer be read becomes an issue, and the
+ * others are read.
+ */
 export async function* draftBatches(
   files: readonly PlannedFile[],
   { onIssue, onProgress }: Pick<InputReader, 'onIssue' | 'onProgress'>,
@@ -113,11 +123,8 @@ export async function* draftBatches(
   let batch: DraftTrajectory[] = [];
   let size = 0;
   for (const file of files) {
-    const source = await openInput(file);
     try {
-      const { verdicts, isMember } = file;
-      const options = { ids, complete, isMember, ...(verdicts ? { verdicts } : {}) };
-      for await (const event of importFile(source, options)) {
+      for await (const event of importPlanned(file, ids)) {
         if (event.type === 'issue') {
           if ((event.issue.record ?? Infinity) >= skipRecords) onIssue(event.issue);
         } else if (event.type === 'progress') onProgress(done + event.progress.doneBytes);
@@ -130,12 +137,23 @@ export async function* draftBatches(
           size = 0;
         }
       }
-    } finally {
-      await source.close();
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
+      onIssue(leftOutIssue(file.name, error));
     }
     done += file.bytes;
   }
   if (batch.length > 0) yield batch;
+}
+
+async function* importPlanned(file: PlannedFile, ids: IdRegistry): AsyncGenerator<ImportEvent> {
+  const { verdicts, isMember } = file;
+  const source = await openPlanned(file);
+  try {
+    yield* importFile(source, { ids, complete, isMember, ...(verdicts ? { verdicts } : {}) });
+  } finally {
+    await source.close();
+  }
 }
 
 /**
@@ -161,7 +179,7 @@ export async function readLines(
     totalBytes: file.bytes,
     what: `Importing ${file.name}`,
   });
-  const source = cut ? null : await openInput(file);
+  const source = cut ? null : await openPlanned(file);
   const state: { brokenFrom: number | null } = { brokenFrom: null };
   const book = file.verdicts ? reader.books.indexOf(file.verdicts) : null;
   const place = { path: file.path, file: file.name, format, book };

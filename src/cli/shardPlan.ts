@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { compilerVersion } from '../compile/version.ts';
 import { InputError, messageOf, UsageError } from '../core/errors.ts';
@@ -9,9 +9,10 @@ import type { NamedFile } from './compileFiles.ts';
 import { prepareCompile, type CompileJob, type PreparedCompile } from './compileRun.ts';
 import { openPlanned } from './folderInputs.ts';
 import { lineBatches, lineFormat, type LineBatch } from './lineBatch.ts';
+import { cannotWrite, makeFolder } from './outputFile.ts';
 
 const planFormat = 'acc-compile-plan';
-const planVersion = 1;
+const planVersion = 2;
 
 /** Input bytes of a shard, unless asked otherwise: some seconds of work, many times the start of a process. */
 export const defaultShardBytes = 64 << 20;
@@ -50,6 +51,7 @@ interface PlanFile {
   readonly inputs: PreparedCompile['inputs'];
   readonly databases: PreparedCompile['databases'];
   readonly benchmarks: PreparedCompile['benchmarks'];
+  readonly issues: PreparedCompile['issues'];
   readonly shards: readonly Shard[];
 }
 
@@ -63,11 +65,8 @@ interface WrittenVerdicts {
 
 /** Reads the inputs once (names, hashes, line ends) and writes `plan.json` into the folder. */
 export async function writePlan(job: CompileJob, folder: string, shardBytes: number): Promise<CompilePlan> {
-  if (job.inputs.includes('-'))
-    throw new UsageError('bad-option', 'standard input cannot be cut into shards', {
-      advice: 'save it to a file first',
-    });
-  const prepared = await prepareCompile(job);
+  await makeFolder(folder);
+  const prepared = await prepareCompile(job, refuseStream);
   const shards = await cutShards(prepared, shardBytes);
   const { files, books, inputs } = prepared;
   const { tokenizer, options, curation, toolVersion } = job;
@@ -93,13 +92,26 @@ export async function writePlan(job: CompileJob, folder: string, shardBytes: num
     inputs,
     databases: prepared.databases.map(({ file, hash }) => ({ file: absolute(file), hash })),
     benchmarks: prepared.benchmarks.map(({ file, hash }) => ({ file: absolute(file), hash })),
+    issues: prepared.issues,
     shards,
   };
-  await mkdir(folder, { recursive: true });
   const path = join(folder, 'plan.json');
-  await writeFile(`${path}.part`, `${JSON.stringify(written)}\n`);
-  await rename(`${path}.part`, path);
+  try {
+    await writeFile(`${path}.part`, `${JSON.stringify(written)}\n`);
+    await rename(`${path}.part`, path);
+  } catch (error) {
+    throw cannotWrite(path, error);
+  }
   return readPlan(folder);
+}
+
+/** Other processes read the inputs by their paths, later. */
+async function refuseStream(file: NamedFile): Promise<NamedFile> {
+  if (!file.isStream) return file;
+  throw new UsageError('bad-option', 'standard input and pipes cannot be cut into shards', {
+    where: file.name,
+    advice: 'save it to a file first',
+  });
 }
 
 /** @throws InputError when the folder holds no plan of this version */
@@ -140,6 +152,7 @@ export async function readPlan(folder: string): Promise<CompilePlan> {
       inputs: value.inputs,
       databases: value.databases,
       benchmarks: value.benchmarks,
+      issues: value.issues,
     },
     shards: value.shards,
     sha256: createHash('sha256').update(bytes).digest('hex'),

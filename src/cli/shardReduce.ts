@@ -33,7 +33,7 @@ export async function reduceShards(
 ): Promise<CompileOutcomeSummary> {
   await checkShards(folder, plan);
   const facts = await commonFacts(folder, plan);
-  const lazy = new LazyMapper(plan, job.jobs);
+  const lazy = new LazyMapper(plan, job.jobs, facts);
   try {
     return await writeSet({ ...job, ...plan.job }, plan.prepared, {
       facts,
@@ -173,11 +173,14 @@ class ShardedFile implements OutcomeMapper {
 class LazyMapper implements OutcomeMapper {
   private readonly plan: CompilePlan;
   private readonly jobs: number;
+  /** What the shards were mapped with. */
+  private readonly facts: MapperFacts;
   private started: ReturnType<typeof startOutcomeMapper> | null = null;
 
-  constructor(plan: CompilePlan, jobs: number) {
+  constructor(plan: CompilePlan, jobs: number, facts: MapperFacts) {
     this.plan = plan;
     this.jobs = jobs;
+    this.facts = facts;
   }
 
   async map(drafts: readonly DraftTrajectory[]): Promise<readonly MappedOutcome[]> {
@@ -198,7 +201,10 @@ class LazyMapper implements OutcomeMapper {
 
   private async start(): Promise<OutcomeMapper> {
     this.started ??= startOutcomeMapper(this.plan, this.jobs);
-    return (await this.started).mapper;
+    const { mapper, facts } = await this.started;
+    if (JSON.stringify(facts) !== JSON.stringify(this.facts))
+      throw factsDiffer('the runs that this process compiles again', this.facts, facts);
+    return mapper;
   }
 }
 
@@ -225,13 +231,20 @@ async function commonFacts(folder: string, { shards, sha256 }: CompilePlan): Pro
     await reader.close();
     const { facts } = reader.header;
     common ??= facts;
-    if (JSON.stringify(facts) === JSON.stringify(common)) continue;
-    throw new InputError('shards-differ', 'two shards were mapped with different tokenizers or databases', {
-      where: path,
-      expected: JSON.stringify(common.tokenizer),
-      actual: JSON.stringify(facts.tokenizer),
-      advice: 'remove the wrong ones and map them again',
-    });
+    if (JSON.stringify(facts) !== JSON.stringify(common)) throw factsDiffer(path, common, facts);
   }
   return common ?? { databaseIssues: [], tokenizer: null };
+}
+
+function factsDiffer(where: string, expected: MapperFacts, actual: MapperFacts): InputError {
+  return new InputError(
+    'shards-differ',
+    'tokenizer, chat template or databases are not those of the other shards',
+    {
+      where,
+      expected: JSON.stringify(expected.tokenizer),
+      actual: JSON.stringify(actual.tokenizer),
+      advice: 'remove the shards that were mapped with the wrong ones and map them again',
+    },
+  );
 }

@@ -7,13 +7,22 @@ export interface RecipeFile {
   readonly bytes: number;
 }
 
+/** What tokens were counted with: other bytes in either give other counts. */
+export interface RecipeTokenizer {
+  readonly name: string;
+  readonly sha256: string;
+  /** Of the text of the chat template that prompts were counted under. */
+  readonly templateSha256: string;
+}
+
 /** All that is needed to rebuild the same bytes. No times, no machine names. */
 export interface Recipe {
   readonly tool: 'acc-workbench';
   readonly toolVersion: string;
   readonly compilerVersion: number;
   readonly options: CompileOptions;
-  readonly tokenizer: { readonly name: string; readonly sha256: string } | null;
+  /** Null when tokens are not counted. */
+  readonly tokenizer: RecipeTokenizer | null;
   readonly inputs: readonly RecipeFile[];
   readonly databases: readonly RecipeFile[];
   readonly benchmarks: readonly RecipeFile[];

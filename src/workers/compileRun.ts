@@ -28,7 +28,7 @@ import { reduceInOrder } from './orderedStreams.ts';
 import type { ProjectSession } from './projectSession.ts';
 import { readMember } from './projectFiles.ts';
 import { journalLine, readJournal, type JournalEntry } from './runJournal.ts';
-import type { TokenizerShelf } from './tokenizers.ts';
+import { recipeTokenizer, type TokenizerShelf } from './tokenizers.ts';
 
 /** What of an unfinished run is kept is brought up to date at least this often. */
 const checkpointEveryMs = 10_000;
@@ -42,7 +42,7 @@ type MetaWithFacts = ExampleMeta & { readonly facts?: ExampleFacts };
 /** Everything a run reads. */
 export interface RunInputs {
   readonly session: ProjectSession;
-  readonly tokenizers: Pick<TokenizerShelf, 'bytes' | 'load'>;
+  readonly tokenizers: Pick<TokenizerShelf, 'bytes' | 'chat'>;
   readonly pool: Pick<CompilePool, 'size' | 'prepare' | 'run' | 'sha256'>;
 }
 
@@ -408,11 +408,11 @@ async function finish(
 ): Promise<void> {
   const { session, tokenizers } = inputs;
   const { request } = set.info;
-  const tokenizer = parts.setup.tokenizer ? await tokenizers.load(request.tokenizerId, session) : null;
+  const chat = parts.setup.tokenizer ? await tokenizers.chat(request.tokenizerId, session) : null;
   const recipe = makeRecipe({
     toolVersion,
     options: parts.setup.options,
-    tokenizer: tokenizer && { name: tokenizer.name, sha256: tokenizer.sha256 },
+    tokenizer: chat && recipeTokenizer(chat),
     inputs: [...recipeInputs(session, rows), ...(await verdictInputs(inputs, rows))],
     databases: parts.databases,
     benchmarks: parts.benchmarks,

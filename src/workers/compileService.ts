@@ -3,7 +3,6 @@ import { prettyJson } from '../compile/serialize.ts';
 import type { CompileReport, Rejection, Example } from '../compile/types.ts';
 import { InputError } from '../core/errors.ts';
 import { ChatTemplate } from '../tokenizer/chatTemplate.ts';
-import { qwen3Template } from '../tokenizer/qwen3Template.ts';
 import { ExampleEncoder, type MaskOptions } from '../train/masks.ts';
 import { StoredCompiledSet } from './compiledSet.ts';
 import { CompilePool } from './compilePool.ts';
@@ -318,6 +317,13 @@ export class CompileService {
     };
   }
 
+  async exampleIds({ setId, filter, sort, offset, limit }: ExampleQuery): Promise<readonly string[]> {
+    const set = this.#sets.get(setId);
+    if (!set) return [];
+    const rows = set.table.rows(filter, sort, set.excluded, set.revision).subarray(offset, offset + limit);
+    return Array.from(rows, (row) => set.table.id.at(row));
+  }
+
   async facets(setId: string, filter: ExampleFilter): Promise<ExampleFacets> {
     const set = this.#sets.get(setId);
     if (!set) return { revision: 0, total: 0, kinds: [], flags: [], outcomes: [], excluded: 0 };
@@ -331,7 +337,8 @@ export class CompileService {
     binWidth: number | null,
   ): Promise<Histogram> {
     const set = this.#sets.get(setId);
-    if (!set) return { edges: [], series: [], scale: 'linear', count: 0, p50: null, p95: null };
+    if (!set)
+      return { edges: [], series: [], scale: 'linear', count: 0, p50: null, p95: null, highest: null };
     const lengths =
       column === 'promptTokens'
         ? (await set.rejections()).flatMap(({ kind, tokens }) =>
@@ -438,25 +445,25 @@ export class CompileService {
 
   async inspectMask(setId: string, example: Example, options: MaskOptions): Promise<MaskView> {
     const set = this.#set(setId);
-    const tokenizer = await this.#tokenizers.load(set.info.request.tokenizerId, this.#session);
-    return maskView(
-      example,
-      new ExampleEncoder(tokenizer, new ChatTemplate(qwen3Template), ['<|im_end|>'], options),
+    const { tokenizer, template, turnEnds } = await this.#tokenizers.chat(
+      set.info.request.tokenizerId,
+      this.#session,
     );
+    return maskView(example, new ExampleEncoder(tokenizer, new ChatTemplate(template), turnEnds, options));
   }
 
   async exportSet(request: ExportRequest): Promise<{ jobId: string }> {
     const set = this.#set(request.setId);
-    const tokenizer =
+    const chat =
       request.format === 'token-ids'
-        ? await this.#tokenizers.load(set.info.request.tokenizerId, this.#session)
+        ? await this.#tokenizers.chat(set.info.request.tokenizerId, this.#session)
         : null;
     const jobId = this.#jobs.start(
       'export',
       `Export of “${set.info.name}”`,
       { setId: request.setId },
       async (job) => {
-        this.#exports.set(job.id, await runExport(set, request, tokenizer, job));
+        this.#exports.set(job.id, await runExport(set, request, chat, job));
       },
     );
     return { jobId };

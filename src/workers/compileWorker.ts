@@ -11,7 +11,6 @@ import { messageOf } from '../core/errors.ts';
 import { openBundledTokenizer } from '../tokenizer/bundledTokenizers.ts';
 import { ChatTemplate } from '../tokenizer/chatTemplate.ts';
 import { PairCounter } from '../tokenizer/countPair.ts';
-import { qwen3Template } from '../tokenizer/qwen3Template.ts';
 import { completeTrajectory } from '../trajectories/extract/complete.ts';
 import { withBeside } from '../trajectories/folder/verdictBook.ts';
 import type { DraftTrajectory } from '../trajectories/format.ts';
@@ -51,11 +50,12 @@ async function windowedSource(
   };
 }
 
-/** Counts as the command line does: the tokenizer under Qwen3's chat template, or an estimate. */
+/** Counts as the command line does: the tokenizer under its own chat template or Qwen3's, or an estimate. */
 export function counterOf(setup: Pick<CompileSetup, 'tokenizer'>): TokenCounter {
   if (!setup.tokenizer) return estimateCounter;
-  const tokenizer = openBundledTokenizer(setup.tokenizer.bytes, setup.tokenizer.name);
-  return exactCounter(tokenizer, new PairCounter(tokenizer, new ChatTemplate(qwen3Template)));
+  const { bytes, name, template } = setup.tokenizer;
+  const tokenizer = openBundledTokenizer(bytes, name);
+  return exactCounter(tokenizer, new PairCounter(tokenizer, new ChatTemplate(template)));
 }
 
 /** Curation is asked about examples only when it has a rule that could refuse one. */

@@ -13,13 +13,12 @@ import { scanSecrets } from '../compile/curate/secrets.ts';
 import type { Example } from '../compile/types.ts';
 import { InputError, throwIfCancelled } from '../core/errors.ts';
 import { ChatTemplate } from '../tokenizer/chatTemplate.ts';
-import { qwen3Template } from '../tokenizer/qwen3Template.ts';
-import type { Tokenizer } from '../tokenizer/types.ts';
 import type { StoredCompiledSet } from './compiledSet.ts';
 import type { ExportFormat, ExportRequest, ExportResult } from './dataApi.ts';
 import { heldOutFlag } from './exampleTable.ts';
 import { count } from './importJob.ts';
 import type { JobHandle } from './jobs.ts';
+import type { ChatTokenizer } from './tokenizers.ts';
 
 const options = { escapeMedia: false };
 const writeBytes = 1 << 20;
@@ -61,7 +60,7 @@ async function targetOf(set: StoredCompiledSet, request: ExportRequest, name: st
 
 function rowMaker(
   format: Exclude<ExportFormat, 'parquet'>,
-  tokenizer: Tokenizer | null,
+  chat: ChatTokenizer | null,
 ): (example: Example) => ExportRow {
   switch (format) {
     case 'openai':
@@ -73,9 +72,9 @@ function rowMaker(
     case 'prompt-completion':
       return (example) => promptCompletionRow(example, options);
     case 'token-ids': {
-      if (!tokenizer) throw new Error('Internal error: token ids need a tokenizer');
-      const chat = new ChatTemplate(qwen3Template);
-      return (example) => tokenIdsRow(example, options, tokenizer, chat);
+      if (!chat) throw new Error('Internal error: token ids need a tokenizer');
+      const template = new ChatTemplate(chat.template);
+      return (example) => tokenIdsRow(example, options, chat.tokenizer, template);
     }
   }
 }
@@ -84,7 +83,7 @@ function rowMaker(
 export async function runExport(
   set: StoredCompiledSet,
   request: ExportRequest,
-  tokenizer: Tokenizer | null,
+  chat: ChatTokenizer | null,
   job: JobHandle,
 ): Promise<ExportResult> {
   if (!exportTargets.includes(request.format)) {
@@ -106,7 +105,7 @@ export async function runExport(
   const name = `examples.${request.format}.${request.format === 'parquet' ? 'parquet' : 'jsonl'}`;
   const target = await targetOf(set, request, name);
   const parquet = request.format === 'parquet' ? new ParquetExport(options) : null;
-  const toRow = request.format === 'parquet' ? null : rowMaker(request.format, tokenizer);
+  const toRow = request.format === 'parquet' ? null : rowMaker(request.format, chat);
   const encoder = new TextEncoder();
   const size = { examples: 0, tokens: 0, squares: 0 };
   // Rows of controls may be longer than the budget.

@@ -2,6 +2,7 @@ import { CancelledError, InputError, messageOf, throwIfCancelled } from '../core
 import { storeHandle } from '../storage/handles.ts';
 import { summariseTrajectory } from '../trajectories/extract/complete.ts';
 import { planFolder, type FolderEntry } from '../trajectories/folder/folderPlan.ts';
+import { folderOf } from '../trajectories/folder/verdictBook.ts';
 import { importFile, type FoundDatabase, type RecognisedFile } from '../trajectories/import.ts';
 import { blobSource } from '../trajectories/io/sources.ts';
 import type { FileRole, ImportedFile, ReadySource } from './dataApi.ts';
@@ -10,7 +11,7 @@ import { folderOfFiles, joinedMembers, packInto, singleFile } from './fileBytes.
 import { sameBytes, sampleHash, type ChosenSource } from './fileIdentity.ts';
 import type { JobHandle } from './jobs.ts';
 import type { ProjectFile, ProjectSession } from './projectSession.ts';
-import { isTokenizerFile } from './tokenizers.ts';
+import { isTemplateName, isTokenizerFile } from './tokenizers.ts';
 
 /** Files of at most this size are copied into the project, so that they are there after a reload. */
 export const copyLimitBytes = 256 * 1024 * 1024;
@@ -84,6 +85,7 @@ export async function runImport(
       session.updateFile(id, { phase: 'failed', message: messageOf(error) });
     }
   }
+  joinTemplates(session, together);
   session.indexChanged(true);
   await session.settle();
   const said = [
@@ -163,12 +165,24 @@ async function planTogether(
   }
 }
 
+/** Tokenizers that were chosen together with the files that their chat templates stand in. */
+function joinTemplates(session: ProjectSession, files: readonly ProjectFile[]): void {
+  const templates = files.filter(({ info }) => isTemplateName(info.path));
+  for (const tokenizer of files.filter(({ info }) => info.role === 'tokenizer')) {
+    const beside = templates.filter(({ info }) => folderOf(info.path) === folderOf(tokenizer.info.path));
+    tokenizer.templateFiles = beside.map(({ info }) => info.id);
+    const message = 'Tells the chat template of the tokenizer that came with it';
+    for (const { info } of beside) session.updateFile(info.id, { role: 'companion', message });
+  }
+}
+
 /** A folder's files: runs that are spread over several become one member each, reports are set apart. */
 async function planWithin(session: ProjectSession, file: ProjectFile, job: JobHandle): Promise<void> {
   const { bytes, info } = file;
   if (!bytes || bytes.members.length < 2) return;
   job.progress({ stage: `looking how the files of ${info.path} belong together` });
-  const { units, verdicts, reports } = await planFolder(entriesOf(file, job));
+  const { units, verdicts, reports, remarks } = await planFolder(entriesOf(file, job));
+  for (const remark of remarks) session.addIssue(info.id, remark);
   const members = units.map(({ path, parts, sizeBytes }) => ({
     path,
     sizeBytes: sizeBytes ?? 0,

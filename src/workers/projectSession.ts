@@ -46,6 +46,8 @@ export interface ProjectFile {
   verdicts: VerdictBook | null;
   /** The files that say it, and the entries they belong to. */
   verdictFiles: readonly VerdictPlace[];
+  /** Of a tokenizer: the files that came with it and may hold its chat template. */
+  templateFiles: readonly number[];
 }
 
 const maxIssuesPerFile = 5000;
@@ -146,6 +148,7 @@ export class ProjectSession {
         hashes: new Map(details.hashes),
         verdicts: null,
         verdictFiles: details.verdictFiles,
+        templateFiles: details.templateFiles,
       });
     }
     const file = await this.folder.readFile('index.bin');
@@ -249,6 +252,7 @@ export class ProjectSession {
       hashes: new Map(),
       verdicts: null,
       verdictFiles: [],
+      templateFiles: [],
     };
     this.files.set(id, file);
     this.#filesChanged();
@@ -390,7 +394,7 @@ export class ProjectSession {
 
 /** The details of a file as they are stored. */
 export function detailsOf(file: ProjectFile): JsonValue {
-  const { info, databases, table, bytes, hashes, verdictFiles, sample } = file;
+  const { info, databases, table, bytes, hashes, verdictFiles, templateFiles, sample } = file;
   const members = info.isFolder && info.keptBy !== 'copy' ? (bytes?.members ?? file.members) : null;
   const details: StoredDetails = {
     info,
@@ -399,6 +403,7 @@ export function detailsOf(file: ProjectFile): JsonValue {
     members,
     hashes: [...hashes],
     verdictFiles,
+    templateFiles,
     sample,
   };
   return details as unknown as JsonValue;

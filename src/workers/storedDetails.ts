@@ -19,6 +19,7 @@ export interface StoredDetails {
   readonly members: readonly Member[] | null;
   readonly hashes: readonly (readonly [path: string, sha256: string])[];
   readonly verdictFiles: readonly VerdictPlace[];
+  readonly templateFiles: readonly number[];
   /** Null for folders, and for files of projects that earlier pages wrote. */
   readonly sample: string | null;
 }
@@ -107,6 +108,7 @@ export function readDetails(file: StoredFile): StoredDetails {
       fileId: count(fileId),
       path: text(path),
     })),
+    templateFiles: list(value['templateFiles']).filter((id) => typeof id === 'number'),
     sample: typeof value['sample'] === 'string' ? value['sample'] : null,
   };
 }

@@ -1,6 +1,12 @@
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
+import type { RecipeTokenizer } from '../compile/recipe.ts';
 import { InputError } from '../core/errors.ts';
+import { isObject, type JsonValue } from '../core/json.ts';
 import { bundledTokenizers, fetchBelow, openBundledTokenizer } from '../tokenizer/bundledTokenizers.ts';
 import { loadTokenizer } from '../tokenizer/loadTokenizer.ts';
+import { qwen3Template } from '../tokenizer/qwen3Template.ts';
+import { templateBeside, templateFiles } from '../tokenizer/templateBeside.ts';
 import type { Tokenizer } from '../tokenizer/types.ts';
 import type { TokenizerChoice } from './dataApi.ts';
 import type { ProjectSession } from './projectSession.ts';
@@ -21,13 +27,39 @@ export async function isTokenizerFile(path: string, blob: Blob): Promise<boolean
   }
 }
 
-/** What another worker makes a tokenizer of. */
+/** True for the files beside a tokenizer that its chat template may stand in. */
+export function isTemplateName(path: string): boolean {
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  return templateFiles.some((known) => known === name);
+}
+
+/** What another worker makes a tokenizer and its chat template of. */
 export interface TokenizerBytes {
   readonly name: string;
   readonly bytes: Uint8Array;
+  /** Text of the chat template: the tokenizer's own, or Qwen3's where it came with none. */
+  readonly template: string;
 }
 
-interface Loaded extends TokenizerBytes {
+/** A tokenizer with its chat template. */
+export interface ChatTokenizer {
+  readonly tokenizer: Tokenizer;
+  /** Text of the chat template, as in `TokenizerBytes`. */
+  readonly template: string;
+  /** Texts that end a turn. */
+  readonly turnEnds: readonly string[];
+}
+
+/** What the recipe says of a tokenizer. */
+export function recipeTokenizer({
+  tokenizer,
+  template,
+}: Pick<ChatTokenizer, 'tokenizer' | 'template'>): RecipeTokenizer {
+  const { name, sha256: hash } = tokenizer;
+  return { name, sha256: hash, templateSha256: bytesToHex(sha256(utf8ToBytes(template))) };
+}
+
+interface Loaded extends Omit<TokenizerBytes, 'template'> {
   readonly tokenizer: Tokenizer;
 }
 
@@ -58,9 +90,18 @@ export class TokenizerShelf {
     return (await this.#load(id, session)).tokenizer;
   }
 
+  async chat(id: string, session: ProjectSession): Promise<ChatTokenizer> {
+    const beside = filesBeside(id, session);
+    return {
+      tokenizer: await this.load(id, session),
+      template: (await templateBeside(beside)) ?? qwen3Template,
+      turnEnds: ['<|im_end|>', ...endOf(await beside('tokenizer_config.json'))],
+    };
+  }
+
   async bytes(id: string, session: ProjectSession): Promise<TokenizerBytes> {
     const { name, bytes } = await this.#load(id, session);
-    return { name, bytes };
+    return { name, bytes, template: (await templateBeside(filesBeside(id, session))) ?? qwen3Template };
   }
 
   #load(id: string, session: ProjectSession): Promise<Loaded> {
@@ -94,6 +135,34 @@ export class TokenizerShelf {
       });
     }
     return new Uint8Array(await blob.arrayBuffer());
+  }
+}
+
+/** Texts of the files that came with a tokenizer, by name; null for one that did not. */
+function filesBeside(id: string, session: ProjectSession): (name: string) => Promise<string | null> {
+  const ids = session.files.get(Number(id.replace(/^file:/, '')))?.templateFiles ?? [];
+  return async (name) => {
+    for (const file of ids.map((fileId) => session.files.get(fileId))) {
+      if (file && file.info.path !== name && !file.info.path.endsWith(`/${name}`)) continue;
+      const blob = await file?.bytes?.blobOf(file.info.path);
+      if (blob) return blob.text();
+      throw new InputError('template-missing', 'The chat template of the chosen tokenizer is not at hand', {
+        where: file?.info.path ?? name,
+        advice: 'import the tokenizer again, together with the file that holds its template',
+      });
+    }
+    return null;
+  };
+}
+
+/** The token that a tokenizer_config.json names as the end. */
+function endOf(json: string | null): string[] {
+  try {
+    const config = JSON.parse(json ?? '{}') as JsonValue;
+    const end = isObject(config) ? config['eos_token'] : null;
+    return typeof end === 'string' ? [end] : [];
+  } catch {
+    return [];
   }
 }
 

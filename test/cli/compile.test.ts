@@ -92,6 +92,16 @@ describe('acc compile', () => {
     expect(outputs('threads')).toEqual(outputs('first'));
   }, 120_000);
 
+  it('says what is wrong in one line when threads cannot start either', () => {
+    const script = resolve(import.meta.dirname, '../../scripts/acc.mjs');
+    const args = [script, 'compile', input, '--out', join(folder, 'nope'), '--tokenizer', 'nope', '--jobs'];
+    const [alone, threads] = ['1', '2'].map((jobs) =>
+      spawnSync(process.execPath, [...args, jobs], { encoding: 'utf8' }),
+    );
+    expect([threads?.status, threads?.stderr]).toEqual([2, alone?.stderr]);
+    expect(alone?.stderr).toMatch(/^acc: no tokenizer is called nope; expected qwen3.*\n$/);
+  }, 120_000);
+
   it('gives the same bytes when threads read the lines of a large file, damaged and with repeated ids', () => {
     const script = resolve(import.meta.dirname, '../../scripts/acc.mjs');
     const large = join(folder, 'large.jsonl');

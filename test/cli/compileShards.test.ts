@@ -1,6 +1,6 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'; // prettier-ignore
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { run } from '../../src/cli/commands/compile.ts';
 import { Rng } from '../../src/core/rng.ts';
@@ -107,6 +107,24 @@ describe('acc compile over shards', () => {
     await run(['--reduce', plan, '--out', join(folder, 'late'), '--quiet']);
     await run([...files, '--out', join(folder, 'late-whole'), ...count]);
     expect(outputs(join(folder, 'late'))).toEqual(outputs(join(folder, 'late-whole')));
+  }, 60_000);
+
+  it('refuses to put together what was counted under two chat templates', async () => {
+    const plan = join(folder, 'plan-template');
+    const tokenizer = join(folder, 'tokenizer');
+    mkdirSync(tokenizer);
+    const model = resolve(import.meta.dirname, '../../public/models/world-moe-3m');
+    copyFileSync(join(model, 'tokenizer.json'), join(tokenizer, 'tokenizer.json'));
+    await run([inputs[0]!, '--plan', plan, '--shard-bytes', '1', '--tokenizer', tokenizer, '--quiet']);
+    await run(['--map', plan, '--shard', '0-2', '--quiet']);
+    writeFileSync(
+      join(tokenizer, 'chat_template.jinja'),
+      '{% for m in messages %}{{ m.content }}{% endfor %}',
+    );
+    await run(['--map', plan, '--quiet']);
+    await expect(run(['--reduce', plan, '--out', join(folder, 'y'), '--quiet'])).rejects.toThrow(
+      /tokenizer, chat template or databases are not those of the other shards; at .*shard-000003/,
+    );
   }, 60_000);
 
   it('refuses inputs that changed, shards of another plan, and options that the plan fixed', async () => {

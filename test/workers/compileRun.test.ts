@@ -46,7 +46,7 @@ function inputsOf(session: ProjectSession, size: number, failAfter = Infinity): 
     session,
     tokenizers: {
       bytes: () => Promise.reject(new Error('tokens are not counted in this test')),
-      load: () => Promise.reject(new Error('tokens are not counted in this test')),
+      chat: () => Promise.reject(new Error('tokens are not counted in this test')),
     },
     pool: {
       size,

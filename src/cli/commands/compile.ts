@@ -8,7 +8,7 @@ import {
 import { defaultCuration, type CurationOptions } from '../../compile/setCurator.ts';
 import type { CompileOptions, EvidenceMaskOptions, Rejection } from '../../compile/types.ts';
 import { UsageError } from '../../core/errors.ts';
-import type { AgentKind } from '../../trajectories/schema.ts';
+import type { AgentKind, Issue } from '../../trajectories/schema.ts';
 import {
   lastValue,
   numberValue,
@@ -17,7 +17,16 @@ import {
   type ParsedArguments,
 } from '../compileArguments.ts';
 import { runCompile, type CompileJob } from '../compileRun.ts';
-import { EXIT_DONE, EXIT_REJECTED, endProgress, note, print, printJson, progressLine } from '../output.ts';
+import {
+  EXIT_DONE,
+  EXIT_REJECTED,
+  endProgress,
+  note,
+  print,
+  printable,
+  printJson,
+  progressLine,
+} from '../output.ts';
 import { defaultShardBytes, readPlan } from '../shardPlan.ts';
 import { reduceShards } from '../shardReduce.ts';
 import { runMap, runPlan, shardStep } from './compileShards.ts';
@@ -59,6 +68,9 @@ const shapes: Readonly<Record<string, OptionShape>> = {
   quiet: 'flag',
   help: 'flag',
 };
+
+/** Issues told on standard error; the report lists all. */
+const listedIssues = 20;
 
 const help = `acc compile FILE… --out DIR: trajectories to long-context question-answer pairs
 
@@ -133,7 +145,9 @@ export async function run(argv: string[]): Promise<number> {
   const { report, recipe } =
     folder === null ? await runCompile(job) : await reduceShards(folder, await readPlan(folder), job);
   endProgress();
-  const { accepted, rejections } = report;
+  const { accepted, rejections, issues } = report;
+  // Those of databases that could be used in part have no severity.
+  const errors = (issues as unknown as Issue[]).filter(({ severity }) => severity === 'error');
   if (parsed.flags.has('json')) {
     await printJson({
       out: outValue,
@@ -142,13 +156,28 @@ export async function run(argv: string[]): Promise<number> {
       counts: report.counts,
       ledger: report.ledger,
       rejections,
+      issues,
       output: recipe.output,
     });
-  } else if (!parsed.flags.has('quiet')) summarise(accepted.length, rejections, outValue);
-  const hasErrors =
-    Array.isArray(report.issues) &&
-    report.issues.some((issue) => (issue as { severity?: string }).severity === 'error');
-  return rejections.length > 0 || hasErrors ? EXIT_REJECTED : EXIT_DONE;
+  } else if (!parsed.flags.has('quiet')) {
+    summarise(accepted.length, rejections, outValue);
+    listErrors(errors, isFilter ? null : outValue);
+  }
+  return rejections.length > 0 || errors.length > 0 ? EXIT_REJECTED : EXIT_DONE;
+}
+
+/** What could not be read of the inputs. */
+function listErrors(errors: readonly Issue[], out: string | null): void {
+  for (const { code, message, file, record, byteOffset } of errors.slice(0, listedIssues)) {
+    const place = [
+      ...(typeof record === 'number' ? [`record ${record}`] : []),
+      ...(typeof byteOffset === 'number' ? [`byte ${byteOffset}`] : []),
+    ];
+    const where = place.length > 0 ? `${file} (${place.join(', ')})` : file;
+    note(printable(`  error ${code} in ${where}: ${message}`));
+  }
+  const more = errors.length - listedIssues;
+  if (more > 0) note(`  and ${more} more errors${out === null ? '' : `, in ${out}/report.json`}`);
 }
 
 function summarise(accepted: number, rejections: readonly Rejection[], out: string | null): void {
@@ -163,7 +192,7 @@ function summarise(accepted: number, rejections: readonly Rejection[], out: stri
     else groups.set(key, { count: 1, first: rejection });
   }
   for (const [key, { count, first }] of [...groups].sort((a, b) => b[1].count - a[1].count)) {
-    note(`  ${String(count).padStart(6)}  ${key}  (${first.trajectoryId}: ${first.reason})`);
+    note(printable(`  ${String(count).padStart(6)}  ${key}  (${first.trajectoryId}: ${first.reason})`));
   }
 }
 
@@ -221,8 +250,20 @@ function optionsFrom(parsed: ParsedArguments): CompileOptions {
   text('match', 'match');
   text('sweAnswer', 'swe-answer');
   text('rationale', 'rationale');
-  if (given.control === 'evidence-mask') given.mask = maskFrom(parsed);
+  const mask = maskFrom(parsed);
+  if (given.control === 'evidence-mask') given.mask = mask;
+  else refuseMask(parsed);
   return resolveCompileOptions(given);
+}
+
+/** What says how to mask does nothing without the control that masks. */
+function refuseMask(parsed: ParsedArguments): void {
+  const option = [...parsed.values.keys()].find((name) => name.startsWith('mask-'));
+  if (option === undefined) return;
+  throw new UsageError('bad-option', `option --${option} is for one control only`, {
+    expected: '--control evidence-mask',
+    actual: `--control ${lastValue(parsed, 'control') ?? defaultCompileOptions.control}`,
+  });
 }
 
 function maskFrom(parsed: ParsedArguments): EvidenceMaskOptions {

@@ -19,6 +19,15 @@ export function shardStep(parsed: ParsedArguments): 'plan' | 'map' | 'reduce' | 
       advice: 'first --plan, then --map for every shard, then --reduce',
     });
   const step = steps[0] ?? null;
+  for (const [option, owner] of [
+    ['shard', 'map'],
+    ['shard-bytes', 'plan'],
+  ] as const) {
+    if (parsed.values.has(option) && step !== owner)
+      throw new UsageError('bad-option', `option --${option} goes with --${owner}`, {
+        actual: step === null ? 'a whole compilation' : `--${step}`,
+      });
+  }
   if (step !== 'map' && step !== 'reduce') return step;
   const given = [...parsed.flags, ...parsed.values.keys(), ...parsed.words];
   const extra = given.find((name) => !(allowed[step] as readonly string[]).includes(name));

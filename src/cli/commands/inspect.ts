@@ -10,8 +10,7 @@ import {
 } from '../../trajectories/import.ts';
 import type { Issue, Trajectory } from '../../trajectories/schema.ts';
 import { openPlanned, planInputs, type PlannedFile } from '../folderInputs.ts';
-import { stdinSource } from '../nodeSource.ts';
-import { inspectText } from './inspectText.ts';
+import { inspectText, remarksText } from './inspectText.ts';
 import {
   endProgress,
   EXIT_DONE,
@@ -88,13 +87,14 @@ export async function run(argv: string[]): Promise<number> {
   const files: InspectedFile[] = [];
   const ids: IdRegistry = new Map();
   const asWritten = ({ path }: { readonly path: string }): string => path;
-  for (const input of (await planInputs(positionals, undefined, asWritten)).files) {
+  const { files: inputs, remarks } = await planInputs(positionals, undefined, asWritten);
+  for (const input of inputs) {
     const file = await inspectPath(input, ids);
     files.push(file);
     if (!values.json) await print(inspectText(file, rows));
   }
-  if (values.json) await printJson({ files, totals: sumOf(files) });
-  else await print(totalsLine(files));
+  if (values.json) await printJson({ files, remarks, totals: sumOf(files) });
+  else await print(remarksText(remarks) + totalsLine(files));
   if (files.length > 0 && files.every((file) => file.failure !== null)) return EXIT_UNUSABLE;
   const isRejected = (file: InspectedFile): boolean =>
     file.failure !== null || file.issues.some((issue) => issue.severity === 'error');
@@ -133,7 +133,7 @@ async function inspectPath(input: PlannedFile, ids: IdRegistry): Promise<Inspect
   };
   try {
     const { verdicts, isMember } = input;
-    const source = input.path === '-' ? await stdinSource() : await openPlanned(input);
+    const source = await openPlanned(input);
     found.file = source.name;
     found.sizeBytes = source.sizeBytes;
     try {

@@ -28,11 +28,16 @@ export interface CatalogDatabase {
 export interface DatabaseFile {
   readonly name: string;
   readonly bytes: Uint8Array;
+  /** It lay among runs, nobody said that it is a database: where it is none, an issue says so. */
+  readonly isFound?: boolean;
 }
 
 export interface CatalogIssue {
   readonly file: string;
   readonly message: string;
+  /** Of a file of which nothing could be used. */
+  readonly severity?: 'error';
+  readonly code?: string;
 }
 
 /** A table longer than this (characters) is never packed: it is beyond any budget. */
@@ -47,15 +52,21 @@ export class DatabaseCatalog {
   /**
    * Loads SQLite files, SQL dumps (MySQL, PostgreSQL, SQLite), CSV files and AgentBench tasks (JSON lines with
    * `table.table_info`), recognised by content. Problems of one file become issues.
-   * @throws InputError when a file is none of these
+   * @throws InputError when a file is none of these and was not merely found
    */
   static async load(files: readonly DatabaseFile[]): Promise<DatabaseCatalog> {
     const catalog = new DatabaseCatalog();
     const sqlite = files.length > 0 ? await loadSqlite() : null;
     for (const file of files) {
       const open = (bytes: Uint8Array | null): SqlDatabase => new SqlDatabase(sqlite!, bytes);
-      if (isSqliteFile(file.bytes)) catalog.addSqlite(file, open);
-      else catalog.addText(file, new TextDecoder().decode(file.bytes), open);
+      try {
+        if (isSqliteFile(file.bytes)) catalog.addSqlite(file, open);
+        else catalog.addText(file, new TextDecoder().decode(file.bytes), open);
+      } catch (error) {
+        if (!file.isFound) throw error;
+        const code = error instanceof InputError ? error.code : 'bad-database';
+        catalog.issues.push({ file: file.name, message: messageOf(error), severity: 'error', code });
+      }
     }
     catalog.databases.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.file < b.file ? -1 : 1));
     return catalog;
