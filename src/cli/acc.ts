@@ -24,6 +24,10 @@ const commands: Readonly<Record<string, Command>> = {
     summary: "compiled sets in other trainers' formats",
     load: () => import('./commands/export.ts'),
   },
+  check: {
+    summary: 'whether answers depend on their evidence, by what a model makes of them with and without it',
+    load: () => import('./commands/check.ts'),
+  },
   generate: {
     summary: 'MRCR and GraphWalks rows of any length, in the published columns',
     load: () => import('./commands/generate.ts'),

@@ -67,7 +67,7 @@ export class ModelSession {
   readonly checkpoint: Checkpoint;
   readonly plan: ModelPlan;
   readonly cache: KvCache;
-  private readonly weights: ModelWeights;
+  readonly weights: ModelWeights;
   private readonly activations: Activations;
   private readonly rope: BufferRange;
   private readonly record: BufferRange;
@@ -306,9 +306,7 @@ export class ModelSession {
     this.checkIds(prompt);
     checkSampling(options.sampling);
     const stops = new Set([...this.checkpoint.config.eosTokenIds, ...(options.stopIds ?? [])]);
-    const shared = this.sharedPrefix(prompt);
-    this.cached.length = shared;
-    this.cache.setLength(shared);
+    const shared = this.keepPrefix(prompt);
     this.markSeen(prompt);
     let logits = await this.prefill(prompt.slice(shared), {
       ...(options.signal ? { signal: options.signal } : {}),
@@ -325,11 +323,13 @@ export class ModelSession {
     }
   }
 
-  /** How much of the prompt the cache already holds; at least its last token runs again, for its logits. */
-  private sharedPrefix(prompt: readonly number[]): number {
+  /** Keeps of the cache what the prompt begins with and gives its length; at least its last token runs again. */
+  keepPrefix(prompt: ArrayLike<number>): number {
     const most = Math.min(this.cached.length, prompt.length - 1);
     let shared = 0;
     while (shared < most && this.cached[shared] === prompt[shared]) shared++;
+    this.cached.length = shared;
+    this.cache.setLength(shared);
     return shared;
   }
 

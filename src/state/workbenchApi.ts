@@ -23,6 +23,7 @@ import type {
 } from '../workers/dataApi.ts';
 import type {
   AdapterSource,
+  EvidenceCheck,
   GenerateRequest,
   GenerationReport,
   GpuProbe,
@@ -176,6 +177,8 @@ interface Workbench {
     setId: string | null,
     options?: Partial<MapOptions> & { readonly texts?: MapTexts; readonly source?: MapSource },
   ): Promise<QueryMap>;
+  /** Scores the answer of an example of a set under the loaded model, with and without its evidence. */
+  checkEvidence(setId: string, id: string, options?: { readonly pieces?: boolean }): Promise<EvidenceCheck>;
   unloadModel(): Promise<void>;
   /** What the next load runs on; remembered. */
   setRuntime(runtime: Runtime): Promise<void>;
@@ -486,6 +489,12 @@ function createWorkbench(store: AppStore, data: DataApi): Workbench {
       if (source) map.setSource(source);
       map.setOptions(options);
       return unwrap(await map.make(setId ?? compile.currentSetId ?? '', texts));
+    },
+    checkEvidence: async (setId, id, { pieces = false } = {}) => {
+      await ready;
+      const { example } = unwrap(await data.readExample(setId, id));
+      const row = example as unknown as JsonValue;
+      return unwrap(await state().model.checkEvidence(`${setId}/${id}`, { row, pieces }));
     },
     unloadModel: () => state().model.unload(),
     setRuntime: async (runtime) => {

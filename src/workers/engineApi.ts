@@ -1,3 +1,5 @@
+import type { MeasuredExample } from '../check/checkExample.ts';
+import type { Verdict, VerdictOptions } from '../check/verdicts.ts';
 import type { GpuCounters } from '../gpu/counters.ts';
 import type { AdapterFacts, EngineFeatures } from '../gpu/device.ts';
 import type { SamplingOptions } from '../gpu/kernels/sampling.ts';
@@ -161,6 +163,8 @@ export interface LoadedModel {
   readonly plannedBytes: number;
   readonly tookMs: number;
   readonly kernelCount: number;
+  /** Kernels that the graphics driver does not compile; others do their work. */
+  readonly refusedKernels: readonly string[];
 }
 
 export interface GenerateRequest {
@@ -189,6 +193,8 @@ export interface GenerationReport {
   readonly promptTokens: number;
   /** Of them, already in the cache from the last conversation. */
   readonly reusedTokens: number;
+  /** The prompt ends with an opened `<think>`: the reply begins as reasoning. */
+  readonly opensThinking: boolean;
   readonly stoppedBy: 'stop-token' | 'length' | 'context' | 'reader';
   readonly promptMs: number;
   readonly replyMs: number;
@@ -301,6 +307,24 @@ export interface LookReport {
   readonly top: readonly LookToken[];
 }
 
+/** An example to score with and without its evidence. */
+export interface EvidenceCheckRequest {
+  /** As compiled. */
+  readonly row: JsonValue;
+  /** Also each gold piece left out in turn, and alone. */
+  readonly pieces: boolean;
+}
+
+/** What the loaded model makes of an answer with and without its evidence. */
+export interface EvidenceCheck extends MeasuredExample {
+  readonly model: string;
+  readonly adapter: string | null;
+  readonly verdicts: readonly Verdict[];
+  /** Gold pieces that the answer needs; null where that was not measured. */
+  readonly necessaryPieces: number | null;
+  readonly thresholds: VerdictOptions;
+}
+
 export type EngineEvent =
   | {
       readonly type: 'measure';
@@ -322,6 +346,7 @@ export type EngineEvent =
   | { readonly type: 'copy'; readonly doneBytes: number; readonly totalBytes: number }
   | { readonly type: 'embed'; readonly done: number; readonly total: number }
   | { readonly type: 'check'; readonly done: number; readonly total: number }
+  | { readonly type: 'score'; readonly done: number; readonly total: number }
   | { readonly type: 'prefill'; readonly done: number; readonly total: number }
   | { readonly type: 'tokens'; readonly replyId: number; readonly tokens: readonly ReplyToken[] }
   | TrainingEvent
@@ -371,6 +396,8 @@ export interface EngineApi extends TrainingApi {
   measure(request: MeasureRequest): Promise<EngineResult<MeasureReport>>;
   /** Runs one example and tells where a head looks, or which tokens an expert is chosen for. */
   look(request: LookRequest): Promise<EngineResult<LookReport>>;
+  /** Scores the answer of one example under its context, the question alone, and parts of its evidence. */
+  checkEvidence(request: EvidenceCheckRequest): Promise<EngineResult<EvidenceCheck>>;
   /** Stops loading, copying, generating or measuring, whichever runs. */
   cancel(): Promise<void>;
   generate(request: GenerateRequest): Promise<EngineResult<GenerationReport>>;

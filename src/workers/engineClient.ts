@@ -22,6 +22,7 @@ const results: ResultMethods<EngineApi> = {
   deleteStored: true,
   measure: true,
   look: true,
+  checkEvidence: true,
   generate: true,
   countTokens: true,
   encode: true,
@@ -152,6 +153,7 @@ export function startEngineClient(): EngineClient {
     },
     measure: (request) => withModel((api) => api.measure(request)),
     look: (request) => withModel((api) => api.look(request)),
+    checkEvidence: (request) => withModel((api) => api.checkEvidence(request)),
     closeAdapter: async () => {
       await openBeside(async (api) => ({ ok: true, value: await api.closeAdapter() }));
     },

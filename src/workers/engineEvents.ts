@@ -10,6 +10,7 @@ const joined = new Set<EngineEvent['type']>([
   'prefill',
   'check',
   'embed',
+  'score',
   'training-phase',
   'training-checkpoint',
   'training-record',

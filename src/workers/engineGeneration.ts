@@ -1,4 +1,5 @@
 import { CancelledError } from '../core/errors.ts';
+import { opensThinking } from '../evaluate/thinking.ts';
 import type { HostGenerateOptions, HostResult } from '../model/host.ts';
 import type { LoadOptions } from '../model/planner.ts';
 import type { GeneratedToken } from '../model/session.ts';
@@ -91,6 +92,7 @@ export async function runGeneration(
       ids: made,
       promptTokens: ids.length,
       reusedTokens: reused,
+      opensThinking: tokenizer !== null && opensThinking(ids, tokenizer),
       stoppedBy,
       promptMs: firstMs - startMs,
       replyMs: endMs - firstMs,

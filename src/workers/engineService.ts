@@ -12,6 +12,7 @@ import { ModelHost, type HostFailure } from '../model/host.ts';
 import { adviseOrt, OrtHost, ortMeasureLimit } from '../model/ort/host.ts';
 import type { LoadOptions, MemoryPlan } from '../model/planner.ts';
 import { encodePrompt, type Prompt } from '../model/prompt.ts';
+import type { ModelSession } from '../model/session.ts';
 import { openModelStore, type ModelStore, type StoredModel } from '../storage/models.ts';
 import { loadTokenizer } from '../tokenizer/loadTokenizer.ts';
 import type { Tokenizer } from '../tokenizer/types.ts';
@@ -31,6 +32,8 @@ import type {
   EngineFailure,
   EngineMemory,
   EngineResult,
+  EvidenceCheck,
+  EvidenceCheckRequest,
   GenerateRequest,
   GenerationReport,
   GpuProbe,
@@ -47,6 +50,7 @@ import type {
   RuntimeCheck,
 } from './engineApi.ts';
 import { checkRuntimes } from './engineCheck.ts';
+import { checkEvidence, readForCheck } from './engineEvidence.ts';
 import { adapterCard, modelCard, modelFiles } from './engineCard.ts';
 import { embedDocuments, hiddenFromEngine, hiddenFromOrt } from './engineEmbed.ts';
 import { EngineEvents } from './engineEvents.ts';
@@ -295,6 +299,7 @@ export class EngineService implements EngineApi {
         plannedBytes: memory.totalBytes,
         tookMs: performance.now() - startMs,
         kernelCount: 0,
+        refusedKernels: [],
       },
     };
   }
@@ -335,6 +340,7 @@ export class EngineService implements EngineApi {
         plannedBytes: loaded.value.plan.memory.totalBytes,
         tookMs: performance.now() - startMs,
         kernelCount,
+        refusedKernels: this.tuning.refused(loaded.value.engine),
       },
     };
   }
@@ -572,22 +578,57 @@ export class EngineService implements EngineApi {
     const { adapterSha256 } = request;
     const held = adapterSha256 === null ? null : this.adapters.get(adapterSha256);
     if (held === undefined) throw noAdapter('this subject', adapterSha256);
-    const contextLength = Math.max(read.item.ids.length, lastLoad.options.contextLength);
+    return this.onSession(running.checkpoint, lastLoad, held, read.item.ids.length, (found, signal) =>
+      look(found, read, request, tokenizer, signal),
+    );
+  }
+
+  checkEvidence(request: EvidenceCheckRequest): Promise<EngineResult<EvidenceCheck>> {
+    return settled(async () => {
+      const { running, lastLoad } = this;
+      if (!running || !lastLoad) return failureOf(noModel());
+      if (!this.host.session) {
+        throw new InputError('no-webgpu', 'Examples are checked on WebGPU only', {
+          advice: 'load the model on WebGPU in the Model view',
+        });
+      }
+      if (!running.tokenizer) throw noTokenizer();
+      const { adapter } = lastLoad;
+      const read = readForCheck(request, running.tokenizer, running.checkpoint);
+      return this.onSession(running.checkpoint, lastLoad, adapter, read.tokens, async (session, signal) => ({
+        ...(await checkEvidence(session, read, request.pieces, signal, (share) =>
+          this.emit({ type: 'score', done: share, total: 1 }),
+        )),
+        model: running.card.name,
+        adapter: adapter?.card.name ?? null,
+      }));
+    });
+  }
+
+  /** Work on the loaded model with an adapter and a context of so many tokens, which are loaded for it where need be. */
+  private async onSession<T>(
+    checkpoint: Checkpoint,
+    before: LastLoad,
+    held: OpenedAdapter | null,
+    tokens: number,
+    work: (session: ModelSession, signal: AbortSignal) => Promise<T>,
+  ): Promise<EngineResult<T>> {
+    const { session } = this.host;
+    const contextLength = Math.max(tokens, before.options.contextLength);
     const isLoaded =
-      (lastLoad.adapter?.card.sha256 ?? null) === adapterSha256 &&
-      contextLength === lastLoad.options.contextLength;
-    const report = await this.cancellable(async (signal) => {
-      if (isLoaded)
-        return { ok: true as const, value: await look(session, read, request, tokenizer, signal) };
-      const options = { ...lastLoad.options, contextLength };
-      return this.withSubject(checkpoint, lastLoad, async () => {
+      session !== null &&
+      before.adapter?.card.sha256 === held?.card.sha256 &&
+      contextLength === before.options.contextLength;
+    const done = await this.cancellable(async (signal) => {
+      if (isLoaded) return { ok: true as const, value: await work(session, signal) };
+      const options = { ...before.options, contextLength };
+      return this.withSubject(checkpoint, before, async () => {
         const loaded = await this.host.load(checkpoint, options, { signal, ...(held ? { adapter: held.adapter } : {}) }); // prettier-ignore
-        if (!loaded.ok) return loaded;
-        return { ok: true as const, value: await look(loaded.value, read, request, tokenizer, signal) };
+        return loaded.ok ? { ok: true as const, value: await work(loaded.value, signal) } : loaded;
       });
     });
     this.events.flush();
-    return report.ok ? report : hostFailure(report);
+    return done.ok ? done : hostFailure(done);
   }
 
   /** Work that loads other subjects; what was loaded before is there again afterwards, also after a cancellation. */
@@ -631,11 +672,15 @@ export class EngineService implements EngineApi {
         await this.ort.unload();
         this.running = null;
         const engine = await this.host.engine();
-        await this.tuning.tune(engine, await this.store(), (done, total) =>
-          this.emit({ type: 'load', stage: 'tuning', done, total }),
-        );
         try {
+          await this.tuning.tune(engine, await this.store(), (done, total) =>
+            this.emit({ type: 'load', stage: 'tuning', done, total }),
+          );
           return await this.training.train(model, request, signal);
+        } catch (error) {
+          // Nothing of the run is left on the device: the next try must not meet this one's failure.
+          engine.clearFailure();
+          throw error;
         } finally {
           this.events.flush();
         }

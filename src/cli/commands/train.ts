@@ -2,16 +2,17 @@ import { copyFile, mkdir, open, readdir, readFile, rename, rm, stat } from 'node
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { version } from '../../../package.json';
-import { InputError, messageOf, UsageError } from '../../core/errors.ts';
+import { CancelledError, InputError, messageOf, UsageError } from '../../core/errors.ts';
 import type { JsonValue } from '../../core/json.ts';
 import type { EngineDevice } from '../../gpu/device.ts';
 import { GpuDeviceLostError } from '../../gpu/errors.ts';
 import { mergedWeights } from '../../train/mergedWeights.ts';
 import { readTrainConfig, trainConfigKeys, type TrainConfig } from '../../train/config.ts';
 import { openTrainer } from '../../train/openTrainer.ts';
+import type { TrainerHandlers } from '../../train/trainer.ts';
 import { runFileNames, stepOfFolder } from '../../train/runStore.ts';
 import { prepareTraining, trainPrepared, type TrainResult } from '../../train/training.ts';
-import { lastValue, parseArguments } from '../compileArguments.ts';
+import { lastValue, parseArguments, refuseWords } from '../compileArguments.ts';
 import { DiskRunFolder, writeAdapter } from '../diskRunFolder.ts';
 import { openAdapterFolder, openModelFolder } from '../modelFolder.ts';
 import { openNodeEngine } from '../nodeEngine.ts';
@@ -67,7 +68,7 @@ async function readConfig(path: string | null): Promise<TrainConfig> {
 }
 
 /** The file of examples; a compiled set's folder stands for the file in it. */
-async function dataPath(path: string): Promise<string> {
+export async function dataPath(path: string): Promise<string> {
   try {
     return (await stat(path)).isDirectory() ? join(path, 'examples.jsonl') : path;
   } catch {
@@ -119,6 +120,7 @@ export async function run(argv: string[]): Promise<number> {
     await print(help);
     return EXIT_DONE;
   }
+  refuseWords(parsed, 'train', 0);
   const [model, data, out] = ['model', 'data', 'out'].map((name) => lastValue(parsed, name));
   if (!model || !data || !out) {
     throw new UsageError('missing-option', 'acc train needs --model, --data and --out');
@@ -139,8 +141,9 @@ export async function run(argv: string[]): Promise<number> {
   const opened = await openModelFolder(model);
   const source = await fileSource(await dataPath(data));
   const stop = new AbortController();
+  let isTraining = false;
   const onSignal = (): void => {
-    note('stopping after this step; the checkpoint will be in --out');
+    note(isTraining ? 'stopping after this step; the checkpoint will be in --out' : 'stopping');
     stop.abort();
   };
   process.once('SIGINT', onSignal);
@@ -189,19 +192,23 @@ export async function run(argv: string[]): Promise<number> {
         version,
         now: () => new Date(),
         signal: stop.signal,
-        openTrainer: async ({ checkpoint: base, options }) => {
+        openTrainer: async ({ checkpoint: base, options }, kernels) => {
           if (!engine || engine.failure instanceof GpuDeviceLostError) {
             engine = await openNodeEngine(deviceOptions);
           }
-          const trainer = await openTrainer(engine, base, options, {
+          const handlers: TrainerHandlers = {
             signal: stop.signal,
             onKernels: (done, total) => progressLine(`compiling kernels ${done}/${total}`),
             onProgress: ({ doneBytes, totalBytes }) =>
               progressLine(`loading ${((100 * doneBytes) / totalBytes).toFixed(0)} %`),
-          });
+          };
+          // Before it is cleared the folder may hold another run's checkpoint, whose kernels are not this one's.
+          const own = isCleared ? kernels : null;
+          const trainer = await openTrainer(engine, base, options, handlers, own);
           // Only now is it known that the new run starts; after a lost device the checkpoint is this run's own.
           if (!isCleared) await clearRun(out);
           isCleared = true;
+          isTraining = true;
           return trainer;
         },
       },
@@ -232,6 +239,11 @@ export async function run(argv: string[]): Promise<number> {
     const { end } = result.record;
     const isWhole = (end === 'finished' || end === 'early-stop') && plan.dropped.length === 0;
     return isWhole ? EXIT_DONE : EXIT_REJECTED;
+  } catch (error) {
+    endProgress();
+    if (!(error instanceof CancelledError)) throw error;
+    note('acc: stopped before the training began; no checkpoint was written');
+    return EXIT_REJECTED;
   } finally {
     process.removeListener('SIGINT', onSignal);
     process.removeListener('SIGTERM', onSignal);

@@ -5,10 +5,10 @@ import { Callout } from '../../widgets/States.tsx';
 function Part({ name, text, supervised }: { name: string; text: string; supervised: boolean }) {
   return (
     <section className="qa-answer-part">
-      <h3>
+      <h2>
         {name}
         {supervised ? <span className="qa-supervised-note">trained on</span> : null}
-      </h3>
+      </h2>
       <div className={`qa-answer-text ${supervised ? 'qa-supervised' : ''}`}>
         <span>{text}</span>
       </div>

@@ -31,6 +31,8 @@ export function ExampleTable({ compact, currentId }: { compact: boolean; current
   const setSort = useApp((state) => state.examples.setSort);
   const setCursor = useApp((state) => state.examples.setCursor);
   const select = useApp((state) => state.examples.select);
+  const selectRange = useApp((state) => state.examples.selectRange);
+  const selectAll = useApp((state) => state.examples.selectAll);
   const showRows = useApp((state) => state.examples.showRows);
   const setId = useApp((state) => state.examples.setId);
   const go = useApp((state) => state.route.go);
@@ -177,18 +179,6 @@ export function ExampleTable({ compact, currentId }: { compact: boolean; current
     },
     [go, setId],
   );
-  const onToggle = useCallback(
-    (row: ExampleRow, position: number, range: boolean) => {
-      if (!range) return select([row.id], 'toggle');
-      const [from, to] = [Math.min(cursor, position), Math.max(cursor, position)];
-      const ids = Array.from({ length: to - from + 1 }, (_, index) => rowAt(rows, from + index)?.id ?? null);
-      select(
-        ids.filter((id): id is string => id !== null),
-        'add',
-      );
-    },
-    [select, cursor, rows],
-  );
   return (
     <VirtualTable
       label={compact ? 'Examples beside the reader' : 'Examples'}
@@ -203,7 +193,9 @@ export function ExampleTable({ compact, currentId }: { compact: boolean; current
       onCursor={setCursor}
       onOpen={onOpen}
       isSelected={(row) => selected.has(row.id)}
-      onToggle={onToggle}
+      onToggle={(row) => select([row.id], 'toggle')}
+      onRange={(from, to) => void selectRange(from, to)}
+      onSelectAll={() => void selectAll()}
       rowState={(row) => (row.id === currentId ? 'current' : row.excluded ? 'dimmed' : null)}
       empty={
         rows.total === 0 ? (

@@ -1,14 +1,14 @@
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { kindNames, type ChartKind } from '../../../charts/common/kinds.ts';
-import { darkPaint, lightPaint } from '../../../charts/common/palette.ts';
 import { saveBlob } from '../../../charts/common/saveBlob.ts';
-import { pngBlob } from '../../../charts/common/saveChart.ts';
+import { pictureBlob } from '../../../charts/common/saveChart.ts';
 import { usePageTheme } from '../../../charts/common/usePageTheme.ts';
 import { layoutQueryMap } from '../../../charts/queryMap/layout.ts';
-import { queryMapSvg } from '../../../charts/queryMap/paint.ts';
+import { queryMapPage } from '../../../charts/queryMap/paint.ts';
 import { useApp } from '../../../state/useApp.ts';
 import type { CompiledSet } from '../../../workers/dataApi.ts';
 import type { QueryMap } from '../../../workers/mapApi.ts';
+import { mapProgress } from '../../app/longWork.ts';
 import { Button } from '../../widgets/Button.tsx';
 import { Disclosure } from '../../widgets/Disclosure.tsx';
 import { Field } from '../../widgets/Field.tsx';
@@ -24,20 +24,29 @@ import { useSetOrigin } from './SetCharts.tsx';
 import { MapCanvas } from './MapCanvas.tsx';
 
 const nameOf = (kind: string): string => (kind === 'benchmark' ? 'Benchmark' : kindNames[kind as ChartKind]);
-const stages = {
-  embedding: 'Embedding the questions',
-  neighbours: 'Looking for neighbours',
-  layout: 'Laying out',
-  judging: 'Judging the map',
-} as const;
 /** Rows of the table of near-duplicates. */
 const shownPairs = 50;
 
 const exportedSize = { width: 1000, height: 800 };
 
 function caption(map: QueryMap): string {
-  const { neighbours, minDist, seed } = map.options;
-  return `UMAP of ${plural(map.texts.ids.length, 'query', 'queries')}; ${map.embedding} (${map.dim} numbers, less their mean), cosine; ${neighbours} neighbours, minimal distance ${minDist}, seed ${seed}, started from the principal plane`;
+  const { neighbours, minDist, seed, threshold } = map.options;
+  return `UMAP of ${plural(map.texts.ids.length, 'query', 'queries')}; ${map.embedding} (${map.dim} numbers, less their mean), cosine; ${neighbours} neighbours, minimal distance ${minDist}, seed ${seed}, started from the principal plane. Area: tokens of the prompt. Lines join queries of cosine ${threshold} or more. Distances between clusters and their sizes carry no meaning.`;
+}
+
+/** The near-duplicates in words. */
+function titleOf({ texts, pairs, pairCount }: QueryMap): string {
+  const queries = plural(texts.ids.length, 'query', 'queries');
+  if (pairCount === 0) return `${queries}, no near-duplicates`;
+  const contaminated = pairs.filter(
+    ({ a, b }) => (texts.kinds[a] === 'benchmark') !== (texts.kinds[b] === 'benchmark'),
+  ).length;
+  return `${queries}, ${plural(pairCount, 'near-duplicate pair')}${contaminated > 0 ? `, ${formatCount(contaminated)} of them with benchmark items` : ''}`;
+}
+
+/** How far the picture can be trusted. */
+function honesty({ purity, trustworthiness }: QueryMap): string {
+  return `${formatShare(purity)} of a query’s neighbours are of its kind; trustworthiness of the picture ${trustworthiness.toFixed(3)}`;
 }
 
 function mapCsv({ texts, plane }: QueryMap): string {
@@ -66,13 +75,12 @@ function SaveMenu({ map, footer }: { map: QueryMap; footer: string }) {
     }
     const data = { ...map.texts, plane: map.plane, pairs: map.pairs };
     const layout = layoutQueryMap(data, { scale: 1, centre: null }, exportedSize);
-    const svg = queryMapSvg(
-      data,
-      layout,
-      theme === 'dark' ? darkPaint : lightPaint,
-      `${caption(map)}; ${footer}`,
-    );
-    saveBlob(type === 'svg' ? new Blob([svg], { type: 'image/svg+xml' }) : await pngBlob(svg), name);
+    const page = queryMapPage(data, layout, {
+      title: titleOf(map),
+      subtitle: caption(map),
+      notes: [honesty(map)],
+    });
+    saveBlob(await pictureBlob(page, type, footer, theme), name);
   };
   return (
     <Menu
@@ -146,24 +154,15 @@ function MapFigure({ set, map }: { set: CompiledSet; map: QueryMap }) {
   }, [selectedIds, texts]);
   const counts = new Map<string, number>();
   for (const kind of texts.kinds) counts.set(kind, (counts.get(kind) ?? 0) + 1);
-  const contaminated = map.pairs.filter(
-    ({ a, b }) => (texts.kinds[a] === 'benchmark') !== (texts.kinds[b] === 'benchmark'),
-  ).length;
   const open = (index: number): void => {
     if (texts.kinds[index] !== 'benchmark') go('qa', [set.id, texts.ids[index]!]);
   };
-  const title =
-    map.pairCount === 0
-      ? `${plural(texts.ids.length, 'query', 'queries')}, no near-duplicates`
-      : `${plural(texts.ids.length, 'query', 'queries')}, ${plural(map.pairCount, 'near-duplicate pair')}${contaminated > 0 ? `, ${formatCount(contaminated)} of them with benchmark items` : ''}`;
+  const title = titleOf(map);
   return (
     <figure className="qm-figure" data-testid="query-map">
       <figcaption>
         <h3>{title}</h3>
-        <p className="faint">
-          {caption(map)}. Area: tokens of the prompt. Lines join queries of cosine {map.options.threshold} or
-          more. Distances between clusters and their sizes carry no meaning.
-        </p>
+        <p className="faint">{caption(map)}</p>
       </figcaption>
       <ul className="qm-legend">
         {[...counts].map(([kind, count]) => (
@@ -206,10 +205,7 @@ function MapFigure({ set, map }: { set: CompiledSet; map: QueryMap }) {
         {selected.size > 0 ? (
           <span className="num">{plural(selected.size, 'example')} selected in the table below</span>
         ) : null}
-        <span className="faint num">
-          {formatShare(map.purity)} of a query’s neighbours are of its kind; trustworthiness of the picture{' '}
-          {map.trustworthiness.toFixed(3)}
-        </span>
+        <span className="faint num">{honesty(map)}</span>
       </div>
       <Disclosure title="Near-duplicates" summary={formatCount(map.pairCount)}>
         <PairTable map={map} onOpen={open} />
@@ -228,12 +224,7 @@ function MapForm({ set }: { set: CompiledSet }) {
   useEffect(() => void connectBenchmarks(), [connectBenchmarks]);
   const { source, embedder, options, work, failure } = map;
   const canMake = source === 'model' ? loaded !== null && modelWork === null : embedder !== null;
-  const progress =
-    work === 'reading' || work === 'opening'
-      ? { text: work === 'reading' ? 'Reading the questions' : 'Opening the model', value: null }
-      : work && work.stage === 'embedding' && modelWork?.kind === 'embedding'
-        ? { text: stages.embedding, value: modelWork.total > 0 ? modelWork.done / modelWork.total : null }
-        : work && { text: stages[work.stage], value: work.total > 0 ? work.done / work.total : null };
+  const progress = mapProgress(work, modelWork?.kind === 'embedding' ? modelWork : null);
   return (
     <div className="qm-form">
       <Field label="Embedded by" inline>
@@ -314,8 +305,8 @@ function MapForm({ set }: { set: CompiledSet }) {
       </Field>
       {progress ? (
         <div className="qm-progress">
-          <ProgressBar label={progress.text} value={progress.value} text={progress.text} />
-          <span className="num">{progress.text}</span>
+          <ProgressBar label={progress.words} value={progress.share} text={progress.words} />
+          <span className="num">{progress.words}</span>
           <Button icon="stop" onClick={map.cancel}>
             Cancel
           </Button>

@@ -15,6 +15,7 @@ import { splitBlocks } from './blocks.ts';
 import { ChecksList, DroppedList } from './Checks.tsx';
 import { Connector } from './Connector.tsx';
 import { ContextText, type ContextTextHandle } from './ContextText.tsx';
+import { EvidenceCheckPanel } from './EvidenceCheckPanel.tsx';
 import { findAll, maxFindHits } from './findAll.ts';
 import { ExampleInspector, PieceInspector } from './PieceInspector.tsx';
 import { ProvenanceStrip } from './ProvenanceStrip.tsx';
@@ -449,6 +450,7 @@ export function Reader({ detail, onBack }: { detail: ExampleDetail; onBack: () =
         />
       ) : null}
       <ExampleInspector example={example} onOpenTrajectory={() => go('trajectories', [trajectoryId])} />
+      {setId === null ? null : <EvidenceCheckPanel setId={setId} example={example} />}
     </article>
   );
 }

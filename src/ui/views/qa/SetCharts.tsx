@@ -11,6 +11,7 @@ import { Field } from '../../widgets/Field.tsx';
 import { NumberField } from '../../widgets/NumberField.tsx';
 import { Segmented } from '../../widgets/Segmented.tsx';
 import { Skeleton } from '../../widgets/States.tsx';
+import { binWidths, shownBins, type LengthBins } from './lengthBins.ts';
 
 /** A tokenizer by its name: that of its file where it was imported. */
 export function useTokenizerName(id: string): string {
@@ -22,10 +23,6 @@ export function useSetOrigin(set: CompiledSet): string {
   const tokenizer = useTokenizerName(set.request.tokenizerId);
   return `set ${set.name} ${shortHash(set)} · seed ${set.request.options.seed} · tokenizer ${tokenizer}`;
 }
-
-type Bins = 'paper' | 'auto' | 'log';
-/** Width asked for; null lets the worker choose. Fine bins are gathered for the log scale. */
-const binWidths: Readonly<Record<Bins, number | null>> = { paper: 2000, auto: null, log: 16 };
 
 interface SetChartProps {
   readonly set: CompiledSet;
@@ -43,16 +40,11 @@ export function TokenLengthChart({ set, level }: SetChartProps) {
   const origin = useSetOrigin(set);
   const tokenizer = useTokenizerName(set.request.tokenizerId);
   const { ref, size } = useChartSize(5 + 3.3 * Math.max(1, histogram?.series.length ?? 1));
-  const [bins, setBins] = useState<Bins | null>(null);
-  // Lengths of very different size are read better on a log scale, until the reader chooses.
-  const isSkewed =
-    histogram !== null &&
-    histogram.p95 !== null &&
-    histogram.p95 * 6 < (histogram.edges[histogram.edges.length - 1] ?? 0);
-  const shownBins = bins ?? (isSkewed ? 'log' : 'auto');
+  const [chosen, setChosen] = useState<LengthBins | null>(null);
+  const bins = shownBins(chosen, histogram);
   useEffect(() => {
-    if (shownSet === set.id) void load('promptTokens', binWidths[shownBins]);
-  }, [load, shownSet, set.id, shownBins]);
+    if (shownSet === set.id) void load('promptTokens', binWidths[bins]);
+  }, [load, shownSet, set.id, bins]);
   const range = filter.ranges.find(({ column }) => column === 'promptTokens');
   const setRange = (next: readonly [number, number] | null): void => {
     const others = filter.ranges.filter(({ column }) => column !== 'promptTokens');
@@ -67,23 +59,23 @@ export function TokenLengthChart({ set, level }: SetChartProps) {
       histogram && size
         ? layoutTokenLength(
             { budget: set.request.options.budget, tokenizer, what: 'examples' },
-            shownBins === 'log' && histogram.scale === 'linear' ? toLogBins(histogram) : histogram,
+            bins === 'log' && histogram.scale === 'linear' ? toLogBins(histogram) : histogram,
             size,
           )
         : null,
-    [histogram, size, set, shownBins, tokenizer],
+    [histogram, size, set, bins, tokenizer],
   );
   const controls = (
     <div className="set-chart-range">
       <Segmented
         label="Bins of the lengths"
-        value={shownBins}
+        value={bins}
         segments={[
           { value: 'paper', label: 'Bins of 2,000' },
           { value: 'auto', label: 'Auto' },
           { value: 'log', label: 'Log' },
         ]}
-        onChange={setBins}
+        onChange={setChosen}
       />
       <Field label="Only lengths from" inline>
         <NumberField
