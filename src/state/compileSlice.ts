@@ -10,6 +10,7 @@ import type {
 } from '../workers/dataApi.ts';
 import { readCuration, readForm } from './settings.ts';
 import type { Loadable, SliceCreator } from './slice.ts';
+import type { CompileForm } from './uiSlice.ts';
 
 /** The compile form, its preview, and the compiled sets of the project. */
 export interface CompileSlice {
@@ -34,8 +35,8 @@ export interface CompileSlice {
   readonly receiveSets: (sets: readonly CompiledSet[]) => void;
   readonly setOptions: (changes: Partial<CompileOptions>) => void;
   readonly setTokenizer: (id: string) => void;
-  readonly setDatabases: (fileIds: readonly number[]) => void;
-  readonly setBenchmarks: (fileIds: readonly number[]) => void;
+  /** Changes the form; files that are not in the project (any more) are left out. */
+  readonly setForm: (changes: Partial<CompileForm>) => void;
   readonly setScope: (scope: CompileSlice['scope']) => void;
   readonly loadTokenizers: () => Promise<void>;
   /** Compiles one trajectory with the form's options; nothing is stored. */
@@ -104,6 +105,7 @@ export const createCompileSlice: SliceCreator<CompileSlice> = ({ set, get, app, 
         });
       const databases = fresh((file) => file.databases.length > 0, 'database');
       const benchmarks = fresh((file) => file.role === 'benchmark', 'benchmark');
+      app().ui.addToRecipes(databases, benchmarks);
       const { databaseFileIds, benchmarkFileIds } = get();
       const keep = (ids: readonly number[], more: readonly number[]): readonly number[] =>
         more.length === 0 && ids.every((id) => present.has(id))
@@ -124,8 +126,15 @@ export const createCompileSlice: SliceCreator<CompileSlice> = ({ set, get, app, 
     setOptions: (changes) =>
       set(({ options }) => ({ options: options ? { ...options, ...changes } : options })),
     setTokenizer: (tokenizerId) => set({ tokenizerId }),
-    setDatabases: (databaseFileIds) => set({ databaseFileIds }),
-    setBenchmarks: (benchmarkFileIds) => set({ benchmarkFileIds }),
+    setForm: (changes) => {
+      const present = new Set(app().project.files.map(({ id }) => id));
+      const { databaseFileIds, benchmarkFileIds } = { ...get(), ...changes };
+      set({
+        ...changes,
+        databaseFileIds: databaseFileIds.filter((id) => present.has(id)),
+        benchmarkFileIds: benchmarkFileIds.filter((id) => present.has(id)),
+      });
+    },
     setScope: (scope) => set({ scope }),
     loadTokenizers: async () => set({ tokenizers: await data.listTokenizers() }),
     runPreview: async (trajectoryId) => {

@@ -14,7 +14,16 @@ import type {
   Result,
 } from '../workers/dataApi.ts';
 import { everyExample } from './filters.ts';
-import { missingPages, noRows, pageSize, withPage, type PagedRows } from './pagedRows.ts';
+import {
+  everyRow,
+  missingPages,
+  noRows,
+  pageSize,
+  rangeOf,
+  withPage,
+  type PagedRows,
+  type RowRange,
+} from './pagedRows.ts';
 import type { Loadable, SliceCreator } from './slice.ts';
 
 /** The table of compiled examples of one set, and the example opened from it. */
@@ -46,6 +55,10 @@ export interface ExamplesSlice {
   readonly loadPositions: (binCount?: number) => Promise<void>;
   readonly setCursor: (position: number) => void;
   readonly select: (ids: readonly string[], mode: 'replace' | 'add' | 'toggle') => void;
+  /** Adds the rows at these positions (inclusive, either way round), loaded or not. */
+  readonly selectRange: (from: number, to: number) => Promise<void>;
+  /** Selects what passes the filter, and nothing else. */
+  readonly selectAll: () => Promise<void>;
   readonly clearSelection: () => void;
   readonly exclude: (ids: readonly string[], excluded: boolean) => Promise<void>;
   readonly undo: () => Promise<void>;
@@ -135,6 +148,13 @@ export const createExamplesSlice: SliceCreator<ExamplesSlice> = ({ set, get, app
     void loadSummaries();
   };
 
+  const selectRows = async (rows: RowRange, mode: 'replace' | 'add'): Promise<void> => {
+    const { setId, filter, sort } = get();
+    if (setId === null) return;
+    const ids = await data.exampleIds({ setId, filter, sort, ...rows });
+    if (get().setId === setId) get().select(ids, mode);
+  };
+
   const step = async (direction: 'undo' | 'redo'): Promise<void> => {
     const { setId } = get();
     if (setId === null) return;
@@ -194,6 +214,8 @@ export const createExamplesSlice: SliceCreator<ExamplesSlice> = ({ set, get, app
         }
         return { selected: next };
       }),
+    selectRange: (from, to) => selectRows(rangeOf(from, to), 'add'),
+    selectAll: () => selectRows(everyRow, 'replace'),
     clearSelection: () => set({ selected: new Set() }),
     exclude: async (ids, excluded) => {
       const { setId } = get();

@@ -6,7 +6,7 @@ import type {
   TrajectoryQuery,
   TrajectorySortColumn,
 } from '../workers/dataApi.ts';
-import { everyTrajectory } from './filters.ts';
+import { everyTrajectory, withRange } from './filters.ts';
 import type { AppStore } from './store.ts';
 
 type Params = Readonly<Record<string, string>>;
@@ -29,6 +29,7 @@ const sortColumns: readonly TrajectorySortColumn[] = [
 /** Parameters of the table's address; others belong to someone else. */
 const ownParams = ['q', 'kind', 'format', 'file', 'success', 'issues', 'excluded', 'sort', ...rangeColumns];
 
+const bound = (text: string | undefined): number | null => (text === undefined ? null : Number(text));
 const list = (values: readonly (string | number)[] | null): string | null => values?.join('.') ?? null;
 
 /** The table's filter and order as readable parameters; null for what is at its default. */
@@ -36,7 +37,7 @@ export function filterToParams(
   filter: TrajectoryFilter,
   sort: TrajectoryQuery['sort'],
 ): Record<string, string | null> {
-  const ranges = new Map(filter.ranges.map(({ column, min, max }) => [column, `${min}-${max}`]));
+  const ranges = new Map(filter.ranges.map(({ column, min, max }) => [column, `${min ?? ''}-${max ?? ''}`]));
   return {
     q: filter.text || null,
     kind: list(filter.kinds),
@@ -56,10 +57,10 @@ export function filterFromParams(params: Params): {
   sort: TrajectoryQuery['sort'];
 } {
   const values = (name: string): string[] | null => params[name]?.split('.').filter(Boolean) ?? null;
-  const ranges: TrajectoryFilter['ranges'][number][] = [];
+  let ranges: TrajectoryFilter['ranges'] = [];
   for (const column of rangeColumns) {
-    const match = /^(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)$/.exec(params[column] ?? '');
-    if (match) ranges.push({ column, min: Number(match[1]), max: Number(match[2]) });
+    const [, min, max] = /^(\d+(?:\.\d+)?)?-(\d+(?:\.\d+)?)?$/.exec(params[column] ?? '') ?? [];
+    ranges = withRange(ranges, column, bound(min), bound(max));
   }
   const excluded = params['excluded'];
   const sortText = params['sort'] ?? 'row';

@@ -1,4 +1,4 @@
-import type { ExampleFilter, TrajectoryFilter } from '../workers/dataApi.ts';
+import type { ExampleFilter, TrajectoryFilter, TrajectoryNumberColumn } from '../workers/dataApi.ts';
 
 /** The filter that lets every trajectory through. */
 export const everyTrajectory: TrajectoryFilter = {
@@ -21,6 +21,17 @@ export const everyExample: ExampleFilter = {
   ranges: [],
   excluded: 'show',
 };
+
+/** Ranges with another one for a column; none when it has no bound on either side. */
+export function withRange(
+  ranges: TrajectoryFilter['ranges'],
+  column: TrajectoryNumberColumn,
+  min: number | null,
+  max: number | null,
+): TrajectoryFilter['ranges'] {
+  const others = ranges.filter((range) => range.column !== column);
+  return min === null && max === null ? others : [...others, { column, min, max }];
+}
 
 /** True when a filter restricts nothing. */
 export function isEmptyFilter(filter: TrajectoryFilter | ExampleFilter): boolean {

@@ -101,18 +101,19 @@ export interface LectureSlice {
   /** Position in `lectureStepIds`. */
   readonly step: number;
   readonly isPlaying: boolean;
-  readonly isProjecting: boolean;
   readonly showsNotes: boolean;
   readonly sizes: LectureSizes;
   readonly outcomes: LectureOutcomes;
   readonly tookMs: Readonly<Partial<Record<LectureStepId, number>>>;
 
-  /** Starts at the first step and plays to the end by itself, unless it has begun already. */
-  readonly begin: (sizes: Partial<LectureSizes>) => void;
+  /**
+   * Starts at the first step and plays to the end by itself, or stays at the step asked for, unless it has begun
+   * already.
+   */
+  readonly begin: (sizes: Partial<LectureSizes>, asked?: LectureStepId) => void;
   /** Goes to a step and computes what it needs. The reader's own going ends the playing. */
   readonly goTo: (step: number) => void;
   readonly setPlaying: (on: boolean) => void;
-  readonly setProjecting: (on: boolean) => void;
   readonly setNotes: (on: boolean) => void;
   /** Forgets what was computed and begins again. */
   readonly restart: () => void;
@@ -197,11 +198,15 @@ export const createLectureSlice: SliceCreator<LectureSlice> = ({ set, get, app, 
     compile: async () => {
       const { workbench } = window;
       const known = app().project.files.find(({ role }) => role === 'tokenizer');
-      const read = async () => {
-        const response = await fetch(`${modelAddress}tokenizer.json`);
-        return new File([await response.blob()], `${modelAddress.split('/').at(-2)}.json`);
-      };
-      const file = known ?? (await workbench.importFiles([await read()]))[0];
+      const read = async (name: string, as = name) =>
+        new File([await (await fetch(`${modelAddress}${name}`)).blob()], as);
+      // Together, so that prompts are counted under the model's own chat template.
+      const files = async () => [
+        await read('tokenizer.json', `${modelAddress.split('/').at(-2)}.json`),
+        await read('tokenizer_config.json'),
+      ];
+      const file =
+        known ?? (await workbench.importFiles(await files())).find(({ role }) => role === 'tokenizer');
       if (!file) throw new Error('The tokenizer of the bundled model cannot be read');
       // The recipe of the project is then that of the set.
       app().compile.setTokenizer(`file:${file.id}`);
@@ -412,15 +417,15 @@ export const createLectureSlice: SliceCreator<LectureSlice> = ({ set, get, app, 
   return {
     step: 0,
     isPlaying: false,
-    isProjecting: false,
     showsNotes: false,
     sizes: lectureSizes,
     outcomes: untouched(),
     tookMs: {},
-    begin: (sizes) => {
+    begin: (sizes, asked) => {
       if (get().outcomes.trajectories.status !== 'idle') return;
-      set({ step: 0, isPlaying: true, sizes: { ...lectureSizes, ...sizes } });
-      reach(0);
+      const step = asked === undefined ? 0 : lectureStepIds.indexOf(asked);
+      set({ step, isPlaying: asked === undefined, sizes: { ...lectureSizes, ...sizes } });
+      reach(step);
     },
     goTo: (step) => {
       const at = Math.max(0, Math.min(lectureStepIds.length - 1, step));
@@ -431,7 +436,6 @@ export const createLectureSlice: SliceCreator<LectureSlice> = ({ set, get, app, 
       set({ isPlaying });
       if (isPlaying) reach(get().step);
     },
-    setProjecting: (isProjecting) => set({ isProjecting }),
     setNotes: (showsNotes) => set({ showsNotes }),
     restart: () => {
       walk++;

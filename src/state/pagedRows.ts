@@ -13,6 +13,19 @@ const keptPages = 24;
 
 export const noRows: PagedRows<never> = { total: null, pages: {}, outdated: false };
 
+/** A stretch of a query's rows, loaded or not. */
+export interface RowRange {
+  readonly offset: number;
+  readonly limit: number;
+}
+
+export const everyRow: RowRange = { offset: 0, limit: Infinity };
+
+/** The rows between two positions, both included, whichever comes first. */
+export function rangeOf(from: number, to: number): RowRange {
+  return { offset: Math.min(from, to), limit: Math.abs(to - from) + 1 };
+}
+
 /** The row at a position, or undefined while it is not loaded. */
 export function rowAt<Row>(rows: PagedRows<Row>, position: number): Row | undefined {
   return rows.pages[Math.floor(position / pageSize)]?.[position % pageSize];

@@ -112,10 +112,11 @@ export function createAppStore(
       },
 
       receiveOpened: (opened) => {
-        const { project, trajectories, compile, examples, train, evaluate, mechanism } = get();
+        const { ui, project, trajectories, compile, examples, train, evaluate, mechanism } = get();
         const { id } = opened.project;
         const isOther = id !== openedId;
         if (isOther) for (const slice of [train, evaluate, mechanism]) slice.receiveProject(id);
+        if (isOther) ui.forgetRecipes();
         openedId = id;
         project.receiveOpened(opened);
         compile.receiveDefaults(opened.defaultOptions, opened.settings);

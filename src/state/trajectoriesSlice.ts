@@ -12,7 +12,16 @@ import type {
   TrajectoryRow,
 } from '../workers/dataApi.ts';
 import { everyTrajectory } from './filters.ts';
-import { missingPages, noRows, pageSize, withPage, type PagedRows } from './pagedRows.ts';
+import {
+  everyRow,
+  missingPages,
+  noRows,
+  pageSize,
+  rangeOf,
+  withPage,
+  type PagedRows,
+  type RowRange,
+} from './pagedRows.ts';
 import type { Loadable, SliceCreator } from './slice.ts';
 
 /** The table of trajectories and the one opened from it. */
@@ -40,6 +49,10 @@ export interface TrajectoriesSlice {
   readonly loadHistogram: (column: TrajectoryNumberColumn) => Promise<void>;
   readonly setCursor: (position: number) => void;
   readonly select: (ids: readonly string[], mode: 'replace' | 'add' | 'toggle') => void;
+  /** Adds the rows at these positions (inclusive, either way round), loaded or not. */
+  readonly selectRange: (from: number, to: number) => Promise<void>;
+  /** Selects what passes the filter, and nothing else. */
+  readonly selectAll: () => Promise<void>;
   readonly clearSelection: () => void;
   readonly setKind: (ids: readonly string[], kind: AgentKind | null) => Promise<void>;
   readonly exclude: (ids: readonly string[], excluded: boolean) => Promise<void>;
@@ -115,6 +128,9 @@ export const createTrajectoriesSlice: SliceCreator<TrajectoriesSlice> = ({ set, 
     }
   };
 
+  const idsAt = (rows: RowRange): Promise<readonly string[]> =>
+    data.trajectoryIds({ filter: get().filter, sort: get().sort, ...rows });
+
   let facetsUnderWay: string | null = null;
   const loadFacets = (): void => {
     const key = queryKey();
@@ -172,6 +188,8 @@ export const createTrajectoriesSlice: SliceCreator<TrajectoriesSlice> = ({ set, 
         }
         return { selected: next };
       }),
+    selectRange: async (from, to) => get().select(await idsAt(rangeOf(from, to)), 'add'),
+    selectAll: async () => get().select(await idsAt(everyRow), 'replace'),
     clearSelection: () => set({ selected: new Set() }),
     setKind: async (ids, kind) => {
       const result = await data.setKind(ids, kind);
@@ -187,8 +205,14 @@ export const createTrajectoriesSlice: SliceCreator<TrajectoriesSlice> = ({ set, 
       if (get().opened.id !== id) set({ opened: { id, status: 'loading' } });
       const result = await data.openTrajectory(id, { filter: get().filter, sort: get().sort });
       if (get().opened.id !== id) return;
-      if (result.ok) set({ opened: { id, status: 'ready', value: result.value } });
-      else {
+      if (result.ok) {
+        const { position } = result.value.neighbours;
+        // The table is found again where reading ended.
+        set(({ cursor }) => ({
+          opened: { id, status: 'ready', value: result.value },
+          cursor: position ?? cursor,
+        }));
+      } else {
         const { code, message, advice } = result;
         set({ opened: { id, status: 'failed', code, message, advice } });
       }

@@ -10,9 +10,15 @@ type Density = 'compact' | 'comfortable';
 export type ProjectorScale = 1 | 1.25 | 1.5 | 2;
 export const projectorScales: readonly ProjectorScale[] = [1, 1.25, 1.5, 2];
 
-/** What of the compile form is undone together. */
-interface RecipeStep {
+/** What of the compile form is undone together, with the curation. */
+export interface CompileForm {
   readonly options: CompileOptions;
+  readonly tokenizerId: string;
+  readonly databaseFileIds: readonly number[];
+  readonly benchmarkFileIds: readonly number[];
+}
+interface RecipeStep {
+  readonly form: CompileForm;
   readonly curation: CurationOptions;
 }
 
@@ -28,6 +34,8 @@ export interface UiState {
   readonly theme: ThemeChoice;
   readonly density: Density;
   readonly projectorScale: ProjectorScale;
+  /** The scale to go back to, while the walk is projected; null otherwise. */
+  readonly deskScale: ProjectorScale | null;
   /** Single-letter shortcuts can be switched off (WCAG 2.1.4). */
   readonly letterKeys: boolean;
   readonly paletteOpen: boolean;
@@ -49,8 +57,8 @@ export interface UiState {
   readonly tourStop: number | null;
   readonly toasts: readonly Toast[];
   /** The recipe before and after the present one, for undo. */
-  readonly optionsPast: readonly RecipeStep[];
-  readonly optionsFuture: readonly RecipeStep[];
+  readonly recipePast: readonly RecipeStep[];
+  readonly recipeFuture: readonly RecipeStep[];
   /** Rules over the whole set. */
   readonly curation: CurationOptions;
 }
@@ -59,6 +67,8 @@ interface UiActions {
   readonly setTheme: (theme: ThemeChoice) => void;
   readonly setDensity: (density: Density) => void;
   readonly setProjectorScale: (scale: ProjectorScale) => void;
+  /** Begins to project, in large type, or ends it with the scale of before. */
+  readonly setProjecting: (on: boolean) => void;
   readonly setLetterKeys: (on: boolean) => void;
   readonly setPaletteOpen: (open: boolean) => void;
   readonly setHelpOpen: (open: boolean) => void;
@@ -73,11 +83,15 @@ interface UiActions {
   /** Shows a message; errors are announced at once and stay until closed. */
   readonly notify: (tone: Toast['tone'], title: string, detail?: string) => void;
   readonly dismissToast: (id: number) => void;
-  /** Keeps options, with the present curation, before either changes. Changes in quick succession (typing, dragging) are one step. */
-  readonly rememberOptions: (options: CompileOptions, nowMs: number) => void;
-  /** Takes a step back (or forth again): curation here, options to be set by the caller; null when there is none. */
-  readonly undoOptions: (present: CompileOptions) => CompileOptions | null;
-  readonly redoOptions: (present: CompileOptions) => CompileOptions | null;
+  /** Keeps the form, with the present curation, before either changes. Changes in quick succession (typing, dragging) are one step. */
+  readonly rememberRecipe: (form: CompileForm, nowMs: number) => void;
+  /** Takes a step back (or forth again): curation here, the form to be set by the caller; null when there is none. */
+  readonly undoRecipe: (present: CompileForm) => CompileForm | null;
+  readonly redoRecipe: (present: CompileForm) => CompileForm | null;
+  /** Files that are used without a choice of the reader's: no step back goes behind them. */
+  readonly addToRecipes: (databaseFileIds: readonly number[], benchmarkFileIds: readonly number[]) => void;
+  /** Another project has taken the place of the one whose recipes are kept. */
+  readonly forgetRecipes: () => void;
   readonly setCuration: (changes: Partial<CurationOptions>) => void;
   /** Starts compiling; resolves to the new set's id, or null after a shown failure. */
   readonly startCompile: (request: CompileRequest) => Promise<string | null>;
@@ -101,6 +115,7 @@ export const initialUiState: UiState = {
   theme: 'system',
   density: 'compact',
   projectorScale: 1,
+  deskScale: null,
   letterKeys: true,
   paletteOpen: false,
   helpOpen: false,
@@ -113,8 +128,8 @@ export const initialUiState: UiState = {
   tourSeen: false,
   tourStop: null,
   toasts: [],
-  optionsPast: [],
-  optionsFuture: [],
+  recipePast: [],
+  recipeFuture: [],
   // As the command line does without options.
   curation: { dedup: 'exact', threshold: 0.8, evalShare: 0 },
 };
@@ -139,7 +154,7 @@ export function persistedUi(state: UiState): PersistedUi {
   return {
     theme: state.theme,
     density: state.density,
-    projectorScale: state.projectorScale,
+    projectorScale: state.deskScale ?? state.projectorScale,
     letterKeys: state.letterKeys,
     inspectorOpen: state.inspectorOpen,
     inspectorWidth: state.inspectorWidth,
@@ -154,7 +169,7 @@ type Update<T> = Partial<T> | ((state: T) => Partial<T>);
 
 const inspectorLimits = { narrowest: 260, widest: 640 };
 const maxToasts = 5;
-const maxOptionSteps = 100;
+const maxRecipeSteps = 100;
 const oneStepMs = 300;
 
 /** Builds the slice; `set` and `get` may be those of a larger store that contains it. */
@@ -170,6 +185,12 @@ export function createUiSlice(
     setTheme: (theme) => set({ theme }),
     setDensity: (density) => set({ density }),
     setProjectorScale: (projectorScale) => set({ projectorScale }),
+    setProjecting: (on) => {
+      const { projectorScale, deskScale } = get();
+      if (on === (deskScale !== null)) return;
+      if (deskScale !== null) set({ projectorScale: deskScale, deskScale: null });
+      else set({ projectorScale: projectorScale === 1 ? 1.5 : projectorScale, deskScale: projectorScale });
+    },
     setLetterKeys: (letterKeys) => set({ letterKeys }),
     setPaletteOpen: (paletteOpen) => set({ paletteOpen }),
     setHelpOpen: (helpOpen) => set({ helpOpen }),
@@ -196,36 +217,56 @@ export function createUiSlice(
       set({ toasts: [...others, next].slice(-maxToasts) });
     },
     dismissToast: (id) => set((state) => ({ toasts: state.toasts.filter((toast) => toast.id !== id) })),
-    rememberOptions: (options, nowMs) => {
+    rememberRecipe: (form, nowMs) => {
       const isSameStep = nowMs - rememberedAt < oneStepMs;
       rememberedAt = nowMs;
       if (isSameStep) return;
-      set(({ optionsPast, curation }) => ({
-        optionsPast: [...optionsPast, { options, curation }].slice(-maxOptionSteps),
-        optionsFuture: [],
+      set(({ recipePast, curation }) => ({
+        recipePast: [...recipePast, { form, curation }].slice(-maxRecipeSteps),
+        recipeFuture: [],
       }));
     },
-    undoOptions: (present) => {
-      const { optionsPast, optionsFuture, curation } = get();
-      const previous = optionsPast.at(-1);
+    undoRecipe: (present) => {
+      const { recipePast, recipeFuture, curation } = get();
+      const previous = recipePast.at(-1);
       if (!previous) return null;
       set({
-        optionsPast: optionsPast.slice(0, -1),
-        optionsFuture: [{ options: present, curation }, ...optionsFuture],
+        recipePast: recipePast.slice(0, -1),
+        recipeFuture: [{ form: present, curation }, ...recipeFuture],
         curation: previous.curation,
       });
-      return previous.options;
+      return previous.form;
     },
-    redoOptions: (present) => {
-      const { optionsPast, optionsFuture, curation } = get();
-      const [next, ...rest] = optionsFuture;
+    redoRecipe: (present) => {
+      const { recipePast, recipeFuture, curation } = get();
+      const [next, ...rest] = recipeFuture;
       if (!next) return null;
       set({
-        optionsPast: [...optionsPast, { options: present, curation }],
-        optionsFuture: rest,
+        recipePast: [...recipePast, { form: present, curation }],
+        recipeFuture: rest,
         curation: next.curation,
       });
-      return next.options;
+      return next.form;
+    },
+    addToRecipes: (databaseFileIds, benchmarkFileIds) => {
+      if (databaseFileIds.length + benchmarkFileIds.length === 0) return;
+      const union = (ids: readonly number[], more: readonly number[]) => [...new Set([...ids, ...more])];
+      const withFiles = ({ form, curation }: RecipeStep): RecipeStep => ({
+        form: {
+          ...form,
+          databaseFileIds: union(form.databaseFileIds, databaseFileIds),
+          benchmarkFileIds: union(form.benchmarkFileIds, benchmarkFileIds),
+        },
+        curation,
+      });
+      set(({ recipePast, recipeFuture }) => ({
+        recipePast: recipePast.map(withFiles),
+        recipeFuture: recipeFuture.map(withFiles),
+      }));
+    },
+    forgetRecipes: () => {
+      rememberedAt = Number.NEGATIVE_INFINITY;
+      set({ recipePast: [], recipeFuture: [] });
     },
     setCuration: (changes) => set(({ curation }) => ({ curation: { ...curation, ...changes } })),
     startCompile: async (request) => {

@@ -295,11 +295,11 @@ export interface TrajectoryFilter {
   readonly fileIds: readonly number[] | null;
   readonly success: readonly SuccessValue[] | null;
   readonly onlyWithIssues: boolean;
-  /** `min` and `max` inclusive. */
+  /** `min` and `max` inclusive; null: no bound on that side. */
   readonly ranges: readonly {
     readonly column: TrajectoryNumberColumn;
-    readonly min: number;
-    readonly max: number;
+    readonly min: number | null;
+    readonly max: number | null;
   }[];
   readonly excluded: 'show' | 'hide' | 'only';
 }
@@ -343,6 +343,8 @@ export interface Histogram {
   readonly count: number;
   readonly p50: number | null;
   readonly p95: number | null;
+  /** Highest value of the rows, whatever the bins; null without any. */
+  readonly highest: number | null;
   /** Counts over the same bins of what was rejected after its value was known; the last bin holds all beyond. */
   readonly rejected?: Histogram['series'];
 }
@@ -669,6 +671,8 @@ export interface DataApi {
   queryIssues(query: IssueQuery): Promise<IssuePage>;
 
   queryTrajectories(query: TrajectoryQuery): Promise<TrajectoryPage>;
+  /** Ids of the rows that `queryTrajectories` would give, however many they are. */
+  trajectoryIds(query: TrajectoryQuery): Promise<readonly string[]>;
   trajectoryFacets(filter: TrajectoryFilter): Promise<TrajectoryFacets>;
   trajectoryHistogram(
     filter: TrajectoryFilter,
@@ -705,6 +709,8 @@ export interface DataApi {
   readCard(setId: string): Promise<Result<string>>;
 
   queryExamples(query: ExampleQuery): Promise<ExamplePage>;
+  /** Ids of the rows that `queryExamples` would give, however many they are. */
+  exampleIds(query: ExampleQuery): Promise<readonly string[]>;
   exampleFacets(setId: string, filter: ExampleFilter): Promise<ExampleFacets>;
   exampleHistogram(
     setId: string,

@@ -499,6 +499,12 @@ export class DataService implements DataApi {
     };
   };
 
+  trajectoryIds: DataApi['trajectoryIds'] = async ({ filter, sort, offset, limit }) => {
+    const { index, queries } = this.#open.session;
+    const rows = queries.rows(filter, sort).subarray(offset, offset + limit);
+    return Array.from(rows, (row) => index.id.at(row));
+  };
+
   trajectoryFacets: DataApi['trajectoryFacets'] = async (filter) => {
     const { session } = this.#open;
     return session.queries.facets(filter, session.revision);
@@ -562,6 +568,8 @@ export class DataService implements DataApi {
     attempt(() => this.#open.compile.exampleOf(setId, id));
   readCard: DataApi['readCard'] = (setId) => attempt(() => this.#open.compile.card(setId));
   queryExamples: DataApi['queryExamples'] = (query) => this.#open.compile.queryExamples(query);
+
+  exampleIds: DataApi['exampleIds'] = (query) => this.#open.compile.exampleIds(query);
   exampleFacets: DataApi['exampleFacets'] = (setId, filter) => this.#open.compile.facets(setId, filter);
   exampleHistogram: DataApi['exampleHistogram'] = (setId, filter, column, binWidth) =>
     this.#open.compile.histogram(setId, filter, column, binWidth);

@@ -206,5 +206,6 @@ export function histogramOf(
     count: known.length,
     p50: median,
     p95: quantile(values, 0.95),
+    highest: values[values.length - 1] ?? null,
   };
 }

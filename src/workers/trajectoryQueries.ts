@@ -85,7 +85,9 @@ export class TrajectoryQueries {
     for (const { column, min, max } of filter.ranges) {
       if (!histogramColumns.has(column)) continue;
       const values = index.numbers[column];
-      add(`range:${column}`, (row) => values.at(row) >= min && values.at(row) <= max);
+      const least = min ?? -Infinity;
+      const most = max ?? Infinity;
+      add(`range:${column}`, (row) => values.at(row) >= least && values.at(row) <= most);
     }
     if (filter.excluded !== 'show') {
       const wanted = filter.excluded === 'only' ? 1 : 0;

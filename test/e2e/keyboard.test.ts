@@ -107,6 +107,8 @@ describe.skipIf(browserSkipReason)('by keyboard alone', () => {
     await press(page, /^button Compile 6/);
     await press(page, /^(a|button) Read the examples/);
     await tabTo(page, /^grid /);
+    await page.keyboard.press('Control+a');
+    await page.getByText('6 selected').waitFor();
     await page.keyboard.press('Enter');
     await page.locator('.qa-reader[data-state=ready]').waitFor();
     await page.keyboard.press('j');

@@ -110,6 +110,35 @@ describe.skipIf(harnessSkipReason)('the QA reader', () => {
     await page.getByText('excluded', { exact: true }).waitFor({ state: 'detached' });
   });
 
+  it('is opened from a table that is sorted, selected and found again by keyboard', async () => {
+    const { page, problems } = await harness.open('/qa/set-1');
+    const table = page.getByRole('grid', { name: 'Examples', exact: true });
+    await table.focus();
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('Enter');
+    const question = table.getByRole('columnheader', { name: 'Question' });
+    await expect.poll(() => question.getAttribute('aria-sort')).toBe('ascending');
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('End');
+    await page.keyboard.press('Shift+Home');
+    await page.getByText('240 selected').waitFor();
+    await page.getByRole('button', { name: 'Clear' }).click();
+    await table.focus();
+    await page.keyboard.press('Control+a');
+    await page.getByText('240 selected').waitFor();
+    await page.keyboard.press('End');
+    await page.keyboard.press('Enter');
+
+    const current = page.locator('.qa-list .w-table-row[data-state=current]');
+    await current.waitFor();
+    expect(await current.getAttribute('aria-rowindex')).toBe('241');
+    await page.locator('.qa-reader[data-state=ready]').waitFor();
+    await page.keyboard.press('Escape');
+    await table.locator('[data-cursor][aria-rowindex="241"]').waitFor();
+    expect(problems).toEqual([]);
+  });
+
   it.each([
     ['the table of examples', '/qa/set-1'],
     ['the reader', '/qa/set-1/sql-0005?piece=p2'],

@@ -88,6 +88,13 @@ describe.skipIf(browserSkipReason)(
       const marked = await page.evaluate(() => CSS.highlights.get('traj-find')?.size ?? 0);
       expect(marked).toBeGreaterThan(3);
       await expect.poll(() => page.url()).toContain('find=pelican');
+      // What a tool was called with is marked like any text.
+      await page.keyboard.press('/');
+      await page.keyboard.press('Control+a');
+      await page.keyboard.type('skerries passengers rescued');
+      await shown.getByText(/^1 of \d+$/).waitFor();
+      await expect.poll(() => page.evaluate(() => CSS.highlights.get('traj-find-now')?.size ?? 0)).toBe(1);
+      await expect.poll(() => page.url()).toMatch(/step=3\b/);
       expect(await axeFindings(page)).toEqual([]);
 
       // Out of the search field, letters are commands.
@@ -149,7 +156,7 @@ describe.skipIf(browserSkipReason)(
       }
     });
 
-    it('hold 100,000 rows in a table that draws only what is seen', async () => {
+    it('hold 100,000 rows in a table that draws only what is seen, selects all of them, and keeps its place', async () => {
       const { page, context, problems } = await built.newPage();
       await page.goto(`${built.url}#/trajectories`);
       await page.evaluate(async () => {
@@ -167,11 +174,64 @@ describe.skipIf(browserSkipReason)(
       const grid = page.getByRole('grid', { name: 'Trajectories' });
       await expect.poll(() => grid.getAttribute('aria-rowcount'), patient).toBe('100001');
       const scroller = page.getByTestId('trajectory-scroller');
+      const rowOf = (number: number) => page.locator('.traj-row', { hasText: `Question ${number}?` });
       await scroller.evaluate((element) => element.scrollTo({ top: element.scrollHeight }));
       await page.getByText('Question 99999?').waitFor();
       expect(await page.locator('.traj-rows > [role="row"]').count()).toBeLessThan(80);
       await scroller.evaluate((element) => element.scrollTo({ top: element.scrollHeight / 2 }));
       await page.getByText('Question 50000?').waitFor();
+
+      // A range and "all" reach beyond the rows that are loaded.
+      await rowOf(50_000).click({ position: { x: 60, y: 10 } });
+      await scroller.evaluate((element) => element.scrollTo({ top: element.scrollHeight }));
+      await page.getByText('Question 99999?').click({ modifiers: ['Shift'] });
+      await page.getByText('50,000 rows selected').waitFor();
+      await grid.press('Control+a');
+      await page.getByText('100,000 rows selected').waitFor();
+
+      // Back from reading, the row is where it was; also when another was read meanwhile.
+      await scroller.evaluate((element) => element.scrollTo({ top: element.scrollHeight / 2 }));
+      await rowOf(50_000).dblclick({ position: { x: 60, y: 10 } });
+      await page.getByTestId('trajectory-reader').waitFor();
+      await page.keyboard.press(']');
+      await expect.poll(() => page.url()).toContain('/r50001');
+      await page.getByRole('heading', { name: 'Question 50001?' }).waitFor();
+      await page.keyboard.press('Escape');
+      await rowOf(50_001).and(page.locator('[data-cursor]')).waitFor();
+
+      // Keys on the head sort, and do nothing to the rows.
+      await grid.focus();
+      await page.keyboard.press('Tab');
+      await page.keyboard.press('ArrowRight');
+      await page.keyboard.press('Enter');
+      const head = page.getByRole('columnheader', { name: 'Task' });
+      await expect.poll(() => head.getAttribute('aria-sort')).toBe('ascending');
+      await rowOf(0).waitFor();
+      await page.keyboard.press('Space');
+      await expect.poll(() => head.getAttribute('aria-sort')).toBe('descending');
+      await head.getByRole('button').dblclick();
+      await page.keyboard.press('ArrowDown');
+      expect(await grid.evaluate((element) => element === document.activeElement)).toBe(true);
+      expect(page.url()).not.toMatch(/#\/trajectories\//);
+      expect(await page.getByText('100,000 rows selected').count()).toBe(1);
+
+      // The ends of a range stay where they were typed; an empty one is none.
+      const least = page.getByRole('spinbutton', { name: 'Characters, at least' });
+      const most = page.getByRole('spinbutton', { name: 'Characters, at most' });
+      await least.fill('26');
+      await least.press('Enter');
+      await page.getByText('90,000 of 100,000').waitFor();
+      await most.pressSequentially('25');
+      expect([await least.inputValue(), await most.inputValue()]).toEqual(['26', '25']);
+      await most.press('Tab');
+      await page.getByText('No trajectory matches the filter').waitFor();
+      await least.fill('');
+      await least.press('Tab');
+      await expect.poll(() => page.url()).toContain('characterCount=-25');
+      await most.fill('');
+      await most.press('Tab');
+      await expect.poll(() => page.url()).not.toContain('characterCount');
+
       await page.getByRole('searchbox', { name: /Search task/ }).fill('question 77777');
       await expect.poll(() => grid.getAttribute('aria-rowcount'), patient).toBe('2');
       await page.getByText('1 of 100,000').waitFor();

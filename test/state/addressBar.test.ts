@@ -77,7 +77,11 @@ describe('the address bar', () => {
       text: 'light & house',
       kinds: ['sql' as const],
       success: ['unknown' as const],
-      ranges: [{ column: 'turnCount' as const, min: 2, max: 30 }],
+      ranges: [
+        { column: 'turnCount' as const, min: 2, max: 30 },
+        { column: 'toolCallCount' as const, min: 3, max: null },
+        { column: 'characterCount' as const, min: null, max: 1e6 },
+      ],
     };
     const sort = { column: 'turnCount', descending: true } as const;
     const params = Object.fromEntries(
@@ -85,8 +89,11 @@ describe('the address bar', () => {
         (entry): entry is [string, string] => entry[1] !== null,
       ),
     );
+    expect(params).toMatchObject({ turnCount: '2-30', toolCallCount: '3-', characterCount: '-1000000' });
     expect(filterFromParams(params)).toEqual({ filter, sort });
-    expect(filterFromParams({ kind: 'sql.bogus', sort: '-nothing', turnCount: 'x' })).toMatchObject({
+    expect(
+      filterFromParams({ kind: 'sql.bogus', sort: '-nothing', turnCount: 'x', stepCount: '-' }),
+    ).toMatchObject({
       filter: { kinds: ['sql'], ranges: [] },
       sort: { column: 'row' },
     });

@@ -40,7 +40,7 @@ function walk(broken: string[] = []) {
       ready: Promise.resolve(),
       listTrajectories: call('list', { total: 1, rows: [row] }),
       openTrajectory: call('open', { task: { text: 'which?' }, steps: [] }),
-      importFiles: call('import', [{ id: 7 }]),
+      importFiles: call('import', [{ id: 7, role: 'tokenizer' }]),
       compile: call('compile', { id: 's1', exampleCount: 1 }),
       listExamples: call('examples', { total: 1, rows: [row] }),
       readExample: call('read', example),
@@ -141,6 +141,15 @@ describe('the guided walk', () => {
       [0, 4, 9],
       [1, 4, 4],
     ]);
+  });
+
+  it('stays at the step that the address asks for', async () => {
+    const { reached, slice } = walk();
+    slice().begin({}, 'compile');
+    await reached('compile', 'ready');
+    expect([slice().step, slice().isPlaying, slice().outcomes.example.status]).toEqual([1, false, 'idle']);
+    slice().begin({}, 'train');
+    expect(slice().step).toBe(1);
   });
 
   it('computes what a later step needs, stops at a failure, and goes on when asked again', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createUiSlice, type UiSlice } from '../../src/state/uiSlice.ts';
+import { createUiSlice, persistedUi, type UiSlice } from '../../src/state/uiSlice.ts';
 import type { DataApi } from '../../src/workers/dataApi.ts';
 
 function shell(): () => UiSlice {
@@ -29,5 +29,21 @@ describe('messages of the shell', () => {
     ]);
     const ids = get().toasts.map(({ id }) => id);
     expect(new Set(ids).size).toBe(3);
+  });
+});
+
+describe('projecting', () => {
+  it('is in large type, goes back to the scale of before, and is not what is kept over a reload', () => {
+    const get = shell();
+    get().setProjecting(true);
+    expect([get().projectorScale, persistedUi(get()).projectorScale]).toEqual([1.5, 1]);
+    get().setProjecting(false);
+    expect([get().projectorScale, get().deskScale]).toEqual([1, null]);
+    get().setProjectorScale(1.25);
+    get().setProjecting(true);
+    get().setProjectorScale(2);
+    expect(persistedUi(get()).projectorScale).toBe(1.25);
+    get().setProjecting(false);
+    expect(get().projectorScale).toBe(1.25);
   });
 });

@@ -30,6 +30,15 @@ describe('keys', () => {
     expect(chordOf(key('Escape'))).toBe('escape');
   });
 
+  it('are the sign itself where a keyboard has it with AltGr or Option only', () => {
+    // German: AltGr+8 on Windows, Option+5 on macOS.
+    expect(chordOf(key('[', { ctrlKey: true, altKey: true }))).toBe('[');
+    expect(chordOf(key('[', { altKey: true }))).toBe('[');
+    expect(chordOf(key('[', { metaKey: true, altKey: true }))).toBe('mod+alt+[');
+    expect(chordOf(key('[', { ctrlKey: true }))).toBe('mod+[');
+    expect(chordOf(key('x', { ctrlKey: true, altKey: true }))).toBe('mod+alt+x');
+  });
+
   it('that typing also makes can be told from others', () => {
     expect(['j', '?', 'shift+p', 'space'].map(isCharacterChord)).toEqual([true, true, true, true]);
     expect(['mod+k', 'escape', 'arrowdown'].map(isCharacterChord)).toEqual([false, false, false]);

@@ -69,6 +69,15 @@ describe('the table of trajectories', () => {
     const queries = queriesOf(indexOf(9));
     const filter = { ...everyTrajectory, kinds: ['search' as const] };
     expect([...queries.rows(filter, { column: 'turnCount', descending: true })]).toEqual([6, 3, 0]);
+    const inTurns = (min: number | null, max: number | null): number[] => [
+      ...queries.rows({ ...everyTrajectory, ranges: [{ column: 'turnCount', min, max }] }, inOrder),
+    ];
+    expect([inTurns(6, null), inTurns(null, 2), inTurns(3, 4), inTurns(4, 3)]).toEqual([
+      [6, 7, 8],
+      [0, 1, 2],
+      [3, 4],
+      [],
+    ]);
     const bySuccess = [...queries.rows(everyTrajectory, { column: 'success', descending: true })];
     expect(bySuccess).toEqual([2, 6, 1, 3, 5, 7, 0, 4, 8]);
   });

@@ -73,8 +73,10 @@ export function chordOf(
 ): string {
   const key = event.key.toLowerCase();
   const parts: string[] = [];
-  if (event.ctrlKey || event.metaKey) parts.push('mod');
-  if (event.altKey) parts.push('alt');
+  // A sign typed with AltGr (which Windows tells as Ctrl with Alt) or Option: '[' on most keyboards of Europe.
+  const isTypedSign = event.altKey && !event.metaKey && /^[^\p{L}\p{N}\s]$/u.test(key);
+  if (!isTypedSign && (event.ctrlKey || event.metaKey)) parts.push('mod');
+  if (!isTypedSign && event.altKey) parts.push('alt');
   // Shift is part of the character for symbols ('?'); for letters and named keys it is written out.
   if (event.shiftKey && (key.length > 1 || /[a-z]/.test(key))) parts.push('shift');
   parts.push(key === ' ' ? 'space' : key);

@@ -1,5 +1,6 @@
 import { useEffect, useLayoutEffect, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
 import { Icon } from './Icon.tsx';
+import { isSelectAll, useHeadKeys } from './tableKeys.ts';
 import './virtualTable.css';
 
 export interface TableColumn<Row, SortKey extends string = string> {
@@ -26,13 +27,17 @@ export interface VirtualTableProps<Row, SortKey extends string> {
   readonly onVisible?: (first: number, last: number) => void;
   readonly sort?: { readonly column: SortKey; readonly descending: boolean };
   readonly onSort?: (column: SortKey) => void;
-  /** Position of the keyboard cursor; the row is scrolled to when it changes. */
+  /** Position of the keyboard cursor; its row is scrolled to at first and when it changes. */
   readonly cursor: number;
   readonly onCursor: (position: number) => void;
   readonly onOpen?: (row: Row, position: number) => void;
   readonly isSelected?: (row: Row) => boolean;
-  /** Space, or a click with Shift, Ctrl or ⌘; `range` is true with Shift. */
-  readonly onToggle?: (row: Row, position: number, range: boolean) => void;
+  /** Space, or a click with Ctrl or ⌘. */
+  readonly onToggle?: (row: Row, position: number) => void;
+  /** A click or a move of the cursor with Shift: rows between two positions, in either order, loaded or not. */
+  readonly onRange?: (from: number, to: number) => void;
+  /** Ctrl or ⌘ with A. */
+  readonly onSelectAll?: () => void;
   /** `dimmed` draws the row struck through and faint (excluded). */
   readonly rowState?: (row: Row) => 'dimmed' | 'current' | null;
   readonly empty?: ReactNode;
@@ -43,8 +48,9 @@ const maxSpacerPx = 16_000_000;
 const overscan = 8;
 
 /**
- * A table of any length with rows of one height. It has grid semantics with the real row counts, one tab stop
- * (arrows, Page Up/Down, Home, End move; Enter opens; Space selects), and a sticky head.
+ * A table of any length with rows of one height. It has grid semantics with the real row counts, one tab stop for the
+ * rows (arrows, Page Up/Down, Home, End move, with Shift they select; Enter opens; Space selects), and a sticky head
+ * with one of its own for sorting.
  */
 export function VirtualTable<Row, SortKey extends string>({
   label,
@@ -60,12 +66,20 @@ export function VirtualTable<Row, SortKey extends string>({
   onOpen,
   isSelected,
   onToggle,
+  onRange,
+  onSelectAll,
   rowState,
   empty,
 }: VirtualTableProps<Row, SortKey>) {
   const scroller = useRef<HTMLDivElement>(null);
   const head = useRef<HTMLDivElement>(null);
-  const [metrics, setMetrics] = useState({ rowHeight: 30, height: 600, headHeight: 30, fontSize: 16 });
+  const [metrics, setMetrics] = useState({
+    rowHeight: 30,
+    height: 600,
+    headHeight: 30,
+    fontSize: 16,
+    isMeasured: false,
+  });
   const [scrollTop, setScrollTop] = useState(0);
 
   useLayoutEffect(() => {
@@ -80,6 +94,7 @@ export function VirtualTable<Row, SortKey extends string>({
         height: element.clientHeight,
         headHeight: head.current?.offsetHeight ?? 30,
         fontSize,
+        isMeasured: true,
       });
     };
     measure();
@@ -90,7 +105,7 @@ export function VirtualTable<Row, SortKey extends string>({
     return () => observer.disconnect();
   }, []);
 
-  const { rowHeight, height, headHeight } = metrics;
+  const { rowHeight, height, headHeight, isMeasured } = metrics;
   const fullHeight = total * rowHeight;
   const spacer = Math.min(fullHeight, maxSpacerPx);
   const viewport = Math.max(rowHeight, height - headHeight);
@@ -113,29 +128,56 @@ export function VirtualTable<Row, SortKey extends string>({
     else if (rowTop + rowHeight > at + viewport)
       element.scrollTop = (rowTop + rowHeight - viewport) / stretch;
   };
-  const shownCursor = useRef(cursor);
-  useEffect(() => {
-    if (shownCursor.current !== cursor) reveal(cursor);
-    shownCursor.current = cursor;
+  const shown = useRef({ cursor: -1, viewport: 0 });
+  // Before the painting: a list which opens at a late row is not seen at its top, and what comes above it afterwards
+  // does not push the row out of view.
+  useLayoutEffect(() => {
+    const element = scroller.current;
+    if (!isMeasured || total === 0 || !element) return;
+    const before = shown.current;
+    const rowTop = cursor * rowHeight - element.scrollTop * stretch;
+    const wasInView = rowTop >= 0 && rowTop + rowHeight <= before.viewport;
+    if (before.cursor !== cursor || (before.viewport !== viewport && wasInView)) reveal(cursor);
+    shown.current = { cursor, viewport };
   });
 
-  const moveTo = (position: number): void => onCursor(Math.max(0, Math.min(total - 1, position)));
+  const moveTo = (position: number, extend: boolean): void => {
+    const next = Math.max(0, Math.min(total - 1, position));
+    onCursor(next);
+    // It may have been scrolled away.
+    if (next === cursor) reveal(next);
+    if (extend) onRange?.(cursor, next);
+  };
 
   const onKeyDown = (event: KeyboardEvent): void => {
-    if (event.target !== event.currentTarget || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target !== event.currentTarget || total === 0) return;
+    if (onSelectAll && isSelectAll(event)) {
+      onSelectAll();
+      event.preventDefault();
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     const page = Math.max(1, Math.floor(viewport / rowHeight) - 1);
     const row = rowAt(cursor);
-    if (event.key === 'ArrowDown') moveTo(cursor + 1);
-    else if (event.key === 'ArrowUp') moveTo(cursor - 1);
-    else if (event.key === 'PageDown') moveTo(cursor + page);
-    else if (event.key === 'PageUp') moveTo(cursor - page);
-    else if (event.key === 'Home') moveTo(0);
-    else if (event.key === 'End') moveTo(total - 1);
+    const moves: Record<string, number> = {
+      ArrowDown: cursor + 1,
+      ArrowUp: cursor - 1,
+      PageDown: cursor + page,
+      PageUp: cursor - page,
+      Home: 0,
+      End: total - 1,
+    };
+    const target = moves[event.key];
+    if (target !== undefined) moveTo(target, event.shiftKey);
     else if (event.key === 'Enter' && row) onOpen?.(row, cursor);
-    else if (event.key === ' ' && row) onToggle?.(row, cursor, event.shiftKey);
+    else if (event.key === ' ' && row) onToggle?.(row, cursor);
     else return;
     event.preventDefault();
   };
+
+  const headKeys = useHeadKeys(
+    columns.filter(({ sortKey }) => sortKey !== undefined).map(({ id }) => id),
+    () => scroller.current?.focus(),
+  );
 
   const template = columns.map((column) => column.width).join(' ');
   const positions = Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => first + index);
@@ -155,7 +197,15 @@ export function VirtualTable<Row, SortKey extends string>({
     >
       <div className="w-table-probe" aria-hidden="true" />
       <div className="w-table-head" role="rowgroup" ref={head}>
-        <div className="w-table-row" role="row" aria-rowindex={1} style={{ gridTemplateColumns: template }}>
+        {/* Its buttons take the focus. */}
+        {/* eslint-disable-next-line jsx-a11y/interactive-supports-focus */}
+        <div
+          className="w-table-row"
+          role="row"
+          aria-rowindex={1}
+          style={{ gridTemplateColumns: template }}
+          onKeyDown={headKeys.onKeyDown}
+        >
           {columns.map((column) => {
             const sorted = sort && column.sortKey === sort.column;
             const { sortKey } = column;
@@ -171,7 +221,8 @@ export function VirtualTable<Row, SortKey extends string>({
                   <button
                     type="button"
                     className="w-table-sort"
-                    tabIndex={-1}
+                    tabIndex={headKeys.tabIndexOf(column.id)}
+                    onFocus={() => headKeys.onFocus(column.id)}
                     onClick={() => onSort(sortKey)}
                   >
                     <span className="truncate">{column.header}</span>
@@ -211,9 +262,9 @@ export function VirtualTable<Row, SortKey extends string>({
                 // A click on a control or on marked text is not a click on the row.
                 if (event.target instanceof Element && event.target.closest('button,a,input,label')) return;
                 onCursor(position);
-                if (onToggle && (event.shiftKey || event.ctrlKey || event.metaKey)) {
-                  onToggle(row, position, event.shiftKey);
-                } else onOpen?.(row, position);
+                if (onRange && event.shiftKey) onRange(cursor, position);
+                else if (onToggle && (event.ctrlKey || event.metaKey)) onToggle(row, position);
+                else onOpen?.(row, position);
               }}
             >
               {columns.map((column) => (

@@ -1,15 +1,19 @@
 import type { CompileOptions, Rejection } from '../../../src/compile/types.ts';
+import { everyExample } from '../../../src/state/filters.ts';
 import type {
   CompiledSet,
   DataApi,
   DataEvent,
   ExampleFilter,
+  ExampleQuery,
   ExampleRow,
   FacetValue,
   OpenedProject,
   TrajectoryRow,
 } from '../../../src/workers/dataApi.ts';
 import { generatedExample, type Generated } from './generatedExamples.ts';
+
+const inOrder = { column: 'row', descending: false } as const;
 
 /** Characters of the longest example: 131,072 tokens at five characters each. */
 export const longCharacters = 655_360;
@@ -63,7 +67,15 @@ function facet(values: readonly string[]): FacetValue[] {
 }
 
 /** A data worker in the page, over generated examples. The first is as long as the largest budget. */
-export function generatedData({ exampleCount, stale }: { exampleCount: number; stale: boolean }): DataApi {
+export function generatedData({
+  exampleCount,
+  stale,
+  twoSets,
+}: {
+  exampleCount: number;
+  stale: boolean;
+  twoSets: boolean;
+}): DataApi {
   const cache = new Map<number, Generated>();
   const generated = (index: number): Generated => {
     const held = cache.get(index);
@@ -84,6 +96,17 @@ export function generatedData({ exampleCount, stale }: { exampleCount: number; s
     filter.ranges.every((range) => row[range.column] >= range.min && row[range.column] <= range.max) &&
     (filter.excluded === 'show' || row.excluded === (filter.excluded === 'only')) &&
     `${row.questionPreview} ${row.id}`.toLowerCase().includes(filter.text.toLowerCase());
+  const sorted = ({ filter, sort }: Pick<ExampleQuery, 'filter' | 'sort'>): ExampleRow[] => {
+    const found = rows().filter((row) => passes(row, filter));
+    const value = (row: ExampleRow): number | string =>
+      sort.column === 'severity'
+        ? -(row.failCount * 1000 + row.warnCount)
+        : sort.column === 'question'
+          ? row.questionPreview
+          : row[sort.column];
+    found.sort((a, b) => (value(a) < value(b) ? -1 : value(a) > value(b) ? 1 : 0));
+    return sort.descending ? found.reverse() : found;
+  };
   const rejections: Rejection[] = (
     [
       ['verify', 'wrong-answer', 'the final answer differs from the ground truth', 19],
@@ -124,7 +147,8 @@ export function generatedData({ exampleCount, stale }: { exampleCount: number; s
     sha256: 'a41c9d0e'.repeat(8),
     stale: stale ? '3 trajectories were imported since' : null,
   };
-  const sets = exampleCount > 0 ? [set] : [];
+  const older = { ...set, id: 'set-0', name: 'Identity, 32k', sha256: 'b52d0e1f'.repeat(8), stale: null };
+  const sets = exampleCount > 0 ? [...(twoSets ? [older] : []), set] : [];
   const project = {
     id: 'p1',
     name: 'Harbour study',
@@ -234,6 +258,7 @@ export function generatedData({ exampleCount, stale }: { exampleCount: number; s
       count: 0,
       p50: null,
       p95: null,
+      highest: null,
     }),
     openTrajectory: async (id) => {
       const index = indexOf(id);
@@ -286,18 +311,15 @@ export function generatedData({ exampleCount, stale }: { exampleCount: number; s
         },
       };
     },
-    queryExamples: async ({ filter, sort, offset, limit }) => {
-      const found = rows().filter((row) => passes(row, filter));
-      const value = (row: ExampleRow): number | string =>
-        sort.column === 'severity'
-          ? -(row.failCount * 1000 + row.warnCount)
-          : sort.column === 'question'
-            ? row.questionPreview
-            : row[sort.column];
-      found.sort((a, b) => (value(a) < value(b) ? -1 : value(a) > value(b) ? 1 : 0));
-      if (sort.descending) found.reverse();
+    queryExamples: async (query) => {
+      const found = sorted(query);
+      const { offset, limit } = query;
       return { revision, total: found.length, offset, rows: found.slice(offset, offset + limit) };
     },
+    exampleIds: async (query) =>
+      sorted(query)
+        .slice(query.offset, query.offset + query.limit)
+        .map(({ id }) => id),
     exampleFacets: async (_set, filter) => {
       const found = rows();
       return {
@@ -320,6 +342,7 @@ export function generatedData({ exampleCount, stale }: { exampleCount: number; s
         count: found.length,
         p50: null,
         p95: null,
+        highest: null,
         series: (['search', 'swe', 'sql'] as const).map((kind) => ({
           kind,
           counts: edges
@@ -348,8 +371,10 @@ export function generatedData({ exampleCount, stale }: { exampleCount: number; s
         }
         return { role, counts };
       }),
-    readExample: async (_set, id) => {
+    readExample: async (_set, id, query = { filter: everyExample, sort: inOrder }) => {
       const index = indexOf(id);
+      const order = sorted(query).map((row) => row.id);
+      const position = order.indexOf(id);
       const made = generated(index);
       return {
         ok: true,
@@ -357,10 +382,10 @@ export function generatedData({ exampleCount, stale }: { exampleCount: number; s
           row: rowOf(index, made, excluded),
           example: made.example,
           neighbours: {
-            previous: index > 0 ? generated(index - 1).example.id : null,
-            next: index + 1 < exampleCount ? generated(index + 1).example.id : null,
-            position: index,
-            total: exampleCount,
+            previous: order[position - 1] ?? null,
+            next: order[position + 1] ?? null,
+            position,
+            total: order.length,
           },
         },
       };

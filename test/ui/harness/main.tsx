@@ -9,7 +9,11 @@ import { generatedData } from './generatedData.ts';
 
 const query = new URLSearchParams(window.location.search);
 const store = createAppStore(
-  generatedData({ exampleCount: Number(query.get('examples') ?? 240), stale: query.get('stale') === '1' }),
+  generatedData({
+    exampleCount: Number(query.get('examples') ?? 240),
+    stale: query.get('stale') === '1',
+    twoSets: query.get('sets') === '2',
+  }),
 );
 syncRoute(store, browserAddressBar);
 void store.getState().connect();

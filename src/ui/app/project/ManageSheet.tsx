@@ -1,7 +1,8 @@
-import { useEffect, useRef, useState } from 'react';
+import { useEffect, useState } from 'react';
 import type { ProjectSummary, SpaceItem, SpaceKind } from '../../../workers/dataApi.ts';
 import { useApp } from '../../../state/useApp.ts';
-import { Button, IconButton } from '../../widgets/Button.tsx';
+import { Button } from '../../widgets/Button.tsx';
+import { ConfirmButton } from '../../widgets/ConfirmButton.tsx';
 import { Dialog } from '../../widgets/Dialog.tsx';
 import { formatBytes, plural } from '../../widgets/format.ts';
 import { Callout, ProgressBar, Skeleton } from '../../widgets/States.tsx';
@@ -22,44 +23,6 @@ const kindLabels: Readonly<Record<SpaceKind, string>> = {
 
 /** Share of the space from which on the sheet says what to do. */
 const nearlyFull = 0.9;
-
-/** A question in place of the button that led to it, where there is one; the keyboard's focus goes with it. */
-function ConfirmButton({
-  label,
-  question,
-  onConfirm,
-}: {
-  label: string;
-  question: string | null;
-  onConfirm: () => void;
-}) {
-  const [asking, setAsking] = useState(false);
-  const place = useRef<HTMLSpanElement>(null);
-  const wasAsking = useRef(false);
-  useEffect(() => {
-    if (asking !== wasAsking.current) place.current?.querySelector('button')?.focus();
-    wasAsking.current = asking;
-  }, [asking]);
-  return (
-    <span ref={place} className="project-confirm">
-      {asking ? (
-        <>
-          <span role="alert">{question}</span>
-          <Button onClick={() => setAsking(false)}>Keep</Button>
-          <Button variant="danger" icon="trash" onClick={onConfirm}>
-            Remove
-          </Button>
-        </>
-      ) : (
-        <IconButton
-          icon="trash"
-          label={label}
-          onClick={() => (question === null ? onConfirm() : setAsking(true))}
-        />
-      )}
-    </span>
-  );
-}
 
 function OpenProjectRow({ project }: { project: ProjectSummary }) {
   const renameProject = useApp((state) => state.project.renameProject);

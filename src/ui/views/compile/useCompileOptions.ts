@@ -3,11 +3,25 @@ import type { CompileOptions } from '../../../compile/types.ts';
 import { canonicalJson, type JsonValue } from '../../../core/json.ts';
 import type { CompiledSet, CompileRequest } from '../../../workers/dataApi.ts';
 import type { AppState } from '../../../state/store.ts';
+import type { CompileForm } from '../../../state/uiSlice.ts';
 import { useApp, useAppStore } from '../../../state/useApp.ts';
 
-/** Changes options and keeps the earlier ones for undo. */
+/** The form as it stands. Null until the project is open. */
+function formOf({ compile }: AppState): CompileForm | null {
+  const { options, tokenizerId, databaseFileIds, benchmarkFileIds } = compile;
+  return options && { options, tokenizerId, databaseFileIds, benchmarkFileIds };
+}
+
+/** Keeps the form as it stands for undo. */
+function remember(state: AppState): void {
+  const form = formOf(state);
+  if (form) state.ui.rememberRecipe(form, performance.now());
+}
+
+/** Changes the form and keeps it as it was for undo. */
 export function useOptionChanges(): {
   readonly change: (changes: Partial<CompileOptions>) => void;
+  readonly changeForm: (changes: Partial<Omit<CompileForm, 'options'>>) => void;
   readonly changeCuration: (changes: Partial<CurationOptions>) => void;
   readonly undo: () => void;
   readonly redo: () => void;
@@ -15,28 +29,29 @@ export function useOptionChanges(): {
   readonly canRedo: boolean;
 } {
   const store = useAppStore();
-  const canUndo = useApp((state) => state.ui.optionsPast.length > 0);
-  const canRedo = useApp((state) => state.ui.optionsFuture.length > 0);
-  const travel = (direction: 'undoOptions' | 'redoOptions'): void => {
-    const { compile, ui } = store.getState();
-    if (!compile.options) return;
-    const options = ui[direction](compile.options);
-    if (options) compile.setOptions(options);
+  const canUndo = useApp((state) => state.ui.recipePast.length > 0);
+  const canRedo = useApp((state) => state.ui.recipeFuture.length > 0);
+  const travel = (direction: 'undoRecipe' | 'redoRecipe'): void => {
+    const state = store.getState();
+    const present = formOf(state);
+    const form = present && state.ui[direction](present);
+    if (form) state.compile.setForm(form);
   };
   return {
     change: (changes) => {
-      const { compile, ui } = store.getState();
-      if (!compile.options) return;
-      ui.rememberOptions(compile.options, performance.now());
-      compile.setOptions(changes);
+      remember(store.getState());
+      store.getState().compile.setOptions(changes);
+    },
+    changeForm: (changes) => {
+      remember(store.getState());
+      store.getState().compile.setForm(changes);
     },
     changeCuration: (changes) => {
-      const { compile, ui } = store.getState();
-      if (compile.options) ui.rememberOptions(compile.options, performance.now());
-      ui.setCuration(changes);
+      remember(store.getState());
+      store.getState().ui.setCuration(changes);
     },
-    undo: () => travel('undoOptions'),
-    redo: () => travel('redoOptions'),
+    undo: () => travel('undoRecipe'),
+    redo: () => travel('redoRecipe'),
     canUndo,
     canRedo,
   };
@@ -91,35 +106,31 @@ const optionNames: Readonly<Record<keyof CompileOptions, string>> = {
 };
 
 /** The request that the form stands for. Null until the project is open. */
-export function requestOf({ compile, trajectories, ui }: AppState): CompileRequest | null {
-  const { options, tokenizerId, databaseFileIds, benchmarkFileIds, scope } = compile;
-  if (!options) return null;
+export function requestOf(state: AppState): CompileRequest | null {
+  const { compile, trajectories, ui } = state;
+  const form = formOf(state);
+  if (!form) return null;
+  const { scope } = compile;
   return {
     name: null,
-    options,
-    tokenizerId,
+    ...form,
     selection:
       scope === 'filter'
         ? { type: 'filter', filter: trajectories.filter }
         : scope === 'selected'
           ? { type: 'ids', ids: [...trajectories.selected] }
           : { type: 'all' },
-    databaseFileIds,
-    benchmarkFileIds,
     curation: ui.curation,
   };
 }
 
-/** Puts the recipe of a set into the form; the options before can be had back by undo. */
+/** Puts the recipe of a set into the form; what stood there can be had back by undo. */
 export function useRecipeOf(): (set: CompiledSet) => void {
   const store = useAppStore();
-  return ({ request }) => {
-    const { compile, ui } = store.getState();
-    if (compile.options) ui.rememberOptions(compile.options, performance.now());
-    compile.setOptions(request.options);
-    compile.setTokenizer(request.tokenizerId);
-    compile.setDatabases(request.databaseFileIds);
-    compile.setBenchmarks(request.benchmarkFileIds);
-    if (request.curation) ui.setCuration(request.curation);
+  return ({ request: { options, tokenizerId, databaseFileIds, benchmarkFileIds, curation } }) => {
+    const state = store.getState();
+    remember(state);
+    state.compile.setForm({ options, tokenizerId, databaseFileIds, benchmarkFileIds });
+    if (curation) state.ui.setCuration(curation);
   };
 }

@@ -54,6 +54,7 @@ export function Capability() {
   const runtime = useApp((state) => state.model.runtime);
   const setRuntime = useApp((state) => state.model.setRuntime);
   const isBusy = useApp((state) => state.model.work !== null);
+  const refused = useApp((state) => state.model.loaded?.refusedKernels);
   if (!probe) return <Skeleton lines={2} label="Asking for the GPU" />;
   const isWasm = runtime === 'wasm';
   const shared = probe.wasmThreads > 1 ? '' : ', as this page is not cross-origin isolated';
@@ -79,6 +80,12 @@ export function Capability() {
             ? `WebAssembly, f32, ${plural(probe.wasmThreads, 'thread')}${shared}`
             : `${probe.adapterName}${probe.limits ? ` · buffers up to ${formatBytes(probe.limits.maxBufferBytes)}` : ''}${probe.features?.subgroups ? ' · subgroups' : ''}`}
         </span>
+        {refused?.length ? (
+          <span className="faint">
+            The driver refused {plural(refused.length, 'kernel')} ({refused.join(', ')}); others do the same
+            work.
+          </span>
+        ) : null}
       </p>
     </>
   );

@@ -1,7 +1,8 @@
 import { useId, useState } from 'react';
 import type { StoredModel } from '../../../storage/models.ts';
 import { useApp } from '../../../state/useApp.ts';
-import { Button, IconButton } from '../../widgets/Button.tsx';
+import { Button } from '../../widgets/Button.tsx';
+import { ConfirmButton } from '../../widgets/ConfirmButton.tsx';
 import { Disclosure } from '../../widgets/Disclosure.tsx';
 import { formatBytes } from '../../widgets/format.ts';
 import { FolderButton } from './FolderButton.tsx';
@@ -59,11 +60,11 @@ function KeptModel({ model }: { model: StoredModel }) {
       >
         Open<span className="visually-hidden"> {model.name}</span>
       </Button>
-      <IconButton
-        icon="trash"
+      <ConfirmButton
         label={`Delete the copy of ${model.name}`}
+        question={`It must be opened from ${model.origin} again.`}
         disabled={isBusy}
-        onClick={() => void remove(model.id)}
+        onConfirm={() => void remove(model.id)}
       />
     </li>
   );

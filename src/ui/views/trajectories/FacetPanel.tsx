@@ -1,5 +1,6 @@
-import { useEffect } from 'react';
+import { useEffect, useState } from 'react';
 import type { AgentKind } from '../../../trajectories/schema.ts';
+import { withRange } from '../../../state/filters.ts';
 import { useApp } from '../../../state/useApp.ts';
 import type {
   FacetValue,
@@ -65,6 +66,44 @@ function FacetGroup({
 const histogramWidth = 184;
 const histogramHeight = 36;
 
+/** One end of a range, taken over on Enter or when the field is left; empty is no bound. */
+function BoundField({
+  label,
+  value,
+  placeholder,
+  onChange,
+}: {
+  label: string;
+  value: number | null;
+  placeholder: string;
+  onChange: (value: number | null) => void;
+}) {
+  /** What is being typed; null when nothing is. */
+  const [draft, setDraft] = useState<string | null>(null);
+  const takeOver = (): void => {
+    if (draft === null) return;
+    setDraft(null);
+    const bound = draft.trim() === '' ? null : Math.max(0, Number(draft));
+    if (bound !== value) onChange(bound);
+  };
+  return (
+    <input
+      type="number"
+      aria-label={label}
+      placeholder={placeholder}
+      min={0}
+      step="any"
+      value={draft ?? value ?? ''}
+      onChange={(event) => setDraft(event.target.value)}
+      onBlur={takeOver}
+      onKeyDown={(event) => {
+        if (event.key === 'Enter') takeOver();
+        else if (event.key === 'Escape') setDraft(null);
+      }}
+    />
+  );
+}
+
 /** A small histogram whose bars choose a range; two number fields do the same by keyboard. */
 function RangeFacet({ title, column }: { title: string; column: TrajectoryNumberColumn }) {
   const histogram = useApp((state) => state.trajectories.histograms[column]);
@@ -79,9 +118,9 @@ function RangeFacet({ title, column }: { title: string; column: TrajectoryNumber
   if (!histogram || histogram.count === 0) return null;
 
   const range = ranges.find((each) => each.column === column) ?? null;
-  const others = ranges.filter((each) => each.column !== column);
-  const setRange = (min: number, max: number): void =>
-    setFilter({ ranges: [...others, { column, min: Math.min(min, max), max: Math.max(min, max) }] });
+  const { min = null, max = null } = range ?? {};
+  const setRange = (from: number | null, to: number | null): void =>
+    setFilter({ ranges: withRange(ranges, column, from, to) });
   const bars = layoutMiniHistogram(histogram, histogramWidth, histogramHeight);
   const highest = bars[bars.length - 1]?.to ?? 0;
   return (
@@ -99,7 +138,10 @@ function RangeFacet({ title, column }: { title: string; column: TrajectoryNumber
             key={bar.x}
             onClick={(event) => {
               if (event.shiftKey && range)
-                setRange(Math.min(range.min, bar.from), Math.max(range.max, bar.to));
+                setRange(
+                  min === null ? null : Math.min(min, bar.from),
+                  max === null ? null : Math.max(max, bar.to),
+                );
               else setRange(bar.from, bar.to);
             }}
           >
@@ -111,31 +153,27 @@ function RangeFacet({ title, column }: { title: string; column: TrajectoryNumber
               width={bar.width}
               height={bar.height}
               className="facet-bar"
-              data-out={(range !== null && (bar.to < range.min || bar.from > range.max)) || undefined}
+              data-out={(min !== null && bar.to < min) || (max !== null && bar.from > max) || undefined}
             />
           </g>
         ))}
       </svg>
       <div className="facet-range">
-        <input
-          type="number"
-          aria-label={`${title}, at least`}
+        <BoundField
+          label={`${title}, at least`}
           placeholder="0"
-          min={0}
-          value={range?.min ?? ''}
-          onChange={(event) => setRange(Number(event.target.value), range?.max ?? highest)}
+          value={min}
+          onChange={(bound) => setRange(bound, max)}
         />
         <span aria-hidden="true">to</span>
-        <input
-          type="number"
-          aria-label={`${title}, at most`}
+        <BoundField
+          label={`${title}, at most`}
           placeholder={String(highest)}
-          min={0}
-          value={range?.max ?? ''}
-          onChange={(event) => setRange(range?.min ?? 0, Number(event.target.value))}
+          value={max}
+          onChange={(bound) => setRange(min, bound)}
         />
         {range ? (
-          <button type="button" className="facet-clear" onClick={() => setFilter({ ranges: others })}>
+          <button type="button" className="facet-clear" onClick={() => setRange(null, null)}>
             Clear
           </button>
         ) : null}

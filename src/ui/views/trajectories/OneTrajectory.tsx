@@ -151,6 +151,8 @@ function Reader({ detail }: { detail: TrajectoryDetail }) {
   const [hitNow, setHitNow] = useState(0);
   const hits = find !== '' && found.text === find ? found.hits : noHits;
 
+  const hitSteps = useMemo(() => new Set(hits.hits.map(({ stepIndex }) => stepIndex)), [hits]);
+
   const currentTurn = turns.findIndex((turn) => turn.steps.some((step) => step.index === current));
 
   const textOf = (step: Step): string => whole.get(step.index) ?? step.text.slice(0, shownLength);
@@ -203,15 +205,16 @@ function Reader({ detail }: { detail: TrajectoryDetail }) {
       requestAnimationFrame(() => {
         if (!scroller.current) return;
         const range = rangeOfStep(scroller.current, hit.stepIndex, hit.start, hit.end);
-        range?.startContainer.parentElement?.scrollIntoView({ block: 'center' });
-        if (range) {
+        if (!range) scrollToStep(hit.stepIndex);
+        else {
+          range.startContainer.parentElement?.scrollIntoView({ block: 'center' });
           const box = range.getBoundingClientRect();
           const frame = scroller.current.getBoundingClientRect();
           scroller.current.scrollBy({ top: box.top - frame.top - frame.height / 3 });
         }
       });
     },
-    [hits, setOpen, setParams, showAll],
+    [hits, scrollToStep, setOpen, setParams, showAll],
   );
 
   // What is typed is shown at its first hit; an address with a step has its own place.
@@ -507,6 +510,9 @@ function Reader({ detail }: { detail: TrajectoryDetail }) {
                     showTrained={showTrained}
                     isOpen={!closed.has(step.index)}
                     isCurrent={step.index === current}
+                    isMarked={
+                      hitSteps.has(step.index) || (params['to'] !== undefined && step.index === current)
+                    }
                     onToggle={setOpen}
                     onShowAll={(at) => void showAll(at)}
                     onJump={jump}

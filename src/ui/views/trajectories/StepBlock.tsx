@@ -83,6 +83,8 @@ interface StepBlockProps {
   readonly showTrained: boolean;
   readonly isOpen: boolean;
   readonly isCurrent: boolean;
+  /** Characters of it are marked: its text is shown as it stands, since only there they have a place. */
+  readonly isMarked: boolean;
   readonly onToggle: (index: number, open: boolean) => void;
   readonly onShowAll: (index: number) => void;
   readonly onJump: (index: number) => void;
@@ -98,13 +100,14 @@ export const StepBlock = memo(function StepBlock({
   showTrained,
   isOpen,
   isCurrent,
+  isMarked,
   onToggle,
   onShowAll,
   onJump,
 }: StepBlockProps) {
   const chunks = useMemo(() => chunkText(text), [text]);
   const hidden = fullLength - text.length;
-  const entries = hidden > 0 ? null : argumentsOf(step);
+  const entries = hidden > 0 || isMarked ? null : argumentsOf(step);
   const isWholeDocument = documents.some(
     (document) => document.span.end - document.span.start > 0.8 * fullLength && fullLength > 0,
   );

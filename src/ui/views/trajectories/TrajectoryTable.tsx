@@ -5,6 +5,7 @@ import { rowAt } from '../../../state/pagedRows.ts';
 import { useApp, useAppStore } from '../../../state/useApp.ts';
 import type { TrajectoryRow, TrajectorySortColumn } from '../../../workers/dataApi.ts';
 import { useCommands } from '../../app/commands.ts';
+import { isSelectAll, useHeadKeys } from '../../widgets/tableKeys.ts';
 import { formatCompact, formatCount } from '../../widgets/format.ts';
 import { Icon } from '../../widgets/Icon.tsx';
 import { Badge, KindMark } from '../../widgets/Marks.tsx';
@@ -32,6 +33,8 @@ const columns: readonly ColumnDefinition[] = [
   { id: 'format', label: 'Format', hint: 'Recognised by content' },
 ];
 
+const columnIds = columns.map(({ id }) => id);
+
 const rootPixels = 16;
 
 /** Height of a row in CSS pixels: fixed, so that a hundred thousand need no measuring. */
@@ -41,7 +44,13 @@ function useRowHeight(): number {
   return Math.round((density === 'compact' ? 1.875 : 2.375) * rootPixels * scale);
 }
 
-function HeaderCell({ column }: { column: ColumnDefinition }) {
+interface HeaderCellProps {
+  readonly column: ColumnDefinition;
+  readonly tabIndex: 0 | -1;
+  readonly onFocus: (column: string) => void;
+}
+
+function HeaderCell({ column, tabIndex, onFocus }: HeaderCellProps) {
   const sort = useApp((state) => state.trajectories.sort);
   const setSort = useApp((state) => state.trajectories.setSort);
   const isSorted = sort.column === column.id;
@@ -51,7 +60,13 @@ function HeaderCell({ column }: { column: ColumnDefinition }) {
       aria-sort={isSorted ? (sort.descending ? 'descending' : 'ascending') : 'none'}
       className={column.isNumber ? 'traj-number' : undefined}
     >
-      <button type="button" title={column.hint} onClick={() => setSort(column.id)}>
+      <button
+        type="button"
+        title={column.hint}
+        tabIndex={tabIndex}
+        onFocus={() => onFocus(column.id)}
+        onClick={() => setSort(column.id)}
+      >
         {column.label}
         <Icon name={isSorted ? (sort.descending ? 'chevronDown' : 'chevronUp') : 'upDown'} size="0.8em" />
       </button>
@@ -169,6 +184,8 @@ export function TrajectoryTable() {
   const cursor = useApp((state) => state.trajectories.cursor);
   const selected = useApp((state) => state.trajectories.selected);
   const showRows = useApp((state) => state.trajectories.showRows);
+  const filter = useApp((state) => state.trajectories.filter);
+  const sort = useApp((state) => state.trajectories.sort);
   const height = useRowHeight();
   const scroller = useRef<HTMLDivElement>(null);
   const grid = useRef<HTMLDivElement>(null);
@@ -181,8 +198,15 @@ export function TrajectoryTable() {
     getScrollElement: () => scroller.current,
     estimateSize: () => height,
     overscan: 12,
+    // The head covers as much of the rows' end as it takes at their start.
+    scrollPaddingEnd: height,
   });
   useEffect(() => virtualizer.measure(), [height, virtualizer]);
+  // Who comes back from reading finds the place; another filter or order begins at the cursor it sets, the top.
+  const hasRows = total > 0;
+  useEffect(() => {
+    if (hasRows) virtualizer.scrollToIndex(store.getState().trajectories.cursor);
+  }, [filter, hasRows, sort, store, virtualizer]);
 
   const items = virtualizer.getVirtualItems();
   const first = items[0]?.index ?? 0;
@@ -193,9 +217,9 @@ export function TrajectoryTable() {
     const { trajectories } = store.getState();
     const next = Math.max(0, Math.min(total - 1, position));
     trajectories.setCursor(next);
+    // Where the cursor stays, it may have been scrolled away.
     virtualizer.scrollToIndex(next);
-    const row = rowAt(trajectories.rows, next);
-    if (extend && row) trajectories.select([row.id], 'add');
+    if (extend) void trajectories.selectRange(trajectories.cursor, next);
   };
   const open = (position: number): void => {
     const row = rowAt(store.getState().trajectories.rows, position);
@@ -207,6 +231,8 @@ export function TrajectoryTable() {
   };
 
   const onKeyDown = (event: KeyboardEvent): void => {
+    // Keys on a button of the head are the button's.
+    if (event.target !== event.currentTarget || total === 0) return;
     const perPage = Math.max(1, Math.floor((scroller.current?.clientHeight ?? 0) / height) - 2);
     const moves: Record<string, number> = {
       ArrowDown: cursor + 1,
@@ -220,6 +246,7 @@ export function TrajectoryTable() {
     if (target !== undefined) moveTo(target, event.shiftKey);
     else if (event.key === 'Enter') open(cursor);
     else if (event.key === ' ') toggle(cursor);
+    else if (isSelectAll(event)) void store.getState().trajectories.selectAll();
     else return;
     event.preventDefault();
   };
@@ -230,12 +257,9 @@ export function TrajectoryTable() {
     const position = Number(element.dataset['position']);
     const { trajectories } = store.getState();
     if (event.shiftKey) {
-      const ids: string[] = [];
-      for (let at = Math.min(cursor, position); at <= Math.max(cursor, position); at++) {
-        const row = rowAt(trajectories.rows, at);
-        if (row) ids.push(row.id);
-      }
-      trajectories.select(ids, 'add');
+      // On the link it would open a window.
+      event.preventDefault();
+      void trajectories.selectRange(cursor, position);
     } else if ((event.target as Element).closest('.traj-check') || event.ctrlKey || event.metaKey) {
       event.preventDefault();
       toggle(position);
@@ -243,6 +267,12 @@ export function TrajectoryTable() {
     trajectories.setCursor(position);
     grid.current?.focus({ preventScroll: true });
   };
+
+  const onDoubleClick = (event: MouseEvent): void => {
+    const element = (event.target as Element).closest<HTMLElement>('[data-position]');
+    if (element) open(Number(element.dataset['position']));
+  };
+  const headKeys = useHeadKeys(columnIds, () => grid.current?.focus());
 
   useCommands(
     useMemo(
@@ -298,14 +328,21 @@ export function TrajectoryTable() {
         className="traj-grid"
         onKeyDown={onKeyDown}
         onClick={onClick}
-        onDoubleClick={() => open(store.getState().trajectories.cursor)}
+        onDoubleClick={onDoubleClick}
       >
-        <div role="row" aria-rowindex={1} className="traj-row traj-head">
+        {/* Its buttons take the focus. */}
+        {/* eslint-disable-next-line jsx-a11y/interactive-supports-focus */}
+        <div role="row" aria-rowindex={1} className="traj-row traj-head" onKeyDown={headKeys.onKeyDown}>
           <div role="columnheader">
             <span className="visually-hidden">Selected</span>
           </div>
           {columns.map((column) => (
-            <HeaderCell key={column.id} column={column} />
+            <HeaderCell
+              key={column.id}
+              column={column}
+              tabIndex={headKeys.tabIndexOf(column.id)}
+              onFocus={headKeys.onFocus}
+            />
           ))}
         </div>
         <div role="rowgroup" className="traj-rows" style={{ blockSize: virtualizer.getTotalSize() }}>
