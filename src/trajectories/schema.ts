@@ -8,7 +8,8 @@ export interface SourcePosition {
   readonly record: number;
   /**
    * JSON Pointer (RFC 6901) from the record to the string; '' is the record itself (plain text).
-   * A string that itself holds JSON is entered with the segment `!json`: `/arguments/!json/query`.
+   * A string that itself holds JSON is entered with the segment `!json`: `/arguments/!json/query`; one that holds
+   * a table with `!csv` (`!tsv`, `!ssv`), by row and column: `/!csv/0/input`.
    */
   readonly path: string;
 }

@@ -1,3 +1,4 @@
+import { parseCsv } from '../core/csv.ts';
 import { isObject, type JsonValue } from '../core/json.ts';
 
 /** Appends one key to a JSON Pointer, escaped as RFC 6901 says. */
@@ -10,7 +11,16 @@ export function joinPath(path: string, key: string | number): string {
 /** Segment that enters a string holding JSON text. */
 export const JSON_TEXT_SEGMENT = '!json';
 
-/** The value at a pointer, entering JSON text at `!json` segments; undefined when there is none. */
+/** Segment that enters a text holding a table: its rows follow, counted from 0 behind the header. */
+const CSV_TEXT_SEGMENTS: Readonly<Record<string, string>> = { '!csv': ',', '!tsv': '\t', '!ssv': ';' };
+
+/** The segment that enters a table whose cells stand between these separators. */
+export function csvSegment(separator: string): string {
+  const found = Object.entries(CSV_TEXT_SEGMENTS).find(([, one]) => one === separator);
+  return found?.[0] ?? '!csv';
+}
+
+/** The value at a pointer, entering JSON and CSV text at their segments; undefined when there is none. */
 function valueAt(record: JsonValue, path: string): JsonValue | undefined {
   if (path === '') return record;
   let value: JsonValue | undefined = record;
@@ -22,6 +32,8 @@ function valueAt(record: JsonValue, path: string): JsonValue | undefined {
       } catch {
         return undefined;
       }
+    } else if (Object.hasOwn(CSV_TEXT_SEGMENTS, segment) && typeof value === 'string') {
+      value = parseCsv(value, CSV_TEXT_SEGMENTS[segment]);
     } else if (Array.isArray(value)) {
       value = value[Number(segment)];
     } else if (isObject(value) && Object.hasOwn(value, segment)) {

@@ -57,6 +57,26 @@ describe('acc inspect', () => {
     expect(out).not.toContain('hidden');
   });
 
+  it('tells of files that were read as reports, not as runs', async () => {
+    const runs = join(folder, 'reported');
+    mkdirSync(runs);
+    try {
+      writeFileSync(
+        join(runs, 'a.json'),
+        JSON.stringify({ id: 'i', messages: [{ role: 'user', content: 'q' }] }),
+      );
+      writeFileSync(join(runs, 'report.json'), JSON.stringify({ i: { resolved: true } }));
+      const { code, out } = await acc('inspect', runs);
+      expect(code).toBe(0);
+      expect(out).toMatch(/^info run-report in .*report\.json: .*not read as a run\.$/m);
+      expect(out).toContain('1 file, 1 trajectory');
+      const json = JSON.parse((await acc('inspect', runs, '--json')).out) as { remarks: { code: string }[] };
+      expect(json.remarks).toMatchObject([{ code: 'run-report' }]);
+    } finally {
+      rmSync(runs, { recursive: true });
+    }
+  });
+
   it('prints one JSON document with --json', async () => {
     const { code, out } = await acc('inspect', join(folder, 'good.jsonl'), '--json');
     const { files, totals } = JSON.parse(out) as { files: InspectedFile[]; totals: Record<string, number> };

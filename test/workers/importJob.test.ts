@@ -84,3 +84,30 @@ describe('a file that is dropped again in the same visit', () => {
     expect(session.index.length).toBe(3);
   });
 });
+
+describe('a report that names no run, beside several', () => {
+  const files = [
+    fileOf(`${run('r')}\n${run('s')}`, 'a/runs.jsonl'),
+    fileOf('{"success":true}', 'a/result.json'),
+  ];
+  const remark = { severity: 'warning', code: 'open-verdict', file: 'a/result.json' };
+
+  it('says so as a file of its own', async () => {
+    const session = await newSession();
+    await importInto(
+      session,
+      files.map((file) => ({ type: 'file', ...file })),
+    );
+    expect(session.listFiles()).toMatchObject([
+      { trajectoryCount: 2 },
+      { role: 'companion', message: expect.stringContaining('joined to none') as string },
+    ]);
+    expect(session.files.get(2)?.issues.kept).toMatchObject([remark]);
+  });
+
+  it('says so among the issues of its folder', async () => {
+    const session = await newSession();
+    await importInto(session, [{ type: 'folder', path: 'a', files }]);
+    expect(session.files.get(1)?.issues.kept).toMatchObject([remark]);
+  });
+});

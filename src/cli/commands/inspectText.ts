@@ -118,6 +118,14 @@ function issueLines(file: InspectedFile): string[] {
   return lines.length > 0 ? ['', ...lines] : [];
 }
 
+/** Lines on files that were not read as runs, '' when there are none. */
+export function remarksText(remarks: readonly Issue[]): string {
+  const lines = remarks.slice(0, LISTED_ISSUES).map(issueText);
+  if (remarks.length > LISTED_ISSUES)
+    lines.push(`… and ${remarks.length - LISTED_ISSUES} more files of this kind (--json lists them)`);
+  return lines.length > 0 ? `${lines.join('\n')}\n\n` : '';
+}
+
 function issueText(issue: Issue): string {
   const where = [
     issue.record === null ? '' : `record ${issue.record}`,

@@ -1,6 +1,7 @@
 import type { AnswerText, Step, ToolCallStep } from '../schema.ts';
 import { joinPath } from '../sourcePath.ts';
-import { findFences, findLastTag } from './tagText.ts';
+import { findLastTag } from './tagSpan.ts';
+import { findFences } from './tagText.ts';
 
 /** Tools by which agents hand in their answer. */
 const submitTool =
@@ -114,7 +115,7 @@ function endsWithAnswer(steps: readonly Step[]): boolean {
 
 function taggedAnswer(step: Step): AnswerText | null {
   const { text } = step;
-  for (const tag of ['answer', 'finish']) {
+  for (const tag of ['answer', 'finish', 'solution']) {
     const span = text.includes(`<${tag}>`) ? findLastTag(text, tag) : null;
     const inner = span ? text.slice(span.innerStart, span.innerEnd).trim() : '';
     if (inner !== '') return { text: inner, at: step.at, via: `<${tag}> tag` };

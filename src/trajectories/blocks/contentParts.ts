@@ -172,7 +172,8 @@ export function readContent(
   }
   if (!isObject(content)) return;
   const type = partType(content);
-  if (silentParts.test(type) || readBedrockPart(builder, content, path)) return;
+  if (silentParts.test(type) || readGoosePart(builder, content, path)) return;
+  if (readBedrockPart(builder, content, path)) return;
   if (isReasoningPart(type)) readReasoningPart(builder, content, path);
   else if (callTypes.test(type)) readToolUse(builder, content, path);
   else if (isResultPart(content)) readToolResultPart(builder, content, path);
@@ -189,7 +190,7 @@ function partType(part: JsonValue): string {
   return stringField(part, 'type') ?? stringField(part, 'block_type') ?? 'text';
 }
 
-const callTypes = /^(?:(?:server_|mcp_)?tool_use|tool_call|tool-call|function_call)$/;
+const callTypes = /^(?:(?:server_|mcp_)?tool_use|tool_call|tool-call|toolCall|function_call)$/;
 
 /** Whether a part is what a call brought back. */
 export function isResultPart(part: JsonValue): boolean {
@@ -201,7 +202,15 @@ export function isResultPart(part: JsonValue): boolean {
   );
 }
 
-const idKeys = ['call_id', 'toolCallId', 'toolUseId', 'tool_use_id', 'tool_call_id', 'callID'] as const;
+const idKeys = [
+  'call_id',
+  'toolCallId',
+  'toolUseId',
+  'tool_use_id',
+  'tool_call_id',
+  'callID',
+  'toolUseID',
+] as const;
 
 function callIdOf(part: JsonObject): string | null {
   const key = idKeys.find((name) => idField(part, name) !== null);
@@ -237,8 +246,32 @@ function readToolResultPart(builder: StepBuilder, part: JsonObject, path: string
       part['status'] === 'error' ||
       part['type'] === 'tool-error',
   };
-  if (part['toolCallId'] === undefined) readResult(builder, part[key], joinPath(path, key), fields);
+  // Amp keeps what a tool returned in the run of it.
+  const run = objectField(part, 'run');
+  if (run) readReturned(builder, run['result'], `${path}/run/result`, fields);
+  else if (part['toolCallId'] === undefined) readResult(builder, part[key], joinPath(path, key), fields);
   else readReturned(builder, part[key], joinPath(path, key), fields);
+}
+
+/** Goose frames calls and results as `{status, value}`. False for other parts. */
+function readGoosePart(builder: StepBuilder, part: JsonObject, path: string): boolean {
+  const type = partType(part);
+  if (type !== 'toolRequest' && type !== 'toolResponse') return false;
+  const key = type === 'toolRequest' ? 'toolCall' : 'toolResult';
+  const frame = objectField(part, key);
+  const callId = idField(part, 'id');
+  if (type === 'toolRequest') {
+    const call = objectField(frame, 'value');
+    const at = `${path}/toolCall/value/arguments`;
+    readCall(builder, stringField(call, 'name') ?? 'unknown', callId, call?.['arguments'], at);
+    return true;
+  }
+  const isError = stringField(frame, 'status') === 'error';
+  const value = frame?.['value'] === undefined ? 'error' : 'value';
+  const content = listField(frame?.[value], 'content');
+  const at = `${path}/toolResult/${value}${content ? '/content' : ''}`;
+  readResult(builder, content ?? frame?.[value], at, { callId, isError });
+  return true;
 }
 
 /** Bedrock names a part by its only key: `toolUse`, `toolResult`, `reasoningContent`. False for other parts. */

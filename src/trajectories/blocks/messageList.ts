@@ -22,7 +22,9 @@ export function isListedMessage(value: JsonValue): boolean {
 
 function isChatMessage(value: JsonValue): boolean {
   if (!isObject(value)) return false;
-  const role = chatRole(stringField(value, 'role') ?? stringField(value, 'from'));
+  const role = chatRole(
+    stringField(value, 'role') ?? stringField(value, 'from') ?? stringField(value, 'sender'),
+  );
   return (
     role !== null && ['content', 'value', 'text', 'tool_calls', 'parts', 'blocks'].some((key) => key in value)
   );

@@ -11,8 +11,10 @@ import {
 } from './contentParts.ts';
 import { filledField, idField, listField, objectField, stringField } from './fields.ts';
 import { isInjectedText } from './injected.ts';
+import { readKeystrokes } from './keystrokes.ts';
 import { decodedText, parseJson, wholeText, type StepBuilder, type TextSlice } from './stepBuilder.ts';
 import { readCallText, readTaggedAssistant, readTaggedUser } from './tagText.ts';
+import { readBracketCalls } from './textCalls.ts';
 
 export type ChatRole = 'system' | 'user' | 'assistant' | 'tool';
 
@@ -36,6 +38,7 @@ const roles: Readonly<Record<string, ChatRole>> = {
   environment: 'tool',
   tool_response: 'tool',
   tool_result: 'tool',
+  toolresult: 'tool',
   function_response: 'tool',
   function_call_output: 'tool',
 };
@@ -83,7 +86,10 @@ export function readChatMessage(
     return;
   }
   const roleName =
-    stringField(message, 'role') ?? stringField(message, 'from') ?? stringField(message, 'type');
+    stringField(message, 'role') ??
+    stringField(message, 'from') ??
+    stringField(message, 'type') ??
+    stringField(message, 'sender');
   const role = chatRole(roleName);
   const key = contentKey(message);
   const content = message[key];
@@ -95,6 +101,7 @@ export function readChatMessage(
     if (!readAttachedResults(builder, message, path)) readToolMessage(builder, message, content, contentPath);
   } else if (role === 'user') {
     readUser(builder, content, contentPath, options);
+    readUserCalls(builder, message, path);
     readAttachedResults(builder, message, path);
   } else if (role === 'system') {
     for (const text of contentTexts(content, contentPath)) builder.message('system', text);
@@ -122,7 +129,9 @@ export function readChatMessages(
 
 function hasCalls(message: JsonObject): boolean {
   return (
-    (listField(message, 'tool_calls')?.length ?? 0) > 0 || objectField(message, 'function_call') !== null
+    (listField(message, 'tool_calls')?.length ?? 0) > 0 ||
+    (listField(message, 'toolCalls')?.length ?? 0) > 0 ||
+    objectField(message, 'function_call') !== null
   );
 }
 
@@ -140,7 +149,7 @@ function readAssistant(
   readContent(builder, 'assistant', content, contentPath, (text) => {
     if (options.onAssistant) options.onAssistant(text);
     else if (options.tags === false || text.range === null) builder.message('assistant', text);
-    else readTaggedAssistant(builder, text.text, text.path);
+    else readAssistantText(builder, text.text, text.path);
   });
   const refusal = filledField(message, 'refusal');
   if (refusal !== null) builder.message('assistant', wholeText(refusal, joinPath(path, 'refusal')));
@@ -150,6 +159,15 @@ function readAssistant(
   readInvocations(builder, message, path);
   const old = objectField(message, 'function_call');
   if (old) readToolCall(builder, old, joinPath(path, 'function_call'));
+}
+
+/** Adds a whole text of the model: one that is all calls (Terminus, lists of Python calls), or one with tags in it. */
+export function readAssistantText(builder: StepBuilder, text: string, path: string): void {
+  const before = builder.steps.length;
+  if (readKeystrokes(builder, text, path)) {
+    // The terminal answers them together.
+    if (builder.steps.slice(before).some((step) => step.type === 'toolCall')) builder.textCalls = 1;
+  } else if (!readBracketCalls(builder, text, path)) readTaggedAssistant(builder, text, path);
 }
 
 /** Reasoning that stands beside the content; `reasoning` may repeat `reasoning_content`: one is kept. */
@@ -177,10 +195,12 @@ function hasThinkingParts(content: JsonValue | undefined): boolean {
 
 /** The calls beside the content; LangChain and LlamaIndex may keep them as the provider gave them. */
 function callsOf(message: JsonObject): { readonly value: JsonValue | undefined; readonly path: string } {
+  if (listField(message, 'tool_calls')?.length) return { value: message['tool_calls'], path: '/tool_calls' };
   const extra = objectField(message, 'additional_kwargs')?.['tool_calls'];
-  return extra === undefined || listField(message, 'tool_calls')?.length
-    ? { value: message['tool_calls'], path: '/tool_calls' }
-    : { value: extra, path: '/additional_kwargs/tool_calls' };
+  if (extra !== undefined) return { value: extra, path: '/additional_kwargs/tool_calls' };
+  const key =
+    message['tool_calls'] === undefined || message['tool_calls'] === null ? 'toolCalls' : 'tool_calls';
+  return { value: message[key], path: `/${key}` };
 }
 
 /** Older messages of the AI SDK keep calls with their results in `toolInvocations`, and repeat them as parts. */
@@ -246,16 +266,25 @@ function readToolMessage(
   path: string,
 ): void {
   const error = message['error'];
-  const isError = (isObject(error) && Object.keys(error).length > 0) || message['status'] === 'error';
+  const isError =
+    (isObject(error) && Object.keys(error).length > 0) ||
+    error === true ||
+    message['isError'] === true ||
+    message['status'] === 'error';
   const extra = objectField(message, 'additional_kwargs');
   const fields = {
     callId:
       idField(message, 'tool_call_id') ??
       idField(message, 'call_id') ??
       idField(message, 'tool_use_id') ??
-      idField(extra, 'tool_call_id'),
+      idField(message, 'toolCallId') ??
+      idField(extra, 'tool_call_id') ??
+      calledBy(builder, message),
     name:
-      stringField(message, 'name') ?? stringField(message, 'function') ?? stringField(message, 'tool_name'),
+      stringField(message, 'name') ??
+      stringField(message, 'function') ??
+      stringField(message, 'tool_name') ??
+      stringField(message, 'toolName'),
     isError,
   };
   if (Array.isArray(content) && content.some(isResultPart)) {
@@ -274,6 +303,12 @@ function readToolMessage(
   }
 }
 
+/** tau2-bench names the call in the `id` of the result; elsewhere a message has an id of its own there. */
+function calledBy(builder: StepBuilder, message: JsonObject): string | null {
+  const id = idField(message, 'id');
+  return id !== null && builder.knowsCall(id) ? id : null;
+}
+
 function readUser(
   builder: StepBuilder,
   content: JsonValue | undefined,
@@ -282,14 +317,25 @@ function readUser(
 ): void {
   readContent(builder, 'user', content, path, (text) => {
     if (options.onUser) options.onUser(text);
-    else if (
-      options.tags === false ||
-      text.range === null ||
-      !readTaggedUser(builder, text.text, text.path)
-    ) {
+    else if (options.tags === false || text.range === null)
       builder.message('user', text, isInjectedText(text.text));
-    }
+    else readUserText(builder, text.text, text.path);
   });
+}
+
+/** Adds a whole text of the user: what a tool returned, where it is marked so or a call in a text waits for it. */
+export function readUserText(builder: StepBuilder, text: string, path: string): void {
+  if (readTaggedUser(builder, text, path)) return;
+  if (builder.textCalls > 0) builder.toolResult(wholeText(text, path));
+  else builder.message('user', wholeText(text, path), isInjectedText(text));
+}
+
+/** Users that a model plays (tau2-bench) have tools of their own. */
+function readUserCalls(builder: StepBuilder, message: JsonObject, path: string): void {
+  const { speaker } = builder;
+  builder.speaker ??= 'user';
+  readToolCalls(builder, message['tool_calls'], `${path}/tool_calls`);
+  builder.speaker = speaker;
 }
 
 /** Adds results that stand beside the content of a message (`tool_results`, `tool_responses`). False without any. */

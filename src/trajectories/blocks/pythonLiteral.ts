@@ -1,4 +1,4 @@
-import type { JsonValue } from '../../core/json.ts';
+import type { JsonObject, JsonValue } from '../../core/json.ts';
 
 const maxDepth = 60;
 const escapes: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', b: '\b', f: '\f' };
@@ -11,6 +11,19 @@ export function parsePythonLiteral(text: string): JsonValue | undefined {
   const reader = new LiteralReader(text);
   const value = reader.value(0);
   return value !== undefined && reader.isAtEnd ? value : undefined;
+}
+
+/** A call as Python writes it; its arguments are characters [start, end) of the text. */
+export interface PythonCall {
+  readonly name: string;
+  readonly args: JsonObject;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The calls of a text that is a list of them with named arguments, `[f(x="a"), g()]`; null for any other text. */
+export function parsePythonCalls(text: string): PythonCall[] | null {
+  return new LiteralReader(text).calls();
 }
 
 class LiteralReader {
@@ -35,6 +48,38 @@ class LiteralReader {
     if (mark === '(') return this.list(')', depth);
     if (mark === "'" || mark === '"') return this.string(mark);
     return this.word();
+  }
+
+  calls(): PythonCall[] | null {
+    const calls: PythonCall[] = [];
+    if (!this.takes('[')) return null;
+    do {
+      const call = this.call();
+      if (!call) return null;
+      calls.push(call);
+    } while (this.takes(','));
+    return this.takes(']') && this.isAtEnd ? calls : null;
+  }
+
+  /** Names may hold spaces and slashes: data sets call their tools by titles. */
+  private call(): PythonCall | null {
+    this.skip();
+    const name = /^[A-Za-z_][\w .\-/]{0,100}(?=\()/.exec(this.text.slice(this.at, this.at + 102))?.[0];
+    if (name === undefined) return null;
+    const start = (this.at += name.length + 1);
+    const entries: [string, JsonValue][] = [];
+    while (!this.takes(')')) {
+      const key = /^[A-Za-z_]\w{0,100}(?=\s*=)/.exec(this.text.slice(this.at, this.at + 120))?.[0];
+      if (key === undefined) return null;
+      this.at += key.length;
+      const value = this.takes('=') ? this.value(0) : undefined;
+      if (value === undefined) return null;
+      entries.push([key, value]);
+      if (this.takes(',')) continue;
+      if (!this.takes(')')) return null;
+      break;
+    }
+    return { name: name.trim(), args: Object.fromEntries(entries), start, end: this.at - 1 };
   }
 
   private skip(): void {

@@ -114,7 +114,14 @@ export class StepBuilder {
   /** Replaces texts that only point to where they are kept (attachments); null leaves all as they are. */
   substitute: ((slice: TextSlice) => TextSlice) | null = null;
 
+  /**
+   * Calls of the model's last turn that it wrote into its text under tags of their own, and that are not
+   * answered yet: whatever the user's next turn says is what they returned.
+   */
+  textCalls = 0;
+
   private turn = -1;
+  private depth = 0;
   private modelIsSpeaking = false;
   private readonly callsById = new Map<string, CallQueue>();
   /** Unanswered calls, oldest first. */
@@ -129,11 +136,33 @@ export class StepBuilder {
   beginTurn(): void {
     this.turn++;
     this.modelIsSpeaking = true;
+    this.textCalls = 0;
   }
 
   /** The last step, if any. */
   get last(): Step | undefined {
     return this.steps[this.steps.length - 1];
+  }
+
+  /**
+   * Lets `read` take characters [start, end) of a string as a text of its own: what it adds is counted from
+   * `start` in that string.
+   */
+  within(source: string, start: number, end: number, read: (part: string) => void): void {
+    const outer = this.substitute;
+    this.substitute = (slice) => {
+      const range = slice.range && { start: slice.range.start + start, end: slice.range.end + start };
+      return outer === null ? { ...slice, range } : outer({ ...slice, range });
+    };
+    this.depth++;
+    read(source.slice(start, end));
+    this.depth--;
+    this.substitute = outer;
+  }
+
+  /** True while a part of a string is read as a text of its own. */
+  get isWithin(): boolean {
+    return this.depth > 0;
   }
 
   position(path: string): SourcePosition {
@@ -192,6 +221,7 @@ export class StepBuilder {
 
   toolResult(given: TextSlice, result: ResultInput = {}): void {
     const { text, path, range } = this.resolved(given);
+    this.textCalls = Math.max(0, this.textCalls - 1);
     const callId = result.callId ? result.callId : null;
     const callStep = this.findCall(callId, result.name ?? null);
     const found = callStep === null ? undefined : this.steps[callStep];
@@ -220,6 +250,11 @@ export class StepBuilder {
   /** True when some call has no result yet. */
   get hasOpenCall(): boolean {
     return this.openCalls.size > 0;
+  }
+
+  /** True when a call of this id was added. */
+  knowsCall(callId: string): boolean {
+    return this.callsById.has(callId);
   }
 
   private ensureTurn(): void {

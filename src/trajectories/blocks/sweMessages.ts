@@ -6,7 +6,8 @@ import { isInjectedText } from './injected.ts';
 import { chatRole, readChatMessage } from './openaiChat.ts';
 import { textSlice, trimmedSlice, type StepBuilder, type TextSlice } from './stepBuilder.ts';
 import { isPatch } from './swe.ts';
-import { findFences, findLastTag, readTaggedAssistant, readTaggedUser } from './tagText.ts';
+import { findLastTag } from './tagSpan.ts';
+import { findFences, readTaggedAssistant, readTaggedUser } from './tagText.ts';
 
 /**
  * Adds the messages of a software-engineering run as data sets keep them: calls in `tool_calls`, as XML in

@@ -3,41 +3,18 @@ import type { ResultFields } from './contentParts.ts';
 import { stringField } from './fields.ts';
 import { isInjectedText } from './injected.ts';
 import { parsePythonLiteral } from './pythonLiteral.ts';
+import { findTag, type TagSpan } from './tagSpan.ts';
 import { readXmlFunction } from './tagXml.ts';
 import { parseJson, textSlice, trimmedSlice, type StepBuilder } from './stepBuilder.ts';
-
-/** Where a tag pair stands in a text; `end`s are exclusive. */
-export interface TagSpan {
-  readonly outerStart: number;
-  readonly innerStart: number;
-  readonly innerEnd: number;
-  readonly outerEnd: number;
-}
-
-/** The next `<tag>…</tag>` at or after `from`; one that is never closed reaches to the end. */
-export function findTag(text: string, tag: string, from = 0): TagSpan | null {
-  const open = `<${tag}>`;
-  const outerStart = text.indexOf(open, from);
-  if (outerStart < 0) return null;
-  const innerStart = outerStart + open.length;
-  const close = `</${tag}>`;
-  const innerEnd = text.indexOf(close, innerStart);
-  if (innerEnd < 0) return { outerStart, innerStart, innerEnd: text.length, outerEnd: text.length };
-  return { outerStart, innerStart, innerEnd, outerEnd: innerEnd + close.length };
-}
-
-/** The last `<tag>…</tag>` of a text; null when there is none. */
-export function findLastTag(text: string, tag: string): TagSpan | null {
-  const start = text.lastIndexOf(`<${tag}>`);
-  return start < 0 ? null : findTag(text, tag, start);
-}
+import { readTextCallAt, textCallsStart } from './textCalls.ts';
 
 const thinkTags = ['think', 'thinking', 'thought', 'reasoning'] as const;
 const callTags = ['tool_call', 'function_call'] as const;
 
 /**
  * Adds the parts of an assistant text that carries its calls as tags: reasoning (`<think>`), calls
- * (`<tool_call>` with JSON, raw code or XML inside; `<function=NAME>`; `<invoke name="…">`) and the texts
+ * (`<tool_call>` with JSON, raw code or XML inside; `<function=NAME>`; `<invoke name="…">`; `<sql>`, `<execute>`
+ * and others that end the turn) and the texts
  * between them, in order and each as a slice of the string at `path`. Linear in the length of the text.
  */
 export function readTaggedAssistant(builder: StepBuilder, text: string, path: string): void {
@@ -47,12 +24,17 @@ export function readTaggedAssistant(builder: StepBuilder, text: string, path: st
     const slice = trimmedSlice(text, path, shown, end);
     if (slice) builder.message('assistant', slice);
   };
+  let known = -1;
+  const callsStart = (): number => (known = known < 0 ? textCallsStart(text) : known);
   while (cursor >= 0) {
     const next = text.charCodeAt(cursor + 1);
     let end = -1;
-    // t(hink|ool_call), r(easoning), f(unction), i(nvoke): all other tags are text.
+    // t(hink|ool_call), r(easoning), f(unction), i(nvoke).
     if (next === 116 || next === 114 || next === 102 || next === 105) {
       end = readTagAt(builder, text, path, cursor, () => flush(cursor));
+    } else if (next === 115 || next === 117 || next === 101 || next === 119 || next === 99) {
+      // s(ql), u(se_mcp_tool), e(xecute), w(eb_search), c(rawl_page): all other tags are text.
+      end = readTextCallAt(builder, text, path, cursor, callsStart, () => flush(cursor));
     }
     if (end > cursor) {
       shown = end;
@@ -216,11 +198,15 @@ function keyedArguments(body: string): JsonObject | null {
   return entries.length > 0 ? Object.fromEntries(entries) : null;
 }
 
+/** Prefixes of what a terminal showed, where a call waits for it. */
+const openPrefixes = ['New Terminal Output:', 'The output of the OS:'];
+
 const executionResult = 'EXECUTION RESULT of [';
 
 /**
  * Adds a user (or tool) text that is really an observation: `<tool_response>` blocks, `OBSERVATION:` and
- * `Observation:` prefixes, `EXECUTION RESULT of [tool]:`, `<returncode>…<output>`. False when it is none.
+ * `Observation:` prefixes, `EXECUTION RESULT of [tool]:`, `<returncode>…<output>`, and after a call
+ * `<observation>` or a terminal's output. False when it is none.
  */
 export function readTaggedUser(
   builder: StepBuilder,
@@ -230,14 +216,19 @@ export function readTaggedUser(
 ): boolean {
   const start = skipSpace(text, 0);
   const first = text.charCodeAt(start);
-  // < O o E F: every known observation opens with one of these.
-  if (first !== 60 && first !== 79 && first !== 69 && first !== 70 && first !== 73) return false;
+  // < O E F I N T: every known observation opens with one of these.
+  if (first !== 60 && !'OEFINT'.includes(text.charAt(start))) return false;
   if (text.startsWith('<tool_response>', start)) {
     readResponses(builder, text, path, start, fields);
     return true;
   }
-  for (const prefix of ['OBSERVATION:', 'Observation:']) {
+  if (builder.hasOpenCall && text.startsWith('<observation>', start)) {
+    readObservation(builder, text, path, start, fields);
+    return true;
+  }
+  for (const prefix of ['OBSERVATION:', 'Observation:', ...openPrefixes]) {
     if (!text.startsWith(prefix, start)) continue;
+    if (!builder.hasOpenCall && openPrefixes.includes(prefix)) continue;
     builder.toolResult(afterPrefix(text, path, start + prefix.length), fields);
     return true;
   }
@@ -258,6 +249,28 @@ export function readTaggedUser(
     return true;
   }
   return false;
+}
+
+/** `<observation>…</observation>`, without the reminder of the turns left that SkyRL puts into it. */
+function readObservation(
+  builder: StepBuilder,
+  text: string,
+  path: string,
+  start: number,
+  fields: ResultFields,
+): void {
+  const span = findTag(text, 'observation', start);
+  if (!span) return;
+  const reminder = findTag(text, 'reminder', span.innerStart);
+  const isInside = reminder && reminder.outerEnd <= span.innerEnd;
+  const end = isInside ? reminder.outerStart : span.innerEnd;
+  builder.toolResult(
+    trimmedSlice(text, path, span.innerStart, end) ?? textSlice(text, path, span.innerStart, span.innerStart),
+    fields,
+  );
+  const said = isInside ? trimmedSlice(text, path, reminder.innerStart, reminder.innerEnd) : null;
+  if (said) builder.message('user', said, true);
+  readLooseText(builder, text, path, span.outerEnd, text.length);
 }
 
 function skipSpace(text: string, start: number): number {

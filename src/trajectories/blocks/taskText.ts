@@ -1,5 +1,5 @@
 import type { AnswerText, Step } from '../schema.ts';
-import { findTag } from './tagText.ts';
+import { findTag } from './tagSpan.ts';
 
 /** Tags that wrap the task in prompts of agents, the most telling first. */
 const taskTags = [
@@ -61,10 +61,22 @@ export function taskRange(text: string): { start: number; end: number; via: stri
     const inner = trimmed(text, start, end);
     if (inner.end > inner.start) return { ...inner, via: 'issue text in the first user message' };
   }
+  const query = afterSchema(searched, text.length);
+  if (query) return { ...trimmed(text, query.start, query.end), via: 'text after "Question:"' };
   const whole = trimmed(text, 0, text.length);
   const label = /^(?:Question|Task|Problem|Query)\s*:\s*/i.exec(text.slice(whole.start, whole.start + 40));
   const start = whole.start + (label?.[0].length ?? 0);
   return { start: start < whole.end ? start : whole.start, end: whole.end, via: 'first user message' };
+}
+
+/** The question behind a database's schema, as prompts of SQL agents (SkyRL-SQL) put it. */
+function afterSchema(text: string, length: number): { start: number; end: number } | null {
+  const schema = text.indexOf('Database Schema:');
+  const mark = schema < 0 ? -1 : text.indexOf('\nQuestion:', schema);
+  if (mark < 0) return null;
+  const start = mark + '\nQuestion:'.length;
+  const end = text.indexOf('\n\nInstructions:', start);
+  return { start, end: end < 0 ? length : end };
 }
 
 /** Lead-ins that templates put inside the tag, before the task. */

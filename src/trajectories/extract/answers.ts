@@ -1,5 +1,5 @@
 import type { JsonValue } from '../../core/json.ts';
-import { findLastTag } from '../blocks/tagText.ts';
+import { findLastTag } from '../blocks/tagSpan.ts';
 import { lastBoxed } from '../blocks/answers.ts';
 import type { AnswerText, GroundTruth, SourcePosition, Step } from '../schema.ts';
 

@@ -1,5 +1,7 @@
 import { isObject, type JsonValue } from '../../core/json.ts';
 import { listField, objectField, stringField } from '../blocks/fields.ts';
+import type { Issue } from '../schema.ts';
+import { countRuns } from './countRuns.ts';
 import { folderOf, isWithin, VerdictBook } from './verdictBook.ts';
 import { mayHoldVerdicts, readVerdictFile, type VerdictFile } from './verdictFile.ts';
 
@@ -29,6 +31,8 @@ export interface FolderPlan {
   readonly verdicts: VerdictBook;
   /** The files that `verdicts` come from; they are not imported. */
   readonly reports: readonly string[];
+  /** What is said of each of them, so that none goes without a word. */
+  readonly remarks: readonly Issue[];
   /** Files that are not imported because another holds all they say. */
   readonly repeated: readonly string[];
 }
@@ -41,6 +45,15 @@ const maxLogBytes = 256 * 1024 * 1024;
 
 /** Other files of an experiment (logs, settings, notes) are no reason to take its folder for that of the runs. */
 const mayBeRun = /(?:\.(?:traj|jsonl?|parquet|eval|zst|gz)|\/\*)$/i;
+
+/** What lies in a clone of a data set beside its rows. */
+const notes = /^(?:readme|licen[cs]e|notice|citation|changelog|\.git\w*)(?:\.|$)/i;
+
+/** Files that hold neither a run nor a verdict, whatever their content. */
+function isNoRun(path: string): boolean {
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  return notes.test(name) || !(mayBeRun.test(name) || /\.(?:txt|log|md)$/i.test(name));
+}
 
 const eventName = /(?:^|\/)events?\/(?:event-)?(\d{1,9})(?:-[\w-]*)?\.json$/;
 
@@ -73,7 +86,8 @@ export async function planFolder(entries: readonly FolderEntry[]): Promise<Folde
     }
   }
   // Reports alone are what was dropped: they are imported, so that something is said of them.
-  const isAlone = reports.size + used.size === entries.length && runs.size === 0;
+  const isAlone =
+    runs.size === 0 && entries.every(({ path }) => reports.has(path) || used.has(path) || isNoRun(path));
   const repeated = new Set<string>();
   for (const group of logs.values()) for (const path of await repeatedLogs(group)) repeated.add(path);
   const units: FolderUnit[] = [];
@@ -84,8 +98,44 @@ export async function planFolder(entries: readonly FolderEntry[]): Promise<Folde
     else units.push({ path, parts: null, sizeBytes });
   }
   const runFolders = units.flatMap(({ path }) => (mayBeRun.test(path) ? [folderOf(path)] : []));
-  for (const [path, found] of reports) verdicts.add(path, found, reachOf(folderOf(path), runFolders));
-  return { units, verdicts, reports: isAlone ? [] : [...reports.keys()], repeated: [...repeated] };
+  const remarks: Issue[] = [];
+  for (const [path, found] of reports) {
+    const isOpen =
+      found.own !== null && !found.isOfTrial && (await holdsRuns(folderOf(path), units, entries));
+    if (!isAlone) remarks.push(remarkOn(path, isOpen));
+    const sure = isOpen ? { ...found, own: null } : found;
+    verdicts.add(path, sure, reachOf(folderOf(path), runFolders));
+  }
+  return { units, verdicts, reports: isAlone ? [] : [...reports.keys()], remarks, repeated: [...repeated] };
+}
+
+/** Whether a folder holds several runs, so that a verdict without a name is about none of them. */
+async function holdsRuns(
+  folder: string,
+  units: readonly FolderUnit[],
+  entries: readonly FolderEntry[],
+): Promise<boolean> {
+  const byPath = new Map(entries.map((entry) => [entry.path, entry]));
+  let count = 0;
+  for (const { path, parts } of units) {
+    if (!isWithin(folderOf(path), folder)) continue;
+    const entry = byPath.get(path);
+    if (parts) count++;
+    else if (entry) count += await countRuns(path, async () => decode(await entry.head(maxVerdictBytes)));
+    if (count > 1) return true;
+  }
+  return false;
+}
+
+function remarkOn(file: string, isOpen: boolean): Issue {
+  const message = isOpen
+    ? 'The verdict names no run, and several lie in its folder: it was joined to none. Name the run (instance_id), or give each run a folder of its own.'
+    : 'The file says how runs ended; it was joined to the runs beside it and not read as a run.';
+  const code = isOpen ? 'open-verdict' : 'run-report';
+  return {
+    ...{ severity: isOpen ? 'warning' : 'info', code, message },
+    ...{ file, record: null, path: null, byteOffset: null },
+  };
 }
 
 /** The nearest folder around a report that holds runs: what it says is about those, not about runs elsewhere. */

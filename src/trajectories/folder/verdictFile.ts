@@ -1,5 +1,5 @@
 import { isObject, type JsonObject, type JsonValue } from '../../core/json.ts';
-import { idField, listField, numberField, objectField, stringField } from '../blocks/fields.ts';
+import { filledField, idField, listField, numberField, objectField, stringField } from '../blocks/fields.ts';
 import { outcomeFields, rewardOutcome } from '../blocks/swe.ts';
 import type { Outcome } from '../schema.ts';
 
@@ -9,6 +9,8 @@ export interface VerdictFile {
   readonly byId: ReadonlyMap<string, Outcome>;
   /** The verdict of the one run that lies in the file's folder. */
   readonly own: Outcome | null;
+  /** The own verdict is that of a verifier, whose folder is one trial's by design. */
+  readonly isOfTrial?: boolean;
   /** Patches by instance id (`preds.json`). */
   readonly patches: ReadonlyMap<string, string>;
 }
@@ -31,10 +33,36 @@ const runKeys = [
   'events',
   'prompt',
   'completion',
+  'trajectory_steps',
+  'messages_and_choices',
+  'rollout',
 ] as const;
 
 /** Keys whose text is part of a run or of a data set's row. */
-const textKeys = ['prompt', 'completion', 'response', 'question', 'instruction', 'text', 'query'] as const;
+const textKeys = [
+  'prompt',
+  'completion',
+  'response',
+  'question',
+  'instruction',
+  'text',
+  'query',
+  'input',
+  'output',
+  'rollout',
+  'full_text',
+  'generated_text',
+  'sequences_str',
+] as const;
+
+/** No verdict is that long, nor the reason of one. */
+const maxReasonLength = 2000;
+/** Long texts that reports do hold. */
+const reportTexts = /patch|diff|log|error|trace|stack|stdout|stderr|test_output|exception/i;
+
+/** Files that are called what they are: only from these a flag is taken that names no run. */
+const reportName =
+  /(?:^|[/._-])(?:results?|reports?|rewards?|verdicts?|eval(?:s|uation|uations)?|scores?)(?:[._-][\w-]*)?\.json$/i;
 
 /** Words in the first bytes of files that may hold verdicts; the content decides. */
 const telling =
@@ -59,7 +87,7 @@ function readReward(text: string): number | null {
 export function readVerdictFile(path: string, text: string): VerdictFile | null {
   if (isRewardText(path)) {
     const reward = readReward(text);
-    return reward === null ? null : { ...none, own: rewardOutcome(reward, 'reward') };
+    return reward === null ? null : { ...none, own: rewardOutcome(reward, 'reward'), isOfTrial: true };
   }
   let value: JsonValue;
   try {
@@ -73,7 +101,7 @@ export function readVerdictFile(path: string, text: string): VerdictFile | null 
   if (!isObject(value) || holdsRun(value)) return null;
   // One line of predictions, or one prediction.
   if (typeof value['model_patch'] === 'string') return listed([value]);
-  return summary(value) ?? trials(value) ?? trial(value) ?? keyed(value);
+  return summary(value) ?? trials(value) ?? trial(value, path) ?? keyed(value);
 }
 
 /** The values of JSON lines (`all_preds.jsonl`); null when a line is none. */
@@ -88,11 +116,21 @@ function linesOf(text: string): JsonValue[] | null {
 
 const none: VerdictFile = { byId: new Map(), own: null, patches: new Map() };
 
-function holdsRun(value: JsonObject): boolean {
+/** True for an object with a run in it, whatever verdict it also states. */
+export function holdsRun(value: JsonObject): boolean {
   return (
-    runKeys.some((key) => typeof value[key] === 'object' && value[key] !== null) ||
-    textKeys.some((key) => typeof value[key] === 'string')
+    runKeys.some((key) => isListOrObject(value[key])) ||
+    textKeys.some((key) => filledField(value, key) !== null) ||
+    Object.entries(value).some(
+      ([key, text]) => typeof text === 'string' && text.length > maxReasonLength && !reportTexts.test(key),
+    )
   );
+}
+
+/** Columns of tables hold lists and objects as JSON text. */
+function isListOrObject(value: JsonValue | undefined): boolean {
+  if (typeof value === 'string') return /^\s*[[{]/.test(value);
+  return typeof value === 'object' && value !== null;
 }
 
 /** Run summaries of SWE-bench: lists of ids by what became of them. */
@@ -143,14 +181,14 @@ function listed(items: readonly JsonValue[]): VerdictFile | null {
 }
 
 /** The result of one trial: Harbor's `verifier_result`, test reports, or a plain flag or reward. */
-function trial(value: JsonObject): VerdictFile | null {
+function trial(value: JsonObject, path: string): VerdictFile | null {
   const rewards = objectField(objectField(value, 'verifier_result'), 'rewards');
   if (rewards) {
     const only = Object.keys(rewards).length === 1 ? Object.keys(rewards)[0] : undefined;
     const key = numberField(rewards, 'reward') === null ? only : 'reward';
     const reward = key === undefined ? null : numberField(rewards, key);
     if (key === undefined || reward === null) return null;
-    return { ...none, own: rewardOutcome(reward, `verifier_result.rewards.${key}`) };
+    return { ...none, own: rewardOutcome(reward, `verifier_result.rewards.${key}`), isOfTrial: true };
   }
   const tests = objectField(objectField(value, 'results'), 'summary');
   const passed = numberField(tests, 'passed');
@@ -162,7 +200,9 @@ function trial(value: JsonObject): VerdictFile | null {
   const outcome = outcomeFields(value);
   if (!outcome) return null;
   const id = idField(value, 'instance_id') ?? idField(value, 'task_id');
-  return id === null ? { ...none, own: outcome } : { ...none, byId: new Map([[id, outcome]]) };
+  if (id !== null) return { ...none, byId: new Map([[id, outcome]]) };
+  // The flag of a job or of its settings says nothing about a run.
+  return reportName.test(path) ? { ...none, own: outcome } : null;
 }
 
 /** `{instance_id: {resolved: true}}`, or `{instance_id: {model_patch: …}}`. */

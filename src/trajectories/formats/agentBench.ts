@@ -1,5 +1,5 @@
 import { isObject, type JsonObject, type JsonValue } from '../../core/json.ts';
-import { draftOf } from '../blocks/draft.ts';
+import { draftOf, noOutcome } from '../blocks/draft.ts';
 import { filledField, idField, listField, objectField, smallFields, stringField } from '../blocks/fields.ts';
 import { findFences } from '../blocks/tagText.ts';
 import { StepBuilder, textSlice, trimmedSlice, wholeText } from '../blocks/stepBuilder.ts';
@@ -7,14 +7,19 @@ import { acceptedAnswers } from '../extract/answers.ts';
 import type { DraftTrajectory, FormatAdapter, RawRecord } from '../format.ts';
 import type { AnswerText } from '../schema.ts';
 
-/** AgentBench `runs.jsonl` (dbbench and tasks of its style): `output.history` of user and agent turns. */
+/**
+ * AgentBench `runs.jsonl` (dbbench and tasks of its style): `output.history` of user and agent turns; and the same
+ * dialogues as fine-tuning sets keep them (AgentInstruct, AgentGym), in `conversations`.
+ */
 export const agentBench: FormatAdapter = {
   id: 'agentbench',
-  label: 'AgentBench runs',
+  label: 'AgentBench runs (also AgentInstruct, AgentGym)',
   unit: 'record',
   detect(sample) {
     const value = sample.records[0]?.value;
     const output = objectField(value, 'output');
+    if (isDialogue(value))
+      return { certainty: 0.86, evidence: 'conversations with "Action:" before fenced code' };
     if (!output || !listField(output, 'history')) return null;
     const isSure = 'index' in (isObject(value) ? value : {}) || 'status' in output;
     return { certainty: isSure ? 0.95 : 0.7, evidence: 'output.history with output.result' };
@@ -22,36 +27,75 @@ export const agentBench: FormatAdapter = {
   read: (records) => records.map(readRun),
 };
 
+/** A turn that acts as these tasks ask for: an operation in a fence, or a shell's `Act:`. */
+const acting =
+  /(?:^|\n)(?:Action:[ \t]*(?:Operation[ \t]*)?\n```|Act:[ \t]*bash[ \t]*\n\s*```|Act:[ \t]*(?:answer\(|finish))/;
+
+function isDialogue(value: JsonValue | undefined): boolean {
+  const turns = listField(value, 'conversations')?.slice(0, 12) ?? [];
+  return turns.some(
+    (turn) => stringField(turn, 'from') === 'gpt' && acting.test(stringField(turn, 'value') ?? ''),
+  );
+}
+
+interface Turn {
+  readonly isUser: boolean;
+  readonly content: string;
+  readonly path: string;
+}
+
+function turnsOf(value: JsonObject): Turn[] {
+  const output = objectField(value, 'output');
+  const history = listField(output, 'history');
+  const [list, path, role, key] = history
+    ? ([history, '/output/history', 'role', 'content'] as const)
+    : ([listField(value, 'conversations') ?? [], '/conversations', 'from', 'value'] as const);
+  return list.flatMap((turn, i): Turn[] => {
+    const content = stringField(turn, key);
+    const isUser = /^(?:user|human)$/.test(stringField(turn, role) ?? '');
+    return content === null ? [] : [{ isUser, content, path: `${path}/${String(i)}/${key}` }];
+  });
+}
+
 function readRun(record: RawRecord): DraftTrajectory {
   const value = isObject(record.value) ? record.value : {};
   const output = objectField(value, 'output') ?? {};
   const builder = new StepBuilder(record.file, record.record);
   let answer: AnswerText | null = null;
   let hasAsked = false;
-  for (const [i, turn] of (listField(output, 'history') ?? []).entries()) {
-    const content = stringField(turn, 'content');
-    if (content === null) continue;
-    const path = `/output/history/${String(i)}/content`;
-    if (stringField(turn, 'role') === 'user') {
-      if (builder.hasOpenCall) builder.toolResult(wholeText(content, path));
+  for (const [i, { isUser, content, path }] of turnsOf(value).entries()) {
+    if (isUser) {
+      if (builder.hasOpenCall) readOutput(builder, content, path);
       else builder.message('user', wholeText(content, path), hasAsked && answer === null && i > 2);
       hasAsked = true;
     } else answer = readAgent(builder, content, path) ?? answer;
   }
   const index = idField(value, 'index');
-  const status = stringField(output, 'status');
   return draftOf(record, agentBench.id, builder, {
-    id: `${record.file}#${String(record.record)}`,
+    id: idField(value, 'id') ?? idField(value, 'item_id') ?? `${record.file}#${String(record.record)}`,
     instanceId: index === null ? null : `agentbench/${index}`,
     task: taskOf(builder),
     finalAnswer: answer ?? resultAnswer(builder, output),
-    outcome: {
-      success: null,
-      reward: null,
-      reason: status === null ? 'scores stand in overall.json' : `output.status = ${status} (not a verdict)`,
-    },
+    outcome: { ...noOutcome, reason: outcomeReason(output) },
     metadata: { ...smallFields(value, ['index', 'error']), ...smallFields(output, ['status']) },
   });
+}
+
+function outcomeReason(output: JsonObject): string {
+  const status = stringField(output, 'status');
+  if (status !== null) return `output.status = ${status} (not a verdict)`;
+  return listField(output, 'history') ? 'scores stand in overall.json' : noOutcome.reason;
+}
+
+const shellLabel = 'The output of the OS:';
+
+/** What an operation returned; the shell's is labelled. */
+function readOutput(builder: StepBuilder, content: string, path: string): void {
+  const isLabelled = content.trimStart().startsWith(shellLabel);
+  const start = isLabelled ? content.indexOf(shellLabel) + shellLabel.length : 0;
+  builder.toolResult(
+    (isLabelled ? trimmedSlice(content, path, start, content.length) : null) ?? wholeText(content, path),
+  );
 }
 
 /** An agent's turn: `Action: Operation` with fenced SQL (or a shell's `Act: bash`) is a call, `Final Answer:` the answer. */
@@ -65,6 +109,8 @@ function readAgent(builder: StepBuilder, content: string, path: string): AnswerT
     builder.toolCall(textSlice(content, path, fence.start, fence.end), { name: toolOf(fence.info) });
     return null;
   }
+  const act = /(?:^|\n)Act:[ \t]*answer\(([^]*)\)\s*$/.exec(content)?.[1]?.trim();
+  if (act) return { text: act, at: builder.position(path), via: 'answer(…)' };
   const mark = content.lastIndexOf('Final Answer:');
   if (mark < 0) return null;
   const text = content.slice(mark + 'Final Answer:'.length).trim();
@@ -84,7 +130,11 @@ function taskOf(builder: StepBuilder): AnswerText | null {
     (step) => step.type === 'message' && step.role === 'user' && (firstCall < 0 || step.index < firstCall),
   );
   const step = users.at(-1);
-  return step ? { text: step.text.trim(), at: step.at, via: 'last user turn before the first action' } : null;
+  if (!step) return null;
+  // Operating-system tasks put the rules and the problem into one turn.
+  const mark = /\b(?:now, )?my problem is:\s*/i.exec(step.text);
+  const text = (mark ? step.text.slice(mark.index + mark[0].length) : step.text).trim();
+  return { text, at: step.at, via: 'last user turn before the first action' };
 }
 
 function resultAnswer(builder: StepBuilder, output: JsonObject): AnswerText | null {

@@ -12,7 +12,8 @@ import {
   stringField,
 } from '../blocks/fields.ts';
 import { isInjectedText } from '../blocks/injected.ts';
-import { parseObject, StepBuilder, wholeText } from '../blocks/stepBuilder.ts';
+import { readKeystrokes } from '../blocks/keystrokes.ts';
+import { StepBuilder, wholeText } from '../blocks/stepBuilder.ts';
 import { outcomeFields } from '../blocks/swe.ts';
 import { taskFromSteps } from '../blocks/taskText.ts';
 import type { Detection, DraftTrajectory, FormatAdapter, FormatSample, RawRecord } from '../format.ts';
@@ -125,23 +126,4 @@ function readObservation(builder: StepBuilder, step: JsonObject, path: string): 
       callId: idField(result, 'source_call_id'),
     });
   }
-}
-
-/** Terminus: `{"analysis": …, "plan": …, "commands": [{"keystrokes": …}]}`; false for any other text. */
-function readKeystrokes(builder: StepBuilder, text: string, path: string): boolean {
-  if (!text.includes('"keystrokes"') && !text.includes('"commands"')) return false;
-  const value = text.trimStart().startsWith('{') ? parseObject(text) : null;
-  const commands = listField(value, 'commands');
-  if (!value || !commands) return false;
-  for (const key of ['analysis', 'state_analysis', 'explanation', 'plan']) {
-    const said = filledField(value, key);
-    if (said !== null) builder.reasoning(wholeText(said, `${path}/!json/${key}`));
-  }
-  for (const [index, command] of commands.entries()) {
-    const keystrokes = stringField(command, 'keystrokes');
-    if (keystrokes === null) continue;
-    const at = `${path}/!json/commands/${index}/keystrokes`;
-    builder.toolCall(wholeText(keystrokes, at), { name: 'terminal', arguments: { keystrokes } });
-  }
-  return true;
 }

@@ -13,92 +13,58 @@ import {
 } from '../blocks/fields.ts';
 import { isListedMessage, readMessageList, type ListedMessage } from '../blocks/messageList.ts';
 import { readChatMessage } from '../blocks/openaiChat.ts';
-import { parseJson, StepBuilder } from '../blocks/stepBuilder.ts';
-import { fileStem, outcomeFields, patchOf } from '../blocks/swe.ts';
+import { StepBuilder } from '../blocks/stepBuilder.ts';
+import { fileStem, outcomeFields, patchOf, rewardOutcome } from '../blocks/swe.ts';
 import { taskFromSteps } from '../blocks/taskText.ts';
+import { unreadCalls } from '../blocks/unreadCalls.ts';
 import type { DraftTrajectory, FormatAdapter, FormatContext, FormatSample, RawRecord } from '../format.ts';
-import type { AnswerText, GroundTruth, Issue, Usage } from '../schema.ts';
+import type { AnswerText, GroundTruth, Issue, Outcome, Step, Usage } from '../schema.ts';
 import { joinPath } from '../sourcePath.ts';
-
-/** Keys under which a record may keep its list of messages, in the order tried. */
-const listKeys = [
-  'messages',
-  'traj',
-  'conversation',
-  'conversations',
-  'trajectory',
-  'history',
-  'dialog',
-  'dialogue',
-  'chat',
-  'turns',
-] as const;
-
-interface MessageList {
-  readonly messages: readonly JsonValue[];
-  readonly path: string;
-  readonly key: string;
-}
-
-/** The messages of a record, where most of the list are messages; JSON text is entered. */
-function messagesOf(value: JsonValue | undefined): MessageList | null {
-  if (Array.isArray(value)) return isChat(value) ? { messages: value, path: '', key: '' } : null;
-  for (const key of listKeys) {
-    const list = listField(value, key);
-    if (list && isChat(list)) return { messages: list, path: `/${key}`, key };
-    const text = stringField(value, key);
-    const parsed = text?.trimStart().startsWith('[') ? parseJson(text) : undefined;
-    if (Array.isArray(parsed) && isChat(parsed)) return { messages: parsed, path: `/${key}/!json`, key };
-  }
-  for (const key of ['request', 'input', 'inputs', 'body', 'kwargs', 'data', 'values', 'state']) {
-    const inner = objectField(value, key);
-    const list = listField(inner, 'messages');
-    if (list && isChat(list)) return { messages: list, path: `/${key}/messages`, key };
-  }
-  return null;
-}
-
-/** Whether a list is one of messages. Looks at the first ones only: recognition must not depend on the length of a run. */
-export function isChat(list: readonly JsonValue[]): boolean {
-  const looked = list.slice(0, 8);
-  const found = looked.filter(isListedMessage).length;
-  return found > 0 && found * 2 >= looked.length;
-}
+import {
+  listKeys,
+  messageIn,
+  messagesOf,
+  objectAt,
+  replyOf,
+  type MessageList,
+  type Reply,
+} from './chatRecord.ts';
 
 /**
  * Adds the run: a separate system prompt, the messages, and a reply that stands outside of them. Gives the
  * issues of the messages.
  */
 function readList(builder: StepBuilder, value: JsonValue, list: MessageList): Issue[] {
-  const system = isObject(value) ? (value['system'] ?? value['system_prompt']) : undefined;
-  const hasOwn = stringField(list.messages[0], 'role') === 'system';
-  if (system !== undefined && system !== null && !hasOwn && isObject(value)) {
-    const key = value['system'] === system ? 'system' : 'system_prompt';
-    for (const text of contentTexts(system, `/${key}`)) builder.message('system', text);
-  }
+  if (stringField(list.messages[0], 'role') !== 'system') readSystem(builder, value, list);
   const { record } = builder;
   const issues = readMessageList(
     builder,
-    list.messages.map((message, index) => ({ value: message, path: joinPath(list.path, index), record })),
+    list.messages.map((message, index) => {
+      const inner = messageIn(message);
+      return { value: inner.value, path: joinPath(list.path, index) + inner.path, record };
+    }),
   );
   readReply(builder, value);
   return issues;
 }
 
-/** Replies beside the messages: `response.choices[0].message`, `choices[0].message`, or Anthropic's `content`. */
-function readReply(builder: StepBuilder, value: JsonValue): void {
-  for (const at of ['/response', '/output', '/completion', '']) {
-    const holder = at === '' ? (isObject(value) ? value : null) : objectField(value, at.slice(1));
-    const message = objectField(listField(holder, 'choices')?.[0], 'message');
-    if (message) {
-      readChatMessage(builder, { role: 'assistant', ...message }, `${at}/choices/0/message`);
-      return;
-    }
-    if (at !== '' && Array.isArray(holder?.['content']) && stringField(holder, 'role') === 'assistant') {
-      readChatMessage(builder, holder, at);
+function readSystem(builder: StepBuilder, value: JsonValue, list: MessageList): void {
+  for (const [holder, path] of [
+    [value, ''],
+    [list.holder, list.holderPath],
+  ] as const) {
+    for (const key of ['system', 'system_prompt']) {
+      const system = isObject(holder) ? holder[key] : undefined;
+      if (system === undefined || system === null) continue;
+      for (const text of contentTexts(system, `${path}/${key}`)) builder.message('system', text);
       return;
     }
   }
+}
+
+function readReply(builder: StepBuilder, value: JsonValue): void {
+  const reply = replyOf(value);
+  if (reply) readChatMessage(builder, { role: 'assistant', ...reply.message }, reply.path);
 }
 
 const answerKeys = ['final_answer', 'prediction', 'predicted_answer', 'final_response'] as const;
@@ -124,6 +90,15 @@ function fieldAnswer(value: JsonObject, builder: StepBuilder): AnswerText | null
   return null;
 }
 
+/** A statement in tags that was never run is the answer of a model that was only asked to write it. */
+function statementAnswer(steps: readonly Step[]): AnswerText | null {
+  const last = steps.at(-1);
+  const isOnly = last?.type === 'toolCall' && !steps.some((step) => step.type === 'toolResult');
+  return isOnly && last.name === 'execute_sql' && last.arguments === null
+    ? { text: last.text, at: last.at, via: '<sql> tag' }
+    : null;
+}
+
 /** The truth a record states in a field of its own: gold SQL, or accepted answers. */
 export function fieldTruth(value: JsonObject, builder: StepBuilder): GroundTruth | null {
   const sql = filledField(value, 'gold_sql');
@@ -142,22 +117,42 @@ export function fieldTruth(value: JsonObject, builder: StepBuilder): GroundTruth
   return null;
 }
 
+function taskTruth(value: JsonObject, builder: StepBuilder): GroundTruth | null {
+  const text = filledField(objectField(value, 'task'), 'ground_truth');
+  const at = builder.position('/task/ground_truth');
+  return text === null ? null : { form: 'text', values: [text], at, via: 'task.ground_truth' };
+}
+
 function fieldQuestion(value: JsonObject, builder: StepBuilder): AnswerText | null {
   for (const key of questionKeys) {
     const text = filledField(value, key);
     if (text !== null) return { text, at: builder.position(`/${key}`), via: key };
   }
-  return null;
+  const text = filledField(objectField(value, 'task'), 'question');
+  return text === null ? null : { text, at: builder.position('/task/question'), via: 'task.question' };
 }
 
-function usageOf(value: JsonObject): Usage {
-  const response = objectField(value, 'response') ?? value;
-  const usage = objectField(response, 'usage');
+function usageOf(value: JsonObject, reply: Reply | null): Usage {
+  const holders = [
+    objectField(value, 'response'),
+    reply?.holder,
+    objectAt(value, '/output/outputBodyJson'),
+    value,
+  ];
+  const usage = holders.map((holder) => objectField(holder, 'usage')).find((one) => one !== null);
+  const tokens = (...keys: string[]): number | null =>
+    keys.map((key) => numberField(usage, key)).find((count) => count !== null) ?? null;
   return {
-    inputTokens: numberField(usage, 'prompt_tokens') ?? numberField(usage, 'input_tokens'),
-    outputTokens: numberField(usage, 'completion_tokens') ?? numberField(usage, 'output_tokens'),
+    inputTokens: tokens('prompt_tokens', 'input_tokens', 'inputTokens'),
+    outputTokens: tokens('completion_tokens', 'output_tokens', 'outputTokens'),
     costUsd: numberField(value, 'cost'),
   };
+}
+
+/** Episodes of Harbor's trials, as data sets keep them, write their reward as the `result`. */
+function trialOutcome(value: JsonObject): Outcome | null {
+  const reward = 'trial_name' in value ? numberField(value, 'result') : null;
+  return reward === null ? null : rewardOutcome(reward, 'result');
 }
 
 function readConversation(record: RawRecord, format: string, context: FormatContext): DraftTrajectory {
@@ -165,8 +160,9 @@ function readConversation(record: RawRecord, format: string, context: FormatCont
   const builder = new StepBuilder(record.file, record.record);
   const list = messagesOf(value);
   const issues = list ? readList(builder, value, list) : [];
-  for (const issue of issues) context.report(issue);
+  for (const issue of [...issues, ...unreadCalls(builder)]) context.report(issue);
   const fields = isObject(value) ? value : {};
+  const reply = replyOf(value);
   const patch = filledField(fields, 'model_patch') ?? filledField(fields, 'git_patch');
   const patchKey = filledField(fields, 'model_patch') === null ? 'git_patch' : 'model_patch';
   return draftOf(record, format, builder, {
@@ -176,22 +172,33 @@ function readConversation(record: RawRecord, format: string, context: FormatCont
       idField(fields, 'id') ??
       idField(fields, 'session_id') ??
       idField(objectField(fields, 'info'), 'id') ??
+      idField(fields, 'custom_id') ??
+      idField(fields, 'request_id') ??
+      idField(fields, 'requestId') ??
       record.key ??
       `${record.file}#${record.record}`,
     instanceId:
       idField(fields, 'instance_id') ?? idField(fields, 'task_id') ?? idField(fields, 'question_id'),
     task: fieldQuestion(fields, builder) ?? taskFromSteps(builder.steps),
     database: idField(fields, 'db_id') ?? idField(fields, 'database'),
-    finalAnswer: fieldAnswer(fields, builder) ?? answerFromSteps(builder.steps),
+    finalAnswer:
+      fieldAnswer(fields, builder) ?? answerFromSteps(builder.steps) ?? statementAnswer(builder.steps),
     patch: patchOf(patch, builder.position(`/${patchKey}`), patchKey),
-    groundTruth: fieldTruth(fields, builder),
+    groundTruth: fieldTruth(fields, builder) ?? taskTruth(fields, builder),
     // tau2-bench puts the reward of a simulation into `reward_info`.
-    outcome: outcomeFields(fields) ?? outcomeFields(fields['reward_info'], 'reward_info.') ?? noOutcome,
+    outcome:
+      outcomeFields(fields) ??
+      outcomeFields(fields['reward_info'], 'reward_info.') ??
+      trialOutcome(fields) ??
+      noOutcome,
     model:
       stringField(fields, 'model') ??
       stringField(fields, 'model_name') ??
-      stringField(objectField(fields, 'response'), 'model'),
-    usage: usageOf(fields),
+      stringField(objectField(fields, 'response'), 'model') ??
+      stringField(reply?.holder, 'model') ??
+      stringField(list?.holder, 'model') ??
+      stringField(fields, 'modelId'),
+    usage: usageOf(fields, reply),
     metadata: smallFieldsExcept(fields, [
       ...listKeys,
       'tools',
@@ -216,8 +223,8 @@ export const completionLog: FormatAdapter = {
   unit: 'record',
   detect: (sample) => {
     const value = firstValue(sample);
-    const replied = listField(objectField(value, 'response'), 'choices') ?? listField(value, 'choices');
-    if (!replied || !messagesOf(value)) return null;
+    const isEmpty = listField(objectField(value, 'response'), 'choices') ?? listField(value, 'choices');
+    if (!(isEmpty ?? replyOf(value)?.isWrapped) || !messagesOf(value)) return null;
     return { certainty: 0.85, evidence: 'messages beside response.choices' };
   },
   read: (records, context) => records.map((record) => readConversation(record, completionLog.id, context)),
@@ -279,14 +286,23 @@ export const chatFile: FormatAdapter = {
   unit: 'file',
   detect: (sample) => {
     if (sample.container !== 'json-array' && sample.container !== 'json-lines') return null;
-    const values = sample.records.map(({ value }) => value);
-    if (values.length < 2 || !values.every(isListedMessage)) return null;
+    const messages = placed(sample.records);
+    // Sessions have lines of state between their messages.
+    if (messages.length < 2 || messages.length * 2 < sample.records.length) return null;
     const builder = new StepBuilder(sample.file, 0);
-    readMessageList(builder, placed(sample.records));
+    readMessageList(builder, messages);
     const speaks = builder.steps.some(
       (step) => step.type === 'toolCall' || (step.type === 'message' && step.role === 'assistant'),
     );
-    return speaks ? { certainty: 0.55, evidence: 'every record is a message' } : null;
+    return speaks
+      ? {
+          certainty: 0.55,
+          evidence:
+            messages.length === sample.records.length
+              ? 'every record is a message'
+              : 'most records are messages',
+        }
+      : null;
   },
   read: (records, context) => {
     const first = records[0]!;
@@ -302,6 +318,11 @@ export const chatFile: FormatAdapter = {
   },
 };
 
+/** The records that are messages; the others are the session's own state. */
 function placed(records: readonly RawRecord[]): ListedMessage[] {
-  return records.map(({ value, record }) => ({ value, path: '', record }));
+  return records.flatMap(({ value, record }) => {
+    // Entries say what they are; records without a type that hold a message are no session.
+    const inner = stringField(value, 'type') === null ? { value, path: '' } : messageIn(value);
+    return isListedMessage(inner.value) ? [{ value: inner.value, path: inner.path, record }] : [];
+  });
 }

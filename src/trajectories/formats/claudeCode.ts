@@ -36,6 +36,8 @@ function detect(sample: FormatSample): Detection | null {
       'sessionId' in value &&
       'uuid' in value &&
       'parentUuid' in value &&
+      // Qwen Code keeps the same tree with messages of the Gemini API.
+      objectField(value, 'message')?.['parts'] === undefined &&
       'message' in value,
   );
   if (events.length > 0) {
@@ -243,6 +245,8 @@ function detectStream(sample: FormatSample): Detection | null {
     ({ value }) => stringField(value, 'type') === 'assistant' && objectField(value, 'message'),
   );
   if (!talk || events.some(({ value }) => isObject(value) && 'parentUuid' in value)) return null;
+  // Cursor's stream has events of their own for calls.
+  if (events.some(({ value }) => objectField(value, 'tool_call'))) return null;
   const result = events.some(({ value }) => stringField(value, 'type') === 'result');
   if (init) return { certainty: 0.96, evidence: 'system/init line, then assistant and user lines' };
   const owned = events.some(({ value }) => isObject(value) && 'parent_tool_use_id' in value);

@@ -4,7 +4,7 @@ import { contentTexts, readContent } from '../blocks/contentParts.ts';
 import { draftOf } from '../blocks/draft.ts';
 import { stringField } from '../blocks/fields.ts';
 import { isInjectedText } from '../blocks/injected.ts';
-import { findTag } from '../blocks/tagText.ts';
+import { findTag } from '../blocks/tagSpan.ts';
 import { StepBuilder, textSlice, trimmedSlice, type TextSlice } from '../blocks/stepBuilder.ts';
 import { fileStem } from '../blocks/swe.ts';
 import { taskFromSteps } from '../blocks/taskText.ts';

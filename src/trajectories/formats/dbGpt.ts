@@ -2,7 +2,8 @@ import { isObject, type JsonObject, type JsonValue } from '../../core/json.ts';
 import { draftOf } from '../blocks/draft.ts';
 import { filledField, idField, listField, numberField, smallFields, stringField } from '../blocks/fields.ts';
 import { parseJson, StepBuilder, trimmedSlice, wholeText } from '../blocks/stepBuilder.ts';
-import { findFences, findTag } from '../blocks/tagText.ts';
+import { findTag } from '../blocks/tagSpan.ts';
+import { findFences } from '../blocks/tagText.ts';
 import type { DraftTrajectory, FormatAdapter, RawRecord } from '../format.ts';
 import type { AnswerText } from '../schema.ts';
 

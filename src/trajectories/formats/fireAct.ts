@@ -2,10 +2,12 @@ import { isObject, type JsonValue } from '../../core/json.ts';
 import { draftOf, noOutcome } from '../blocks/draft.ts';
 import { filledField, listField, smallFieldsExcept, stringField } from '../blocks/fields.ts';
 import { chatRole } from '../blocks/openaiChat.ts';
-import { StepBuilder, wholeText } from '../blocks/stepBuilder.ts';
+import { parseObject, StepBuilder, wholeText } from '../blocks/stepBuilder.ts';
+import { outcomeFields } from '../blocks/swe.ts';
 import type { Detection, DraftTrajectory, FormatAdapter, FormatSample, RawRecord } from '../format.ts';
-import type { AnswerText, Outcome } from '../schema.ts';
+import type { AnswerText, Outcome, Step } from '../schema.ts';
 import { joinPath } from '../sourcePath.ts';
+import { fieldTruth } from './chat.ts';
 import { looksLikeReact, questionKind, reactParts, readReactText } from './reactTranscript.ts';
 
 /**
@@ -37,7 +39,7 @@ function detect(sample: FormatSample): Detection | null {
   const chat = looked.some((record) =>
     messagesOf(record.value).some((message) => looksLikeReact(contentOf(message)?.text ?? '')),
   );
-  return chat ? { certainty: 0.8, evidence: 'chat whose assistant text is a ReAct transcript' } : null;
+  return chat ? { certainty: 0.83, evidence: 'chat whose assistant text is a ReAct transcript' } : null;
 }
 
 function listKey(value: JsonValue): string | null {
@@ -63,15 +65,27 @@ function readRecord(record: RawRecord): DraftTrajectory {
   const value = isObject(record.value) ? record.value : {};
   const builder = new StepBuilder(record.file, record.record);
   const ends = listKey(value) === null ? readAlpaca(builder, value) : readChat(builder, value);
-  const question = builder.steps.find((step) => step.type === 'message' && step.role === 'user');
   return draftOf(record, fireAct.id, builder, {
     id: filledField(value, 'id') ?? `${record.file}#${String(record.record)}`,
     ...questionKind(builder.steps),
-    task: question ? { text: question.text.trim(), at: question.at, via: 'the question' } : null,
+    task: questionOf(builder.steps),
     finalAnswer: ends.answer,
-    outcome: outcomeOf(ends.verdict),
+    ...(listKey(value) !== null && { groundTruth: fieldTruth(value, builder) }),
+    outcome: outcomeOf(ends.verdict) ?? outcomeFields(value) ?? noOutcome,
     metadata: smallFieldsExcept(value, ['instruction', 'input', 'output', 'messages', 'conversations']),
   });
+}
+
+/** The first text of the user; where the model agreed to rules before it acted, the one that it then acted on. */
+function questionOf(steps: readonly Step[]): AnswerText | null {
+  const isTalk = (step: Step): boolean => step.type === 'message' && step.role !== 'system';
+  const firstAction = steps.findIndex((step) => !isTalk(step) && step.type !== 'message');
+  const talk = (firstAction < 0 ? steps : steps.slice(0, firstAction)).filter(isTalk);
+  const users = talk.filter((step) => step.type === 'message' && step.role === 'user');
+  const question = talk.length > users.length ? users.at(-1) : users[0];
+  // ToolBench ends its questions in the word that starts the run.
+  const text = question?.text.replace(/\n\s*Begin!\s*$/, '').trim();
+  return question && text ? { text, at: question.at, via: 'the question' } : null;
 }
 
 interface Ends {
@@ -90,7 +104,7 @@ function readAlpaca(builder: StepBuilder, value: JsonValue): Ends {
   return readReactText(builder, text, `/${output}`, reactParts(text));
 }
 
-/** User texts after the first are observations, with or without their label. */
+/** User texts after the first are observations, with or without their label; so are the turns of tools. */
 function readChat(builder: StepBuilder, value: JsonValue): Ends {
   const key = listKey(value) ?? 'messages';
   const ends: Ends = { answer: null, verdict: null };
@@ -107,7 +121,8 @@ function readChat(builder: StepBuilder, value: JsonValue): Ends {
     } else if (content.role === 'user' && first === 0 && parts[0]?.label === 'observation') {
       const found = readReactText(builder, content.text, path, parts.slice(0, 1));
       ends.verdict = found.verdict ?? (ends.answer ? content.text : null);
-    } else if (content.role === 'user' && builder.hasOpenCall)
+    } else if (content.role === 'tool') readReturned(builder, content.text, path);
+    else if (content.role === 'user' && builder.hasOpenCall)
       builder.toolResult(wholeText(content.text, path));
     else
       builder.message(
@@ -118,10 +133,21 @@ function readChat(builder: StepBuilder, value: JsonValue): Ends {
   return ends;
 }
 
-function outcomeOf(verdict: string | null): Outcome {
+/** ToolBench frames what an API returned as `{"error": …, "response": …}`. */
+function readReturned(builder: StepBuilder, text: string, path: string): void {
+  const frame = text.trimStart().startsWith('{') ? parseObject(text) : null;
+  const response = stringField(frame, 'response');
+  if (response === null) builder.toolResult(wholeText(text, path));
+  else {
+    const isError = filledField(frame, 'error') !== null;
+    builder.toolResult(wholeText(response, `${path}/!json/response`), { isError });
+  }
+}
+
+function outcomeOf(verdict: string | null): Outcome | null {
   const reward =
     verdict === null ? undefined : /reward\s*=\s*(True|False|[\d.]+)/i.exec(verdict)?.[1]?.toLowerCase();
-  if (reward === undefined) return noOutcome;
+  if (reward === undefined) return null;
   const number = reward === 'true' ? 1 : reward === 'false' ? 0 : Number(reward);
   return { success: number >= 1, reward: number, reason: `last observation: reward = ${reward}` };
 }

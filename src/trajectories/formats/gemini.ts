@@ -29,21 +29,89 @@ export const geminiCli: FormatAdapter = {
   read: (records) => records.flatMap(readSession),
 };
 
+/**
+ * Session of newer versions: a line about the session, then one message a line; later lines may set fields
+ * (`$set`) or take back what came from one message on (`$rewindTo`).
+ */
+export const geminiCliLog: FormatAdapter = {
+  id: 'gemini-cli-log',
+  label: 'Gemini CLI session (one message a line)',
+  unit: 'file',
+  detect: (sample) => {
+    const values = sample.records.map(({ value }) => value);
+    const isSession = values.some(
+      (value) => isObject(value) && 'sessionId' in value && 'projectHash' in value && !('messages' in value),
+    );
+    const speaks = values.some((value) => stringField(value, 'type') === 'gemini');
+    const asks = values.some(
+      (value) => stringField(value, 'type') === 'user' && isObject(value) && 'id' in value,
+    );
+    if (!isSession || !(speaks || asks)) return null;
+    return { certainty: 0.97, evidence: 'a line with sessionId and projectHash, then messages' };
+  },
+  read: (records) => {
+    const first = records[0]!;
+    const { session, messages } = replayed(records);
+    return readMessages({ ...first, record: 0 }, session, messages, geminiCliLog.id);
+  },
+};
+
 interface SessionMessage {
   readonly value: JsonValue;
   readonly path: string;
+  readonly record: number;
 }
 
 function readSession(record: RawRecord): DraftTrajectory[] {
   const value = isObject(record.value) ? record.value : {};
-  const messages = (listField(value, 'messages') ?? []).map((message, index) => ({
-    value: message,
-    path: `/messages/${index}`,
+  return readMessages(record, value, listedMessages(value, record.record, ''), geminiCli.id);
+}
+
+function listedMessages(holder: JsonObject, record: number, path: string): SessionMessage[] {
+  return (listField(holder, 'messages') ?? []).map((value, index) => ({
+    value,
+    path: `${path}/messages/${index}`,
+    record,
   }));
+}
+
+/** The session as it stands after all lines: a message told again replaces itself. */
+function replayed(records: readonly RawRecord[]): { session: JsonObject; messages: SessionMessage[] } {
+  let session: JsonObject = {};
+  let messages: SessionMessage[] = [];
+  for (const { value, record } of records) {
+    if (!isObject(value)) continue;
+    const id = idField(value, 'id');
+    const back = idField(value, '$rewindTo');
+    const set = objectField(value, '$set');
+    if (back !== null) {
+      const from = messages.findIndex((message) => idField(message.value, 'id') === back);
+      if (from >= 0) messages = messages.slice(0, from);
+    } else if (set) {
+      session = { ...session, ...set };
+      if (listField(set, 'messages')) messages = listedMessages(set, record, '/$set');
+    } else if ('projectHash' in value) {
+      session = { ...session, ...value };
+    } else if (stringField(value, 'type') !== null) {
+      const known = messages.findIndex((message) => id !== null && idField(message.value, 'id') === id);
+      const message = { value, path: '', record };
+      if (known < 0) messages.push(message);
+      else messages[known] = message;
+    }
+  }
+  return { session, messages };
+}
+
+function readMessages(
+  record: RawRecord,
+  session: JsonObject,
+  messages: readonly SessionMessage[],
+  format: string,
+): DraftTrajectory[] {
   const parts = splitAtQuestions(messages, describe);
-  const session = idField(value, 'sessionId') ?? `${record.file}#${record.record}`;
+  const id = idField(session, 'sessionId') ?? `${record.file}#${record.record}`;
   return parts.map((part, index) =>
-    readPart(record, value, part, parts.length === 1 ? session : `${session}/${index + 1}`),
+    readPart(record, session, part, parts.length === 1 ? id : `${id}/${index + 1}`, format),
   );
 }
 
@@ -66,12 +134,14 @@ function readPart(
   session: JsonObject,
   part: readonly SessionMessage[],
   id: string,
+  format: string,
 ): DraftTrajectory {
   const builder = new StepBuilder(record.file, record.record);
   let model: string | null = null;
   let inputTokens: number | null = null;
   let outputTokens: number | null = null;
-  for (const { value, path } of part) {
+  for (const { value, path, record: line } of part) {
+    builder.record = line;
     builder.timestamp = stringField(value, 'timestamp') ?? undefined;
     readMessage(builder, value, path);
     const tokens = objectField(value, 'tokens');
@@ -87,7 +157,7 @@ function readPart(
     const text = filledField(session, key);
     if (text !== null) metadata[key] = text;
   }
-  return draftOf(record, geminiCli.id, builder, {
+  return draftOf(record, format, builder, {
     id,
     task: taskFromSteps(builder.steps),
     finalAnswer: lastAssistantText(builder.steps),

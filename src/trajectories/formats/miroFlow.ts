@@ -3,15 +3,8 @@ import { contentTexts } from '../blocks/contentParts.ts';
 import { draftOf } from '../blocks/draft.ts';
 import { filledField, idField, listField, objectField, smallFields, stringField } from '../blocks/fields.ts';
 import { chatRole, readChatMessage } from '../blocks/openaiChat.ts';
-import { findTag, readTaggedAssistant } from '../blocks/tagText.ts';
-import {
-  parseObject,
-  StepBuilder,
-  textSlice,
-  trimmedSlice,
-  wholeText,
-  type TextSlice,
-} from '../blocks/stepBuilder.ts';
+import { readTaggedAssistant } from '../blocks/tagText.ts';
+import { StepBuilder, wholeText } from '../blocks/stepBuilder.ts';
 import { answerOfLastText, textTruth } from '../extract/answers.ts';
 import type { DraftTrajectory, FormatAdapter, RawRecord } from '../format.ts';
 import type { AnswerText, Outcome } from '../schema.ts';
@@ -63,79 +56,31 @@ function readHistory(builder: StepBuilder, history: JsonValue | undefined, path:
   if (system !== null) builder.message('system', wholeText(system, `${path}/system_prompt`));
   const listed = Array.isArray(history) ? history : (listField(history, 'message_history') ?? []);
   const base = Array.isArray(history) ? path : `${path}/message_history`;
-  let calls = 0;
+  builder.textCalls = 0;
   for (const [i, message] of listed.entries()) {
     const at = joinPath(base, i);
     const role = chatRole(stringField(message, 'role'));
     const hasCalls = (listField(message, 'tool_calls')?.length ?? 0) > 0;
     if (!isObject(message) || role === 'tool' || role === 'system' || hasCalls)
       readChatMessage(builder, message, at);
-    else if (role === 'assistant') calls = readAssistant(builder, message, at);
+    else if (role === 'assistant') readAssistant(builder, message, at);
     else {
       for (const text of contentTexts(message['content'], `${at}/content`)) {
         // The user's turn after calls is what the tools returned.
-        if (calls > 0) builder.toolResult(text);
+        if (builder.textCalls > 0) builder.toolResult(text);
         else builder.message('user', text);
-        calls = Math.max(0, calls - 1);
       }
     }
   }
 }
 
-const TAG = 'use_mcp_tool';
-
-/** Adds the texts and the MCP calls of an assistant message; gives the number of calls. */
-function readAssistant(builder: StepBuilder, message: JsonObject, path: string): number {
+/** Adds the texts and the MCP calls of an assistant message. */
+function readAssistant(builder: StepBuilder, message: JsonObject, path: string): void {
   builder.beginTurn();
-  let count = 0;
   for (const slice of contentTexts(message['content'], `${path}/content`)) {
-    if (slice.range === null || !slice.text.includes(`<${TAG}>`)) {
-      if (slice.range) readTaggedAssistant(builder, slice.text, slice.path);
-      else builder.message('assistant', slice);
-      continue;
-    }
-    count += readCalls(builder, slice);
+    if (slice.range) readTaggedAssistant(builder, slice.text, slice.path);
+    else builder.message('assistant', slice);
   }
-  return count;
-}
-
-function readCalls(builder: StepBuilder, slice: TextSlice): number {
-  const { text, path } = slice;
-  let shown = 0;
-  let count = 0;
-  for (let span = findTag(text, TAG); span; span = findTag(text, TAG, shown)) {
-    readProse(builder, text, path, shown, span.outerStart);
-    readCall(builder, text, path, span.innerStart, span.innerEnd);
-    count++;
-    shown = span.outerEnd;
-  }
-  readProse(builder, text, path, shown, text.length);
-  return count;
-}
-
-/** Text between calls; a `<think>` block in it is reasoning. */
-function readProse(builder: StepBuilder, text: string, path: string, start: number, end: number): void {
-  const think = findTag(text, 'think', start);
-  if (think && think.outerEnd <= end) {
-    const thought = trimmedSlice(text, path, think.innerStart, think.innerEnd);
-    if (thought) builder.reasoning(thought);
-    readProse(builder, text, path, think.outerEnd, end);
-    return;
-  }
-  const prose = trimmedSlice(text, path, start, end);
-  if (prose) builder.message('assistant', prose);
-}
-
-function readCall(builder: StepBuilder, text: string, path: string, start: number, end: number): void {
-  const part = (tag: string): TextSlice | null => {
-    const span = findTag(text, tag, start);
-    return span && span.innerEnd <= end ? trimmedSlice(text, path, span.innerStart, span.innerEnd) : null;
-  };
-  const name = part('tool_name')?.text ?? 'unknown';
-  const server = part('server_name')?.text;
-  const given = part('arguments') ?? textSlice(text, path, start, end);
-  const args = parseObject(given.text);
-  builder.toolCall(given, { name: server && name === 'unknown' ? server : name, arguments: args });
 }
 
 function taskOf(builder: StepBuilder, input: JsonValue | undefined): AnswerText | null {

@@ -1,10 +1,17 @@
 import { isObject, type JsonObject, type JsonValue } from '../../core/json.ts';
-import { joinPath } from '../sourcePath.ts';
 import { answerFromSteps } from '../blocks/answers.ts';
 import { contentTexts } from '../blocks/contentParts.ts';
 import { draftOf, noOutcome } from '../blocks/draft.ts';
-import { idField, listField, objectField, stringField } from '../blocks/fields.ts';
-import { enterJson, looseMessages, type Placed } from '../blocks/looseMessages.ts';
+import { filledField, idField, listField, objectField, stringField } from '../blocks/fields.ts';
+import { looseMessages, placedField, type Placed } from '../blocks/looseMessages.ts';
+import {
+  attributesOf,
+  columnAttributes,
+  hasAttributeColumns,
+  placed,
+  textOf,
+  type Attributes,
+} from '../blocks/spanAttributes.ts';
 import {
   byTrace,
   readSpans,
@@ -15,17 +22,20 @@ import {
   type SpanMessage,
 } from '../blocks/spanRun.ts';
 import { StepBuilder } from '../blocks/stepBuilder.ts';
+import { rewardOutcome } from '../blocks/swe.ts';
 import { taskFromSteps } from '../blocks/taskText.ts';
 import type { Detection, DraftTrajectory, FormatAdapter, FormatSample, RawRecord } from '../format.ts';
+import type { Outcome } from '../schema.ts';
 
 /**
  * OTLP JSON with the GenAI conventions (`gen_ai.*`) or OpenInference (`llm.*`, `openinference.span.kind`):
- * `resourceSpans[].scopeSpans[].spans[]`, or bare spans with `traceId`, `spanId` and `attributes`. The spans
- * of one trace are one trajectory.
+ * `resourceSpans[].scopeSpans[].spans[]`, bare spans with `traceId`, `spanId` and `attributes`, rows of Phoenix's
+ * data frames (a column for each attribute), or MLflow's traces (`data.spans[]`). The spans of one trace are one
+ * trajectory.
  */
 export const openTelemetry: FormatAdapter = {
   id: 'opentelemetry',
-  label: 'OpenTelemetry trace (GenAI, OpenInference)',
+  label: 'OpenTelemetry trace (GenAI, OpenInference, MLflow)',
   unit: 'file',
   detect,
   read,
@@ -34,6 +44,7 @@ export const openTelemetry: FormatAdapter = {
 function detect(sample: FormatSample): Detection | null {
   for (const { value } of sample.records) {
     if (listField(value, 'resourceSpans')) return { certainty: 0.96, evidence: 'resourceSpans' };
+    if (mlflowTrace({ value, path: '' })) return { certainty: 0.96, evidence: 'data.spans of MLflow' };
     if (isBareSpan(value)) return { certainty: 0.9, evidence: 'spans with traceId, spanId and attributes' };
   }
   return null;
@@ -43,18 +54,36 @@ function traceIdOf(value: JsonValue): string | null {
   return (
     idField(value, 'traceId') ??
     idField(value, 'trace_id') ??
-    idField(objectField(value, 'context'), 'trace_id')
+    idField(objectField(value, 'context'), 'trace_id') ??
+    idField(value, 'context.trace_id')
   );
 }
 
 function spanIdOf(value: JsonValue): string | null {
   return (
-    idField(value, 'spanId') ?? idField(value, 'span_id') ?? idField(objectField(value, 'context'), 'span_id')
+    idField(value, 'spanId') ??
+    idField(value, 'span_id') ??
+    idField(objectField(value, 'context'), 'span_id') ??
+    idField(value, 'context.span_id')
   );
 }
 
-function isBareSpan(value: JsonValue): boolean {
-  return isObject(value) && 'attributes' in value && traceIdOf(value) !== null && spanIdOf(value) !== null;
+function isBareSpan(value: JsonValue): value is JsonObject {
+  return (
+    isObject(value) &&
+    ('attributes' in value || hasAttributeColumns(value)) &&
+    traceIdOf(value) !== null &&
+    spanIdOf(value) !== null
+  );
+}
+
+/** The trace of MLflow's `trace.json`, or of a row of `search_traces`, which holds one as JSON text. */
+function mlflowTrace(record: Placed): Placed | null {
+  for (const trace of [record, placedField(record, 'trace')]) {
+    const data = trace && placedField(trace, 'data');
+    if (data && listField(data.value, 'spans')?.some(isBareSpan)) return trace;
+  }
+  return null;
 }
 
 interface TracedSpan {
@@ -65,8 +94,11 @@ interface TracedSpan {
 
 function read(records: readonly RawRecord[]): DraftTrajectory[] {
   const spans: TracedSpan[] = [];
+  const outcomes = new Map<string, Outcome>();
   for (const { value, record } of records) {
-    if (isBareSpan(value) && isObject(value)) addSpan(spans, value, record, '');
+    const mlflow = mlflowTrace({ value, path: '' });
+    if (mlflow) addMlflow(spans, outcomes, mlflow, record);
+    else if (isBareSpan(value)) addSpan(spans, value, record, '');
     for (const [r, resource] of (listField(value, 'resourceSpans') ?? []).entries()) {
       for (const key of ['scopeSpans', 'instrumentationLibrarySpans']) {
         for (const [s, scope] of (listField(resource, key) ?? []).entries()) {
@@ -78,66 +110,58 @@ function read(records: readonly RawRecord[]): DraftTrajectory[] {
     }
   }
   const file = records[0]!;
-  return [...byTrace(spans)].flatMap(([trace, group]) => readTrace(file, trace, group));
+  return [...byTrace(spans)].flatMap(([trace, group]) =>
+    readTrace(file, trace, group, outcomes.get(trace) ?? noOutcome),
+  );
 }
 
-/** Attributes by name, each with the pointer to its value. */
-type Attributes = ReadonlyMap<string, Placed>;
-
-const valueKeys = ['stringValue', 'intValue', 'doubleValue', 'boolValue'] as const;
-
-function attributesOf(value: JsonValue | undefined, path: string): Attributes {
-  const found = new Map<string, Placed>();
-  if (isObject(value)) flatten(found, value, path, '', 0);
-  if (!Array.isArray(value)) return found;
-  for (const [index, attribute] of value.entries()) {
-    const key = stringField(attribute, 'key');
-    const holder = objectField(attribute, 'value');
-    if (key === null || !holder) continue;
-    const kind = valueKeys.find((name) => holder[name] !== undefined);
-    if (kind !== undefined)
-      found.set(key, { value: holder[kind] ?? null, path: `${path}/${index}/value/${kind}` });
-  }
-  return found;
-}
-
-const maxAttributeDepth = 8;
-
-/** Attributes as an object, flat (`{"a.b": 1}`) or nested (`{"a": {"b": 1}}`). */
-function flatten(
-  found: Map<string, Placed>,
-  value: JsonObject,
-  path: string,
-  prefix: string,
-  depth: number,
+function addMlflow(
+  list: TracedSpan[],
+  outcomes: Map<string, Outcome>,
+  { value, path }: Placed,
+  record: number,
 ): void {
-  for (const [key, inner] of Object.entries(value)) {
-    const name = prefix === '' ? key : `${prefix}.${key}`;
-    const at = joinPath(path, key);
-    found.set(name, { value: inner, path: at });
-    if (isObject(inner) && depth < maxAttributeDepth) flatten(found, inner, at, name, depth + 1);
+  const info = objectField(value, 'info');
+  const trace = idField(info, 'trace_id') ?? idField(info, 'request_id');
+  const data = placedField({ value, path }, 'data');
+  const added: TracedSpan[] = [];
+  for (const [i, span] of (listField(data?.value, 'spans') ?? []).entries()) {
+    if (isObject(span)) addSpan(added, span, record, `${data?.path ?? ''}/spans/${i}`);
   }
+  const names = new Set(added.map(({ span }) => span.name));
+  for (const { span, ...rest } of added) {
+    list.push({ ...rest, trace: trace ?? rest.trace, span: { ...span, name: ownName(span.name, names) } });
+  }
+  const outcome = assessed(info);
+  if (trace !== null && outcome) outcomes.set(trace, outcome);
 }
 
-function textOf(attributes: Attributes, ...names: string[]): string | null {
-  for (const name of names) {
-    const value = attributes.get(name)?.value;
-    if (typeof value === 'string' && value !== '') return value;
-  }
-  return null;
+/** MLflow numbers spans of one name (`search_1`, `search_2`); the tool is called without the number. */
+function ownName(name: string, names: ReadonlySet<string>): string {
+  const base = name.replace(/_\d+$/, '');
+  return base !== name && names.has(`${base}_1`) && names.has(`${base}_2`) ? base : name;
 }
 
-function placed(attributes: Attributes, ...names: string[]): Placed | null {
-  for (const name of names) {
-    const found = attributes.get(name);
-    if (found && found.value !== null && found.value !== '') return enterJson(found);
+/** An assessment named like a verdict: a number, a flag, or yes and no. */
+function assessed(info: JsonObject | null): Outcome | null {
+  for (const assessment of listField(info, 'assessments') ?? []) {
+    const name = stringField(assessment, 'assessment_name') ?? stringField(assessment, 'name') ?? '';
+    const value = objectField(assessment, 'feedback')?.['value'];
+    if (!/correct|score|accuracy|success|reward/i.test(name)) continue;
+    if (typeof value === 'number') return rewardOutcome(value, `assessment ${name}`);
+    if (value === true || value === false || value === 'yes' || value === 'no') {
+      const success = value === true || value === 'yes';
+      return { success, reward: null, reason: `assessment ${name} = ${value}` };
+    }
   }
   return null;
 }
 
 function kindOf(attributes: Attributes): Span['kind'] {
-  const kind = (textOf(attributes, 'openinference.span.kind', 'traceloop.span.kind') ?? '').toLowerCase();
+  const named = textOf(attributes, 'openinference.span.kind', 'traceloop.span.kind', 'mlflow.spanType');
+  const kind = (named ?? '').toLowerCase();
   if (kind === 'llm' || kind === 'tool' || kind === 'retriever') return kind;
+  if (kind === 'chat_model') return 'llm';
   const operation = textOf(attributes, 'gen_ai.operation.name');
   if (operation === 'execute_tool') return 'tool';
   if (operation === 'chat' || operation === 'text_completion' || operation === 'generate_content')
@@ -145,11 +169,15 @@ function kindOf(attributes: Attributes): Span['kind'] {
   return 'other';
 }
 
+const startKeys = ['startTimeUnixNano', 'start_time_unix_nano', 'start_time', 'startTime'] as const;
+
 function addSpan(list: TracedSpan[], value: JsonObject, record: number, path: string): void {
-  const attributes = attributesOf(value['attributes'], `${path}/attributes`);
+  const attributes =
+    'attributes' in value
+      ? attributesOf(value['attributes'], `${path}/attributes`)
+      : columnAttributes(value, path);
   const kind = kindOf(attributes);
-  const start =
-    idField(value, 'startTimeUnixNano') ?? idField(value, 'start_time') ?? idField(value, 'startTime') ?? '';
+  const start = startKeys.map((key) => idField(value, key)).find((time) => time !== null) ?? '';
   const status = objectField(value, 'status');
   const documents = numberedDocuments(attributes);
   const messages = (side: 'input' | 'output'): readonly SpanMessage[] => [
@@ -173,6 +201,7 @@ function addSpan(list: TracedSpan[], value: JsonObject, record: number, path: st
       'input.value',
       'gen_ai.prompt',
       'traceloop.entity.input',
+      'mlflow.spanInputs',
       'gen_ai.input.messages',
     ),
     output: placed(
@@ -181,13 +210,15 @@ function addSpan(list: TracedSpan[], value: JsonObject, record: number, path: st
       'output.value',
       'gen_ai.completion',
       'traceloop.entity.output',
+      'mlflow.spanOutputs',
       'gen_ai.output.messages',
     ),
     callId: textOf(attributes, 'gen_ai.tool.call.id', 'tool_call.id'),
     isError:
       status?.['code'] === 2 ||
       status?.['code'] === 'STATUS_CODE_ERROR' ||
-      status?.['status_code'] === 'ERROR',
+      status?.['status_code'] === 'ERROR' ||
+      value['status_code'] === 'ERROR',
     ...(inputMessages.length > 0 ? { inputMessages } : {}),
     ...(outputMessages.length > 0 ? { outputMessages } : {}),
     ...(documents.length > 0 ? { documents } : {}),
@@ -240,9 +271,20 @@ function numberedMessages(attributes: Attributes, side: 'input' | 'output'): Spa
     const calls = numberedCalls(attributes, prefix);
     if (role === null && !content && calls.length === 0) break;
     const callId = textOf(attributes, `${prefix}tool_call_id`);
-    messages.push({ role: role ?? 'assistant', texts: content ? [content] : [], calls, callId });
+    const texts = content ? [content] : numberedParts(attributes, prefix);
+    messages.push({ role: role ?? 'assistant', texts, calls, callId });
   }
   return messages;
+}
+
+/** Texts of a message in parts: `….contents.0.message_content.text`. */
+function numberedParts(attributes: Attributes, prefix: string): Placed[] {
+  const parts: Placed[] = [];
+  for (let i = 0; attributes.has(`${prefix}contents.${i}.message_content.type`); i++) {
+    const text = attributes.get(`${prefix}contents.${i}.message_content.text`);
+    if (text) parts.push(text);
+  }
+  return parts;
 }
 
 function numberedCalls(attributes: Attributes, prefix: string): BuiltMessage['calls'] {
@@ -267,7 +309,12 @@ function numberedDocuments(attributes: Attributes): Placed[] {
   return documents;
 }
 
-function readTrace(file: RawRecord, trace: string, group: readonly TracedSpan[]): DraftTrajectory[] {
+function readTrace(
+  file: RawRecord,
+  trace: string,
+  group: readonly TracedSpan[],
+  outcome: Outcome,
+): DraftTrajectory[] {
   const spans = group.map(({ span }) => span);
   const builder = new StepBuilder(file.file, file.record);
   readSpans(builder, spans);
@@ -276,8 +323,10 @@ function readTrace(file: RawRecord, trace: string, group: readonly TracedSpan[])
   // Traces of web servers and databases hold nothing of a model.
   if (builder.steps.length === 0 && texts.task === null) return [];
   const model = group
-    .map(({ attributes }) =>
-      textOf(attributes, 'gen_ai.response.model', 'gen_ai.request.model', 'llm.model_name'),
+    .map(
+      ({ span, attributes }) =>
+        textOf(attributes, 'gen_ai.response.model', 'gen_ai.request.model', 'llm.model_name') ??
+        (span.kind === 'llm' ? modelIn(span) : null),
     )
     .find((name) => name !== null);
   return [
@@ -285,7 +334,7 @@ function readTrace(file: RawRecord, trace: string, group: readonly TracedSpan[])
       id: trace,
       task: taskFromSteps(builder.steps) ?? texts.task,
       finalAnswer: texts.answer ?? answerFromSteps(builder.steps),
-      outcome: noOutcome,
+      outcome,
       model: model ?? null,
       usage: {
         inputTokens: total(group, 'gen_ai.usage.input_tokens', 'llm.token_count.prompt'),
@@ -295,6 +344,11 @@ function readTrace(file: RawRecord, trace: string, group: readonly TracedSpan[])
       metadata: root ? { name: root.name } : {},
     }),
   ];
+}
+
+/** The model as the request or the reply itself names it. */
+function modelIn({ input, output }: Span): string | null {
+  return filledField(output?.value, 'model') ?? filledField(input?.value, 'model');
 }
 
 function total(group: readonly TracedSpan[], ...names: string[]): number | null {

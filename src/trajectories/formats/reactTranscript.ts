@@ -1,3 +1,5 @@
+import type { JsonObject } from '../../core/json.ts';
+import { filledField } from '../blocks/fields.ts';
 import { lineEnd } from '../extract/spans.ts';
 import type { StepBuilder } from '../blocks/stepBuilder.ts';
 import { parseObject, trimmedSlice } from '../blocks/stepBuilder.ts';
@@ -47,6 +49,7 @@ export function looksLikeReact(text: string): boolean {
   return /(?:^|\n)\s*Thought(?: \d+)?\s*:/.test(head) && /(?:^|\n)\s*Act(?:ion)?(?: \d+)?\s*:/.test(head);
 }
 
+const FINISH = /^(?:finish|answer|submit|final_answer)$/i;
 const CALL = /^\s*([A-Za-z_][\w ]{0,40}?)\s*[[(]/;
 
 /** What a transcript says at its end. */
@@ -106,18 +109,23 @@ function readAction(
     const name = written.trim().split('\n', 1)[0]?.trim() ?? '';
     const input = next?.label === 'input' ? trimmedSlice(text, path, next.start, next.end) : null;
     const slice = input ?? trimmedSlice(text, path, part.start, part.end);
-    if (slice) {
-      builder.toolCall(slice, { name: name.slice(0, 80), arguments: input ? parseObject(input.text) : null });
-    }
-    return null;
+    const args = input ? parseObject(input.text) : null;
+    if (slice) builder.toolCall(slice, { name: name.slice(0, 80), arguments: args });
+    return input && FINISH.test(name) ? handedIn(input.text, args) : null;
   }
   const open = part.start + call[0].length;
   const close = closingBracket(text, open, part.end);
   const name = (call[1] ?? '').trim();
   const slice = trimmedSlice(text, path, open, close);
-  const isFinish = /^(?:finish|answer|submit)$/i.test(name);
   if (slice) builder.toolCall(slice, { name });
-  return isFinish ? (slice?.text ?? '') : null;
+  return FINISH.test(name) ? (slice?.text ?? '') : null;
+}
+
+/** The answer in the input of a finishing action; null where it only gives up (ToolBench's `return_type`). */
+function handedIn(text: string, args: JsonObject | null): string | null {
+  if (args === null) return text.trimStart().startsWith('{') ? null : text;
+  const answer = filledField(args, 'final_answer') ?? filledField(args, 'answer');
+  return answer ?? filledField(args, 'output');
 }
 
 /** The bracket that ends an action: the last one of its line, for answers may hold brackets themselves. */

@@ -3,6 +3,7 @@ import { agentBench, agentBenchTasks, birdMiniDev } from './agentBench.ts';
 import { agentDataProtocol } from './agentDataProtocol.ts';
 import { birdInteract } from './birdInteract.ts';
 import { browseCompPlus } from './browseCompPlus.ts';
+import { browserGym } from './browserGym.ts';
 import { accRows, longTraceRows } from './compiledRows.ts';
 import { dbGpt } from './dbGpt.ts';
 import { dspyReact } from './dspyReact.ts';
@@ -11,6 +12,7 @@ import { interCode } from './interCode.ts';
 import { langChainAgent } from './langChainAgent.ts';
 import { miroFlow } from './miroFlow.ts';
 import { reactText } from './reactText.ts';
+import { renderedChat } from './renderedChat.ts';
 import { searchR1 } from './searchR1.ts';
 import { smolagentsGaia, smolagentsMemory } from './smolagents.ts';
 import { spiderAgent, spiderAgentTools } from './spiderAgent.ts';
@@ -25,6 +27,7 @@ export const researchFormats: readonly FormatAdapter[] = [
   miroFlow,
   tongyiDeepResearch,
   browseCompPlus,
+  browserGym,
   smolagentsGaia,
   smolagentsMemory,
   langChainAgent,
@@ -42,4 +45,5 @@ export const researchFormats: readonly FormatAdapter[] = [
   fireAct,
   searchR1,
   reactText,
+  renderedChat,
 ];

@@ -1,25 +1,17 @@
 import { isObject, type JsonValue } from '../../core/json.ts';
-import { draftOf, noOutcome } from '../blocks/draft.ts';
-import {
-  filledField,
-  idField,
-  listField,
-  numberField,
-  objectField,
-  smallFieldsExcept,
-  stringField,
-} from '../blocks/fields.ts';
+import { draftOf } from '../blocks/draft.ts';
+import { filledField, idField, listField, smallFieldsExcept, stringField } from '../blocks/fields.ts';
 import { chatRole } from '../blocks/openaiChat.ts';
-import { findTag } from '../blocks/tagText.ts';
-import { StepBuilder, trimmedSlice, wholeText } from '../blocks/stepBuilder.ts';
-import { answerOfLastText, questionRange, textTruth } from '../extract/answers.ts';
+import { templateTurns } from '../blocks/templateTurns.ts';
+import { StepBuilder, trimmedSlice, wholeText, type TextSlice } from '../blocks/stepBuilder.ts';
+import { answerOfLastText, questionRange } from '../extract/answers.ts';
 import type { Detection, DraftTrajectory, FormatAdapter, FormatSample, RawRecord } from '../format.ts';
-import type { GroundTruth, Outcome } from '../schema.ts';
-import { joinPath } from '../sourcePath.ts';
+import type { AnswerText, Step } from '../schema.ts';
+import { asTask, rolloutOutcome, rolloutQuestion, rolloutTruth } from './rolloutRecord.ts';
 
 /**
- * Search-R1, ASearcher and their relatives: `<search>` or `<access>` by the model, `<information>` or `<page>`
- * by the tool, in one text (with the prompt before it) or in the assistant's messages.
+ * Search-R1, ASearcher, Search-o1, R1-Searcher and their relatives: `<search>` or `<access>` by the model,
+ * `<information>` or `<page>` by the tool (or special tokens that say the same), in one text (with the prompt before it) or in the assistant's messages.
  */
 export const searchR1: FormatAdapter = {
   id: 'search-r1',
@@ -29,42 +21,73 @@ export const searchR1: FormatAdapter = {
   read: (records) => records.map(readRecord),
 };
 
-const CALL_TAGS: Readonly<Record<string, string>> = {
-  search: 'search',
-  access: 'visit',
-  visit: 'visit',
-  python: 'python',
-};
-const RESULT_TAGS = [
-  'information',
-  'page',
-  'result',
-  'results',
-  'documents',
-  'search_results',
-  'observation',
-];
+interface TagPair {
+  readonly close: string;
+  readonly type: 'call' | 'result' | 'thought';
+  readonly name: string;
+}
+
+function pairs(type: TagPair['type'], names: Readonly<Record<string, string>>): [string, TagPair][] {
+  return Object.entries(names).map(([tag, name]) => [tag, { close: `</${tag}>`, type, name }]);
+}
+
+/** What stands between `<` and `>` of an opening mark, with how it ends. */
+const TAGS: ReadonlyMap<string, TagPair> = new Map([
+  ...pairs('thought', { think: 'think', reasoning: 'reasoning' }),
+  ...pairs('call', {
+    search: 'search',
+    web_search: 'web_search',
+    wiki_search: 'wiki_search',
+    access: 'visit',
+    visit: 'visit',
+    crawl_page: 'crawl_page',
+    python: 'python',
+  }),
+  ...pairs('result', {
+    information: '',
+    page: '',
+    result: '',
+    results: '',
+    documents: '',
+    search_results: '',
+    observation: '',
+  }),
+  // Search-o1, WebThinker and R1-Searcher write special tokens instead.
+  ['|begin_search_query|', { close: '<|end_search_query|>', type: 'call', name: 'search' }],
+  ['|begin_of_query|', { close: '<|end_of_query|>', type: 'call', name: 'search' }],
+  ['|begin_click_link|', { close: '<|end_click_link|>', type: 'call', name: 'visit' }],
+  ['|begin_search_result|', { close: '<|end_search_result|>', type: 'result', name: '' }],
+  ['|begin_of_documents|', { close: '<|end_of_documents|>', type: 'result', name: '' }],
+  ['|begin_click_result|', { close: '<|end_click_result|>', type: 'result', name: '' }],
+]);
 const TEXT_KEYS = [
   'response',
   'sequences_str',
   'full_text',
   'output',
+  'Output',
+  'gen_text_store',
   'completion',
   'generated_text',
   'text',
   'trajectory',
   'rollout',
 ];
-const PROMPT_KEYS = ['prompt', 'question', 'query', 'input'];
+const PROMPT_KEYS = ['prompt', 'question', 'Question', 'query', 'input'];
 
+const RESULT_NAMES = 'information|page|result|results|documents|search_results|observation';
+/** Calls by which a text is recognised; others of the tags are words of markup. */
+const CALL_NAMES = 'search|access|web_search|wiki_search|crawl_page';
+const callMark = new RegExp(`<(?:${CALL_NAMES})>|<\\|begin_(?:search|of)_query\\|>`);
 /** A call and what came back, right behind it or after the marks of a chat template. */
 const answeredCall = new RegExp(
-  `<(search|access)>[^<]{0,4000}</\\1>\\s*(?:<\\|[^|<>]{1,40}\\|>\\s*(?:\\w{1,20}\\s*)?){0,3}<(?:${RESULT_TAGS.join('|')})>`,
+  `<(${CALL_NAMES})>[^<]{0,4000}</\\1>\\s*(?:<\\|[^|<>]{1,40}\\|>\\s*(?:\\w{1,20}\\s*)?){0,3}<(?:${RESULT_NAMES})>` +
+    '|<\\|begin_(?:search|of)_query\\|>[^<]{0,4000}<\\|end_(?:search|of)_query\\|>\\s*<\\|begin_(?:search_result|of_documents)\\|>',
 );
 
 /** True when a text searches by tags and is answered: markup of web pages has tags of these names too. */
 function isTagged(text: string): boolean {
-  return (text.includes('<search>') || text.includes('<access>')) && answeredCall.test(text);
+  return callMark.test(text) && answeredCall.test(text);
 }
 
 /** True for a text file that is such a run: beside its calls the model thinks or answers in tags. */
@@ -89,7 +112,7 @@ function transcriptsOf(value: JsonValue): Transcript[] {
       const name = ['content', 'value'].find((field) => stringField(message, field) !== null);
       const role = chatRole(stringField(message, 'role') ?? stringField(message, 'from'));
       const text = name ? (stringField(message, name) ?? '') : '';
-      return name && role === 'assistant' && /<(?:search|access)>/.test(text)
+      return name && role === 'assistant' && callMark.test(text)
         ? [{ text, path: `/${key}/${String(i)}/${name}` }]
         : [];
     });
@@ -109,28 +132,31 @@ function readRecord(record: RawRecord): DraftTrajectory {
   const transcripts = transcriptsOf(record.value);
   readPrompt(builder, record.value, transcripts);
   for (const { text, path } of transcripts) readTags(builder, text, path, promptEnd(text));
-  const user = builder.steps.find((step) => step.type === 'message' && step.role === 'user');
-  const range = user ? taggedQuestion(user.text) : null;
   return draftOf(record, searchR1.id, builder, {
     id: idField(value, 'id') ?? `${record.file}#${String(record.record)}`,
     instanceId: idField(value, 'id') ?? idField(value, 'qid'),
-    task:
-      user && range && range.end > range.start
-        ? { text: user.text.slice(range.start, range.end), at: user.at, via: range.via }
-        : null,
+    task: asTask(builder, rolloutQuestion(value)) ?? promptQuestion(builder.steps),
     finalAnswer: answerOfLastText(builder.steps),
-    groundTruth: truthOf(builder, value),
-    outcome: outcomeOf(value),
+    groundTruth: rolloutTruth(builder, value),
+    outcome: rolloutOutcome(value),
     metadata: smallFieldsExcept(value, [...TEXT_KEYS, ...PROMPT_KEYS, 'messages', 'conversations']),
   });
+}
+
+function promptQuestion(steps: readonly Step[]): AnswerText | null {
+  const user = steps.find((step) => step.type === 'message' && step.role === 'user');
+  const range = user ? taggedQuestion(user.text) : null;
+  return user && range && range.end > range.start
+    ? { text: user.text.slice(range.start, range.end), at: user.at, via: range.via }
+    : null;
 }
 
 /** Search-R1 writes the question on the last line of its instructions, after their example answer. */
 function taggedQuestion(text: string): ReturnType<typeof questionRange> {
   const found = questionRange(text);
-  if (found.start > 0 || !text.startsWith('Answer the given question.')) return found;
-  const mark = text.indexOf(' Question: ');
-  const start = mark < 0 ? found.start : mark + ' Question: '.length;
+  const template = text.indexOf('Answer the given question.');
+  const mark = found.start > 0 || template < 0 ? -1 : text.indexOf(' Question: ', template);
+  const start = mark + ' Question: '.length;
   return start < found.end && mark >= 0 ? { start, end: found.end, via: 'text after "Question:"' } : found;
 }
 
@@ -139,15 +165,14 @@ function readPrompt(builder: StepBuilder, value: JsonValue, transcripts: readonl
   const [first] = transcripts;
   if (!first) return;
   const end = promptEnd(first.text);
-  const inside = trimmedSlice(first.text, first.path, 0, end);
-  if (inside) {
-    builder.message('user', inside);
+  if (first.text.slice(0, end).trim() !== '') {
+    addPrompt(builder, first.text.slice(0, end), first.path);
     return;
   }
   for (const key of PROMPT_KEYS) {
     const text = filledField(value, key);
     if (text !== null) {
-      builder.message('user', wholeText(text, `/${key}`));
+      addPrompt(builder, text, `/${key}`);
       return;
     }
     for (const [i, message] of (listField(value, key) ?? []).entries()) {
@@ -169,6 +194,19 @@ function readPrompt(builder: StepBuilder, value: JsonValue, transcripts: readonl
   }
 }
 
+/** A prompt, in the turns of its chat template where it is written in one: marks are no part of a question. */
+function addPrompt(builder: StepBuilder, text: string, path: string): void {
+  const turns = templateTurns(text);
+  if (turns.length === 0) {
+    const slice = trimmedSlice(text, path, 0, text.length);
+    if (slice) builder.message('user', slice);
+  }
+  for (const { role, start, end } of turns) {
+    const slice = trimmedSlice(text, path, start, end);
+    if (slice && role !== 'assistant') builder.message(role === 'system' ? 'system' : 'user', slice);
+  }
+}
+
 /** Where the model begins to speak: after a chat template's assistant mark, or at the question's end. */
 function promptEnd(text: string): number {
   for (const mark of [
@@ -184,58 +222,60 @@ function promptEnd(text: string): number {
   return question ? question.index + question[0].length : 0;
 }
 
+const leadingMarks = /^(?:\s*<\|\w{1,40}\|>(?:(?:system|user|assistant|tool)\s*\n)?)+/;
+const trailingMark = /<\|\w{1,40}\|>\s*(?:(?:system|user|assistant|tool)\s*)?$/;
+
 function readTags(builder: StepBuilder, text: string, path: string, from: number): void {
   let shown = from;
+  let thoughtEnd = 0;
   const flush = (end: number): void => {
-    const slice = trimmedSlice(text, path, shown, end);
-    if (slice && !/^<\|[\w]+\|>$/.test(slice.text)) builder.message('assistant', slice);
+    const slice = withoutMarks(text, path, shown, end);
+    if (slice && end <= thoughtEnd) builder.reasoning(slice);
+    else if (slice) builder.message('assistant', slice);
   };
   for (let at = text.indexOf('<', from); at >= 0;) {
-    const name = /^<([a-z_]{3,16})>/.exec(text.slice(at, at + 20))?.[1];
-    const isCall = name !== undefined && Object.hasOwn(CALL_TAGS, name);
-    const isThought = name === 'think' || name === 'reasoning';
-    const isResult = name !== undefined && RESULT_TAGS.includes(name);
-    const span = name !== undefined && (isCall || isThought || isResult) ? findTag(text, name, at) : null;
-    if (!span || name === undefined) {
+    if (at === thoughtEnd && text.startsWith('</', at)) {
+      flush(at);
+      shown = text.indexOf('>', at) + 1;
+      at = text.indexOf('<', shown);
+      continue;
+    }
+    const name = /^<([a-z_|]{3,24})>/.exec(text.slice(at, at + 28))?.[1];
+    const pair = name === undefined ? undefined : TAGS.get(name);
+    if (!pair || name === undefined) {
       at = text.indexOf('<', at + 1);
       continue;
     }
+    const start = at + name.length + 2;
+    const close = text.indexOf(pair.close, start);
+    const end = close < 0 ? text.length : close;
     flush(at);
-    const slice = trimmedSlice(text, path, span.innerStart, span.innerEnd);
-    if (slice) {
-      if (isThought) builder.reasoning(slice);
-      else if (isCall) builder.toolCall(slice, { name: CALL_TAGS[name] ?? name });
-      else builder.toolResult(slice);
+    shown = start;
+    // R1-Searcher searches inside of its thought.
+    if (pair.type === 'thought' && answeredCall.test(text.slice(start, end))) thoughtEnd = end;
+    else {
+      const slice = trimmedSlice(text, path, start, end);
+      if (slice) addTagged(builder, pair, slice);
+      shown = close < 0 ? end : end + pair.close.length;
     }
-    shown = span.outerEnd;
     at = text.indexOf('<', shown);
   }
   flush(text.length);
 }
 
-function truthOf(builder: StepBuilder, value: JsonValue): GroundTruth | null {
-  const model = objectField(value, 'reward_model');
-  const truth = objectField(model, 'ground_truth');
-  if (truth) {
-    const found = textTruth(
-      truth['target'] ?? truth['answer'],
-      builder.position('/reward_model/ground_truth'),
-      'reward_model.ground_truth',
-    );
-    if (found) return found;
+/** A text without the marks of the chat template around it; null when nothing else is left. */
+function withoutMarks(text: string, path: string, from: number, to: number): TextSlice | null {
+  const start = from + (leadingMarks.exec(text.slice(from, to))?.[0].length ?? 0);
+  let end = to;
+  for (;;) {
+    const last = trailingMark.exec(text.slice(Math.max(start, end - 80), end));
+    if (!last) return trimmedSlice(text, path, start, end);
+    end -= last[0].length;
   }
-  for (const key of ['golden_answers', 'ground_truth', 'answer', 'gold', 'target', 'answers', 'label']) {
-    const item = isObject(value) ? value[key] : undefined;
-    const found = textTruth(isObject(item) ? item['target'] : item, builder.position(joinPath('', key)), key);
-    if (found) return found;
-  }
-  return null;
 }
 
-function outcomeOf(value: JsonValue): Outcome {
-  for (const key of ['reward', 'score', 'em', 'exact_match', 'acc']) {
-    const reward = numberField(value, key);
-    if (reward !== null) return { success: reward >= 1, reward, reason: `${key} = ${String(reward)}` };
-  }
-  return noOutcome;
+function addTagged(builder: StepBuilder, pair: TagPair, slice: TextSlice): void {
+  if (pair.type === 'thought') builder.reasoning(slice);
+  else if (pair.type === 'call') builder.toolCall(slice, { name: pair.name });
+  else builder.toolResult(slice);
 }

@@ -10,7 +10,8 @@ import {
   stringField,
 } from '../blocks/fields.ts';
 import { chatRole, readChatMessage } from '../blocks/openaiChat.ts';
-import { findFences, findTag } from '../blocks/tagText.ts';
+import { findTag } from '../blocks/tagSpan.ts';
+import { findFences } from '../blocks/tagText.ts';
 import {
   decodedText,
   jsonText,

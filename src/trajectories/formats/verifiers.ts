@@ -9,7 +9,8 @@ import { outcomeFields } from '../blocks/swe.ts';
 import { readTaggedAssistant } from '../blocks/tagText.ts';
 import { taskFromSteps } from '../blocks/taskText.ts';
 import type { DraftTrajectory, FormatAdapter, RawRecord } from '../format.ts';
-import { fieldTruth, firstValue, isChat } from './chat.ts';
+import { fieldTruth, firstValue } from './chat.ts';
+import { isChat } from './chatRecord.ts';
 
 /** Verifiers results: `prompt` and `completion` (messages or text) with `answer` and `reward`. */
 export const verifiers: FormatAdapter = {

@@ -229,6 +229,102 @@ describe('verdicts beside runs', () => {
   });
 });
 
+describe('a verdict that names no run', () => {
+  const answer = { role: 'assistant', content: 'Done.' };
+  const lines = (...ids: string[]): string => ids.map((id) => JSON.stringify(chatRun(id))).join('\n');
+  const outcomes = async (files: Files): Promise<(boolean | null)[]> =>
+    (await importAll('r.zip', zipOf(files))).map(({ trajectory }) => trajectory.outcome.success);
+
+  it('is taken only from files that are called reports, not from those of jobs and settings', async () => {
+    expect(await outcomes({ 'a/run.json': chatRun('i'), 'a/result.json': { success: true } })).toEqual([
+      true,
+    ]);
+    expect(await outcomes({ 'a/run.json': chatRun('i'), 'a/job.json': { success: true } })).toEqual([null]);
+  });
+
+  it.each<[string, Files]>([
+    ['files', { 'a/1.json': chatRun('i'), 'a/2.json': chatRun('j') }],
+    ['folders', { 'a/x/run.json': chatRun('i'), 'a/y/run.json': chatRun('j') }],
+    ['records of a file', { 'a/runs/part-0.jsonl': lines('i', 'j') }],
+    ['elements of a list', { 'a/runs.json': [chatRun('i'), chatRun('j')] }],
+  ])('is joined to none of several runs, which may be %s', async (_, runs) => {
+    const files = { ...runs, 'a/result.json': { success: true } };
+    expect(await outcomes(files)).toEqual([null, null]);
+    const { reports, remarks } = await plan(files);
+    expect(reports).toEqual(['a/result.json']);
+    expect(remarks).toMatchObject([{ severity: 'warning', code: 'open-verdict', file: 'a/result.json' }]);
+  });
+
+  it('is that of the one run in its folder, whatever else lies there', async () => {
+    const { verdicts, remarks } = await plan({
+      'a/config.json': { model: 'm', tools: ['bash'] },
+      'a/run.log': 'started\n',
+      'a/session.jsonl': [{ role: 'user', content: 'Fix it' }, answer]
+        .map((one) => JSON.stringify(one))
+        .join('\n'),
+      'a/result.json': { success: true },
+    });
+    expect(verdicts.files[0]?.found.own?.success).toBe(true);
+    expect(remarks).toMatchObject([{ severity: 'info', code: 'run-report', file: 'a/result.json' }]);
+  });
+
+  it('is sure where a verifier wrote it: its folder is one trial’s', async () => {
+    const { verdicts } = await plan({
+      't/agent/trajectory.json': chatRun('t'),
+      't/agent/sessions/again.json': chatRun('t'),
+      't/verifier/reward.txt': '1\n',
+    });
+    expect(verdicts.files[0]?.found.own?.success).toBe(true);
+  });
+});
+
+describe('runs with a reward or a verdict in each record', () => {
+  it.each<[string, JsonValue]>([
+    ['rollouts as one text', { id: 'r0', reward: 1, sequences_str: 'Question: …<answer>x</answer>' }],
+    ['rollouts in two texts', { id: 'r0', score: 1, input: 'Who?', output: 'She.' }],
+    ['messages as JSON text', { instance_id: 'i', resolved: true, messages: '[{"role": "user"}]' }],
+    ['steps', { reward: 1, ds: {}, trajectory_steps: [{ action: 'ls' }] }],
+    ['a text under any other name', { id: 'r0', reward: 1, whole: 'x'.repeat(3000) }],
+  ])('are no reports: %s', async (_, row) => {
+    expect(readVerdictFile('step100.jsonl', JSON.stringify(row))).toBeNull();
+    const { units, reports } = await plan({
+      'README.md': '# Rollouts',
+      'data/train.jsonl': `${JSON.stringify(row)}\n${JSON.stringify(row)}`,
+    });
+    expect([units.length, reports]).toEqual([2, []]);
+  });
+
+  it('long patches and logs stay in reports', () => {
+    const row = {
+      instance_id: 'i',
+      resolved: true,
+      model_patch: patch.repeat(100),
+      test_log: 'x'.repeat(3000),
+    };
+    expect(readVerdictFile('report.jsonl', JSON.stringify(row))?.byId.get('i')?.success).toBe(true);
+  });
+
+  it('a report alone beside notes is imported, so that something is said of it', async () => {
+    const { units, reports } = await plan({
+      'README.md': '# Verdicts',
+      LICENSE: 'MIT',
+      'rows.jsonl': JSON.stringify({ task_id: 'a', reward: 1 }),
+    });
+    expect(units.map(({ path }) => path)).toContain('rows.jsonl');
+    expect(reports).toEqual([]);
+  });
+
+  it('reports in an archive are told of, not dropped without a word', async () => {
+    const issues: string[] = [];
+    const bytes = zipOf({ 'a/run.json': chatRun('i'), 'a/report.json': { i: { resolved: true } } });
+    for await (const event of importFile(memorySource('r.zip', bytes))) {
+      if (event.type === 'issue')
+        issues.push(`${event.issue.severity} ${event.issue.code} ${event.issue.file}`);
+    }
+    expect(issues).toEqual(['info run-report r.zip!/a/report.json']);
+  });
+});
+
 describe('completion logs of one folder', () => {
   const log = (...texts: string[]): JsonValue => ({
     messages: texts.map((content, index) => ({ role: index % 2 ? 'assistant' : 'user', content })),
