@@ -1,41 +1,38 @@
 #!/usr/bin/env node
-/** The `acc` command: bundles src/cli once (again when a source is newer), then runs it. */
+/**
+ * The `acc` command. In a checkout it bundles src/cli once (again when a source is newer), then runs it; an installed
+ * package brings the bundle and neither sources nor vite.
+ */
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const bundle = join(root, 'dist-acc', 'acc.mjs');
+/** package.json holds the version that records state. */
+const sources = ['src', 'shaders', 'package.json'].map((name) => join(root, name)).filter(existsSync);
 
-function newestMtime(folder) {
-  let newest = 0;
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    const path = join(folder, entry.name);
-    newest = Math.max(newest, entry.isDirectory() ? newestMtime(path) : statSync(path).mtimeMs);
+function newestMtime(path) {
+  const stat = statSync(path);
+  if (!stat.isDirectory()) return stat.mtimeMs;
+  return Math.max(0, ...readdirSync(path).map((name) => newestMtime(join(path, name))));
+}
+
+function isFresh() {
+  return existsSync(bundle) && sources.every((path) => newestMtime(path) <= statSync(bundle).mtimeMs);
+}
+
+if (existsSync(join(root, 'src')) && !isFresh()) {
+  try {
+    const { bundleCli } = await import('./bundleCli.mjs');
+    await bundleCli();
+  } catch (error) {
+    if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    // Installed without vite: a bundle that is there still runs.
+    const what = existsSync(bundle) ? 'older than its sources' : 'not there';
+    console.error(`acc: the bundle in dist-acc is ${what}, and vite, which makes it, is missing: run npm ci`);
+    if (!existsSync(bundle)) process.exit(2);
   }
-  return newest;
 }
-
-async function bundleCli() {
-  const { build } = await import('vite');
-  await build({
-    root,
-    configFile: false,
-    logLevel: 'error',
-    publicDir: false,
-    build: {
-      ssr: join(root, 'src/cli/acc.ts'),
-      outDir: join(root, 'dist-acc'),
-      target: 'node20',
-      emptyOutDir: true,
-      rollupOptions: { output: { entryFileNames: 'acc.mjs', chunkFileNames: '[name].mjs' } },
-    },
-  });
-}
-
-const sources = [join(root, 'src'), join(root, 'shaders')].filter(existsSync);
-if (!existsSync(bundle) || sources.some((folder) => newestMtime(folder) > statSync(bundle).mtimeMs)) {
-  await bundleCli();
-}
-const { main } = await import(bundle);
+const { main } = await import(pathToFileURL(bundle).href);
 process.exit(await main(process.argv.slice(2)));

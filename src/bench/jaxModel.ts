@@ -67,7 +67,7 @@ export async function jaxModel(checkpoint: Checkpoint, count: number): Promise<J
   const finalNorm = tensor(await floats('model.norm.weight'), [c]);
   const head = await matrix('lm_head.weight', config.vocabSize, c);
   const table = await floats('model.embed_tokens.weight');
-  const angles = ropeTable(ropeFrequencies(config, count), 0, count);
+  const angles = ropeTable(ropeFrequencies(config), 0, count);
   const cos = tensor(angles.cos, [count, 1, d / 2]);
   const sin = tensor(angles.sin, [count, 1, d / 2]);
   const masked = new Float32Array(count * count);

@@ -1,4 +1,4 @@
-import { appendFile, mkdir, open, readFile, stat, writeFile, type FileHandle } from 'node:fs/promises';
+import { appendFile, mkdir, open, readFile, stat, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ByteSource } from '../core/byteSource.ts';
 import { InputError, messageOf, UsageError } from '../core/errors.ts';
@@ -14,7 +14,7 @@ import { sha256OfSource } from '../trajectories/io/sha256.ts';
 import { Yielder } from '../trajectories/io/yielder.ts';
 import { openTokenizer } from './compileTokenizer.ts';
 import { fileSource, nodeSha256, openPath, type NodeSource } from './nodeSource.ts';
-import { cannotWrite } from './outputFile.ts';
+import { cannotWrite, writeWhole } from './outputFile.ts';
 
 /** A benchmark file on disk. */
 export interface BenchmarkFile {
@@ -87,16 +87,6 @@ export class DiskJournal implements JournalFile {
   async close(): Promise<void> {
     await this.handle?.close();
     this.handle = null;
-  }
-}
-
-/** Writes a file whole or not at all. */
-export async function writeWhole(path: string, text: string): Promise<void> {
-  try {
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, text);
-  } catch (error) {
-    throw cannotWrite(path, error);
   }
 }
 

@@ -1,7 +1,10 @@
 import { EnvironmentError, messageOf } from '../core/errors.ts';
 import { requestEngineDevice, type EngineDevice, type EngineDeviceOptions } from '../gpu/device.ts';
+import { subgroupsAreLinear, withoutSubgroups } from '../gpu/tune.ts';
 
 let gpu: GPU | undefined;
+/** What the probe found, by adapter: devices opened later need not run it again. */
+const linearSubgroups = new Map<string, boolean>();
 
 /** WebGPU in Node: Dawn, from the npm package `webgpu`. Throws `EnvironmentError` where it cannot start. */
 export async function openNodeGpu(): Promise<GPU> {
@@ -26,7 +29,17 @@ export async function openNodeGpu(): Promise<GPU> {
 export async function openNodeEngine(options: EngineDeviceOptions = {}): Promise<EngineDevice> {
   const engine = await requestEngineDevice(await openNodeGpu(), options);
   if (engine.facts.software) engine.onWait = dozeDuring;
+  await trustSubgroups(engine);
   return engine;
+}
+
+/** Kernels are not timed here as in the page; but subgroups are used only where a probe finds them as expected. */
+async function trustSubgroups(engine: EngineDevice): Promise<void> {
+  if (!engine.choices.subgroups) return;
+  const { adapterKey } = engine;
+  const isLinear = linearSubgroups.get(adapterKey) ?? (await subgroupsAreLinear(engine));
+  linearSubgroups.set(adapterKey, isLinear);
+  if (!isLinear) engine.choices = withoutSubgroups(engine.choices);
 }
 
 /** Long beside a turn of the event loop, short beside a submit on a CPU. */

@@ -10,15 +10,20 @@ export const EXIT_UNUSABLE = 2;
 // Every write hears of its own errors; a closed pipe (`| head`) would end the process where nobody listens.
 process.stdout.on('error', () => {});
 
-/** Writes text to standard output, waiting until the pipe has taken it. */
-export function print(text: string): Promise<void> {
+/** Writes to standard output, waiting until the pipe has taken it. */
+export function writeOut(part: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
-    process.stdout.write(text.endsWith('\n') ? text : `${text}\n`, (error) => {
+    process.stdout.write(part, (error) => {
       // A closed pipe (`| head`) ends the output, not the command.
       if (error && (error as NodeJS.ErrnoException).code !== 'EPIPE') reject(error);
       else resolve();
     });
   });
+}
+
+/** Prints text that ends its line. */
+export function print(text: string): Promise<void> {
+  return writeOut(text.endsWith('\n') ? text : `${text}\n`);
 }
 
 /** One JSON document on standard output. */

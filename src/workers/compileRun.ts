@@ -361,7 +361,7 @@ function skipFirst(rows: ReadonlySet<number>, skipped: number): ReadonlySet<numb
   return skipped === 0 ? rows : new Set([...rows].sort((a, b) => a - b).slice(skipped));
 }
 
-/** Issues of the files compiled, those of databases first. */
+/** Issues of the files compiled, those of databases first, then those of verdicts beside runs. */
 function issuesOf(
   session: ProjectSession,
   rows: ReadonlySet<number>,
@@ -369,7 +369,9 @@ function issuesOf(
 ): JsonValue {
   const fileIds = new Set([...rows].map((row) => session.index.fileId.at(row)));
   const issues: (Issue | CatalogIssue)[] = [...databaseIssues];
-  for (const fileId of fileIds) issues.push(...(session.files.get(fileId)?.issues.kept ?? []));
+  const verdictFiles = [...fileIds].flatMap((fileId) => session.files.get(fileId)?.verdictFiles ?? []);
+  for (const fileId of new Set([...verdictFiles.map((file) => file.fileId), ...fileIds]))
+    issues.push(...(session.files.get(fileId)?.issues.kept ?? []));
   return issues.slice(0, listedIssues) as unknown as JsonValue;
 }
 

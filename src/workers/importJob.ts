@@ -155,9 +155,15 @@ async function planTogether(
     session.updateFile(file.info.id, { phase: 'done', role: 'companion', message });
     return [file];
   };
-  const reports = plan.reports.flatMap((path) => companion(path, 'Says how runs ended; joined to them'));
+  const reports = plan.reports.flatMap((path) => {
+    const remark = plan.remarks.find((one) => one.file === path);
+    const isOpen = remark?.severity === 'warning';
+    const found = companion(path, isOpen ? remark.message : 'Says how runs ended; joined to them');
+    for (const { info } of found) if (remark) session.addIssue(info.id, remark);
+    return found;
+  });
   for (const path of plan.repeated) companion(path, 'A part of a run that another file holds whole');
-  if (plan.verdicts.isEmpty) return;
+  if (plan.verdicts.isEmpty && reports.length === 0) return;
   const verdictFiles = reports.map(({ info }) => ({ fileId: info.id, path: info.path }));
   for (const file of files) {
     file.verdicts = plan.verdicts;

@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
+import { main } from '../../src/cli/acc.ts';
 import type { JsonValue } from '../../src/core/json.ts';
 import { benchmarkOf } from '../../src/evaluate/benchmarks.ts';
 import { runAcc, temporaryFolder } from './benchmarkRun.ts';
@@ -32,6 +33,28 @@ describe('acc generate', () => {
       problems: ['shortest-path', 'reachability'],
     });
     expect(readFileSync(folder.path('g.parquet')).subarray(0, 4).toString()).toBe('PAR1');
+  });
+
+  it('keeps the rows that a file holds where new ones cannot be made', async () => {
+    writeFileSync(folder.path('held.jsonl'), 'held\n');
+    const made = await runAcc('generate', 'mrcr', '--count', '1', '--tokens', '50', '--out', folder.path('held.jsonl')); // prettier-ignore
+    expect([made.code, readFileSync(folder.path('held.jsonl'), 'utf8')]).toEqual([2, 'held\n']);
+  });
+
+  it('ends well when the pipe closes, as behind `| head`', async () => {
+    const closed = Object.assign(new Error('write EPIPE'), { code: 'EPIPE' });
+    const write = vi.spyOn(process.stdout, 'write').mockImplementation(((
+      _: unknown,
+      done: (error: Error) => void,
+    ) => {
+      done(closed);
+      return false;
+    }) as never);
+    const quiet = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    const code = await main(['generate', 'mrcr', '--count', '2', '--tokens', '900', '--out', '-']);
+    write.mockRestore();
+    quiet.mockRestore();
+    expect(code).toBe(0);
   });
 
   it.each([

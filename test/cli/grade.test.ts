@@ -4,6 +4,8 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'vite';
 import { afterAll, describe, expect, it } from 'vitest';
+import { benchmarkOf } from '../../src/evaluate/benchmarks.ts';
+import { gpqaAnswer } from '../../src/evaluate/gpqa.ts';
 import { runAcc, temporaryFolder } from './benchmarkRun.ts';
 
 const folder = temporaryFolder('grade');
@@ -13,7 +15,7 @@ interface GradeOutput {
   readonly mean: number;
   readonly graded: number;
   readonly missing: number;
-  readonly rows: { index: number; score: number }[];
+  readonly rows: { index: number; score: number; order: number[] }[];
   readonly scores: {
     slices: { dimension: string; groups: { label: string; items: number }[] }[];
     measures: { name: string; mean: number }[];
@@ -57,7 +59,12 @@ describe('acc grade', () => {
     expect(report.mean).toBe(0.75);
     expect(report.rows.map(({ index, score }) => [index, score])).toEqual([[0, 1], [1, 1], [2, 1], [3, 0]]); // prettier-ignore
     expect(report.scores.measures.find(({ name }) => name === 'wrong-needle floor')!.mean).toBeLessThan(0.6);
-    expect(report.scores.slices.map(({ dimension }) => dimension)).toEqual(['length', 'needles', 'depth']);
+    expect(report.scores.slices.map(({ dimension }) => dimension)).toEqual([
+      'length',
+      'needles',
+      'needles × length',
+      'depth',
+    ]);
     const raw = await runAcc(
       'grade',
       'mrcr',
@@ -141,6 +148,67 @@ describe('acc grade', () => {
       const { code, out, err } = await grade(data, '--json');
       expect([code, out, err]).toEqual([2, '', expect.stringMatching(message)]);
     }
+  });
+
+  it('reads GPQA in the order of options that was shown: one for all, another per sample, or the line’s own', async () => {
+    const header = 'Question,Correct Answer,Incorrect Answer 1,Incorrect Answer 2,Incorrect Answer 3';
+    writeFileSync(folder.path('gpqa.csv'), `${header}\nA made-up question?,a,b,c,d\n`);
+    const grade = async (lines: readonly object[], ...more: string[]) => {
+      writeFileSync(folder.path('gpqar.jsonl'), lines.map((line) => JSON.stringify(line)).join('\n'));
+      const base = ['grade', 'gpqa', '--data', folder.path('gpqa.csv'), '--responses', folder.path('gpqar.jsonl'), '--no-lengths']; // prettier-ignore
+      const { code, out } = await runAcc(...base, ...more, '--json');
+      const text = (await runAcc(...base, ...more)).out;
+      return { code, text, ...(JSON.parse(out) as GradeOutput) };
+    };
+    const samples = (letter: (sample: number) => string) =>
+      [0, 1, 2, 3].map((sample) => ({ index: 0, sample, response: `Answer: ${letter(sample)}` }));
+    const { hash } = benchmarkOf('gpqa').read({ Question: 'A made-up question?', 'Correct Answer': 'a', 'Incorrect Answer 1': 'b', 'Incorrect Answer 2': 'c', 'Incorrect Answer 3': 'd' }, 'row 0') as { hash: string }; // prettier-ignore
+    // As acc evaluate asks without and with --permutations.
+    const one = samples(() => gpqaAnswer({ hash }, 0));
+    const turned = samples((sample) => gpqaAnswer({ hash }, sample));
+    const same = await grade(one);
+    expect(same.mean).toBe(1);
+    expect(same.text).toContain('4 samples each, one option order for all samples');
+    expect((await grade(turned)).mean).toBe(0.25);
+    expect((await grade(one, '--permutations')).mean).toBe(0.25);
+    const vary = await grade(turned, '--permutations');
+    expect(vary.mean).toBe(1);
+    expect(vary.text).toMatch(/another option order per sample[^]*same answer in all samples +1\.0000/);
+    // The order that each response was read in can be looked up: 0 is the correct answer's column.
+    for (const [sample, { order }] of vary.rows.entries())
+      expect('ABCD'[order.indexOf(0)]).toBe(gpqaAnswer({ hash }, sample));
+    const own = await grade([
+      { index: 0, response: 'Answer: C', order: [3, 1, 0, 2] },
+      { index: 0, sample: 1, response: 'Answer: C', order: [3, 1, 1, 2] },
+    ]);
+    expect([own.code, own.mean, own.rows[0]?.order]).toEqual([1, 1, [3, 1, 0, 2]]);
+    expect(own.text).toMatch(/1 with an order of their own[^]*line 2: "order" must hold 0 … 3, each once/);
+  });
+
+  it('never writes into what it reads, and reads standard input for one of both only', async () => {
+    writeFileSync(folder.path('in.jsonl'), '{"answer":"7"}');
+    writeFileSync(folder.path('inr.jsonl'), '{"index":0,"response":"\\\\boxed{7}"}\n');
+    const grade = (from: string, of: string, ...more: string[]) =>
+      runAcc('grade', 'aime', '--data', from, '--responses', of, '--no-lengths', ...more);
+    const [data, responses] = [folder.path('in.jsonl'), folder.path('inr.jsonl')];
+    for (const [[from, of, ...more], message] of [
+      [[data, responses, '--rows', responses], /that of --responses/],
+      [[data, responses, '--rows', data], /that of --data/],
+      [['-', '-'], /read once only/],
+      [[folder.path(''), responses], /folder, not a file/],
+    ] as const) {
+      const { code, err } = await grade(from, of, ...more);
+      expect([code, err]).toEqual([2, expect.stringMatching(message)]);
+    }
+    expect(readFileSync(responses, 'utf8')).toContain('boxed{7}');
+    expect(readFileSync(data, 'utf8')).toContain('"7"');
+    // Rows of an earlier grading stay where nothing can be graded.
+    writeFileSync(folder.path('rows.jsonl'), 'earlier');
+    writeFileSync(folder.path('bad.jsonl'), '{"reply":1}');
+    expect((await grade(folder.path('bad.jsonl'), responses, '--rows', folder.path('rows.jsonl'))).code).toBe(
+      2,
+    );
+    expect(readFileSync(folder.path('rows.jsonl'), 'utf8')).toBe('earlier');
   });
 
   it.skipIf(!existsSync('/dev/full'))('says which file cannot be written', async () => {

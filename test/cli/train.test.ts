@@ -25,6 +25,7 @@ it('acc train that cannot start loses nothing of what the folder holds', async (
   for (const [options, message] of [
     [['--out', out], /holds a run.*--resume.*--overwrite.*another --out/],
     [['--out', out, '--resume', '--overwrite'], /not both/],
+    [['more.jsonl', '--out', out], /options only; found more\.jsonl/],
     [['--out', out, '--overwrite'], /There is no GPU/],
     [['--out', `${out}/metrics.jsonl/x`], /cannot be written/],
   ] as const) {
@@ -32,4 +33,19 @@ it('acc train that cannot start loses nothing of what the folder holds', async (
     expect([code, err]).toEqual([2, expect.stringMatching(message)]);
     expect(held.filter((name) => !existsSync(folder.path(`out/${name}`)))).toEqual([]);
   }
+});
+
+it('acc train that is stopped before it begins ends with 1 and promises no checkpoint', async () => {
+  writeFileSync(
+    folder.path('long.jsonl'),
+    Array.from({ length: 2000 }, (_, i) => exampleLine(`e${i}`, 4)).join('\n'),
+  );
+  const before = process.listenerCount('SIGINT');
+  const watch = setInterval(() => {
+    if (process.listenerCount('SIGINT') > before) process.emit('SIGINT');
+  }, 1);
+  const model = resolve(import.meta.dirname, '../fixtures/models/tiny-moe');
+  const { code, err } = await runAcc('train', '--model', model, '--data', folder.path('long.jsonl'), '--out', folder.path('stopped')); // prettier-ignore
+  clearInterval(watch);
+  expect([code, err]).toEqual([1, expect.stringMatching(/^stopping\nacc: stopped before.*no checkpoint/)]);
 });

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
 import { runAcc, temporaryFolder } from './benchmarkRun.ts';
 
@@ -46,6 +46,43 @@ describe('acc world', () => {
       rejected: { code: string }[];
     };
     expect(JSON.stringify(report)).toContain('recorded-wrong');
+  });
+
+  it('keeps another world that a folder holds, and replaces it where it is told to, never other files', async () => {
+    const out = folder.path('used');
+    const world = (...more: string[]) => runAcc('world', '--seed', '2', '--out', out, ...more);
+    const paths = (): string[] => readdirSync(out, { recursive: true }).map(String).sort();
+    expect((await world('--count', '6')).code).toBe(0);
+    const six = paths();
+    // The same again is no other world; its list lies beside it and is not compiled.
+    expect((await world('--count', '6')).code).toBe(0);
+    expect(paths()).toEqual(six);
+    expect(six).toContain('.acc-world.json');
+    const refused = await world('--count', '3');
+    expect([refused.code, refused.err]).toEqual([2, expect.stringMatching(/another world.*--overwrite/)]);
+    expect(paths()).toEqual(six);
+    expect((await world('--count', '3', '--overwrite')).code).toBe(0);
+    const three = paths();
+    expect(three.length).toBeLessThan(six.length);
+    writeFileSync(`${out}/databases/mine.sql`, 'SELECT 1;');
+    const foreign = await world('--count', '6', '--overwrite');
+    expect([foreign.code, foreign.err]).toEqual([
+      2,
+      expect.stringMatching(/databases\/mine\.sql; choose another/),
+    ]);
+    expect(paths()).toEqual([...three, 'databases/mine.sql'].sort());
+  });
+
+  it('leaves alone what else a folder holds, and needs a folder', async () => {
+    mkdirSync(folder.path('home'));
+    writeFileSync(folder.path('home/notes.txt'), 'mine');
+    expect((await runAcc('world', '--count', '3', '--out', folder.path('home'))).code).toBe(0);
+    const file = await runAcc('world', '--count', '3', '--out', folder.path('home/notes.txt'));
+    expect([file.code, file.err]).toEqual([
+      2,
+      expect.stringMatching(/folder cannot be written to.*found a file/),
+    ]);
+    expect(readFileSync(folder.path('home/notes.txt'), 'utf8')).toBe('mine');
   });
 
   it.each([

@@ -12,7 +12,7 @@ import {
   type BenchSuite,
 } from '../../bench/report.ts';
 import type { BenchRequest } from '../../bench/runBench.ts';
-import { lastValue, numberValue, parseArguments } from '../compileArguments.ts';
+import { lastValue, numberValue, parseArguments, refuseWords } from '../compileArguments.ts';
 import { openNodeGpu } from '../nodeEngine.ts';
 import { EXIT_DONE, note, print, printJson, table } from '../output.ts';
 
@@ -154,6 +154,7 @@ export async function run(argv: string[]): Promise<number> {
     await print(help);
     return EXIT_DONE;
   }
+  refuseWords(parsed, 'bench', 0);
   const adapter = oneOf(
     'adapter',
     lastValue(parsed, 'adapter'),

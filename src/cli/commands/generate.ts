@@ -9,7 +9,7 @@ import {
 } from '../../evaluate/generateRows.ts';
 import { lastValue, numberValue, parseArguments } from '../compileArguments.ts';
 import { openLengthCounter, wholeNumber } from '../evaluateFiles.ts';
-import { endProgress, EXIT_DONE, note, print, printJson, progressLine } from '../output.ts';
+import { endProgress, EXIT_DONE, note, print, printJson, progressLine, writeOut } from '../output.ts';
 import { fileWriter, type FileWriter } from '../outputFile.ts';
 
 const help = `acc generate mrcr|graphwalks --count N --tokens N --seed N --out FILE [options]: benchmark rows in the published columns
@@ -28,14 +28,7 @@ const help = `acc generate mrcr|graphwalks --count N --tokens N --seed N --out F
   --out-degree N     edges that leave each node, default 2
   --json             a JSON document on what was made`;
 
-/** Writes parts to standard output, waiting when it is slow. */
-const standardOutput: FileWriter = {
-  write: (part) =>
-    new Promise((resolve, reject) =>
-      process.stdout.write(part, (error) => (error ? reject(error) : resolve())),
-    ),
-  end: async () => {},
-};
+const standardOutput: FileWriter = { write: writeOut, end: async () => {}, discard: async () => {} };
 
 /** `acc generate`. */
 export async function run(argv: string[]): Promise<number> {
@@ -91,12 +84,17 @@ export async function run(argv: string[]): Promise<number> {
   const parquet = out.endsWith('.parquet') ? new BenchmarkParquet(benchmark) : null;
   const output = out === '-' ? standardOutput : await fileWriter(out);
   let done = 0;
-  for (const row of generateRows(options, counter)) {
-    const part = parquet ? await parquet.add(row) : `${JSON.stringify(row)}\n`;
-    if (part !== null) await output.write(part);
-    progressLine(`${++done} of ${options.count} rows`);
+  try {
+    for (const row of generateRows(options, counter)) {
+      const part = parquet ? await parquet.add(row) : `${JSON.stringify(row)}\n`;
+      if (part !== null) await output.write(part);
+      progressLine(`${++done} of ${options.count} rows`);
+    }
+    if (parquet) await output.write(await parquet.finish());
+  } catch (error) {
+    await output.discard();
+    throw error;
   }
-  if (parquet) await output.write(await parquet.finish());
   await output.end();
   endProgress();
   const facts = { ...options, rows: done, tokenizer: counter.tokenizer, out };

@@ -1,12 +1,9 @@
-import { createReadStream } from 'node:fs';
-import { open, rename, rm, writeFile } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { createInterface } from 'node:readline';
-import { sha256 } from '@noble/hashes/sha2.js';
-import { bytesToHex } from '@noble/hashes/utils.js';
 import { version } from '../../../package.json';
 import { InputError, messageOf, UsageError } from '../../core/errors.ts';
 import type { JsonValue } from '../../core/json.ts';
+import { jsonLines } from '../../evaluate/jsonLines.ts';
 import type { EngineDevice } from '../../gpu/device.ts';
 import { kvTypeCode, weightTypes, type KvType, type WeightType } from '../../gpu/tensors.ts';
 import {
@@ -31,9 +28,11 @@ import { queryPositions } from '../../mechanism/items.ts';
 import type { Adapter } from '../../model/adapter.ts';
 import { ModelSession } from '../../model/session.ts';
 import { stepOfFolder } from '../../train/runStore.ts';
+import { sha256OfSource } from '../../trajectories/io/sha256.ts';
 import { lastValue, parseArguments, type ParsedArguments } from '../compileArguments.ts';
 import { isSmall, openAdapterFolder, openModelFolder, type ModelFolder } from '../modelFolder.ts';
 import { openNodeEngine } from '../nodeEngine.ts';
+import { nodeSha256, openPath } from '../nodeSource.ts';
 import {
   endProgress,
   EXIT_DONE,
@@ -44,7 +43,7 @@ import {
   printJson,
   progressLine,
 } from '../output.ts';
-import { checkWritable } from '../outputFile.ts';
+import { checkWritable, refuseInput, writeWhole } from '../outputFile.ts';
 
 const help = `acc mechanism --model DIR [--adapter DIR …] [--control DIR] --data FILE --out FILE [options]:
 how attention distance and expert routing differ between a base model and adapters, on identical tokens
@@ -113,12 +112,6 @@ function readOptions(parsed: ParsedArguments): MechanismOptions {
   };
 }
 
-async function fileHash(path: string): Promise<string> {
-  const digest = sha256.create();
-  for await (const part of createReadStream(path)) digest.update(part as Buffer);
-  return bytesToHex(digest.digest());
-}
-
 /** The examples of a file as tokens, with the hash of what was read; bad lines are listed, never the end of it. */
 async function readItems(
   path: string,
@@ -129,14 +122,16 @@ async function readItems(
 ): Promise<{ items: MeasuredItem[]; rejected: Rejected[]; sha256: string | null }> {
   const items: MeasuredItem[] = [];
   const rejected: Rejected[] = [];
-  const input = path === '-' ? process.stdin : createReadStream(path);
-  let line = 0;
+  const source = await openPath(path);
   try {
-    for await (const text of createInterface({ input, crlfDelay: Infinity })) {
-      line++;
-      if (text.trim() === '') continue;
+    for await (const { number, text, problem } of jsonLines(source)) {
+      if (text.trim() === '' && problem === null) continue;
       if (items.length + rejected.length >= limit) break;
-      const id = `line ${line}`;
+      const id = `line ${number}`;
+      if (problem !== null) {
+        rejected.push({ id, reason: problem });
+        continue;
+      }
       let row: JsonValue;
       try {
         row = JSON.parse(text) as JsonValue;
@@ -153,13 +148,11 @@ async function readItems(
         rejected.push({ id: read.item.id, reason: 'it has no query tokens' });
       } else items.push(read.item);
     }
-  } catch (error) {
-    throw new InputError('unreadable-file', 'The examples cannot be read', {
-      where: path,
-      actual: messageOf(error),
-    });
+    const sha256 = path === '-' ? null : await sha256OfSource(source, undefined, nodeSha256);
+    return { items, rejected, sha256 };
+  } finally {
+    await source.close();
   }
-  return { items, rejected, sha256: path === '-' ? null : await fileHash(path) };
 }
 
 /** Items as JSON lines: what the document says of each, its token ids, and which tokens are queries. */
@@ -167,7 +160,7 @@ async function writeItems(path: string, items: readonly MeasuredItem[], queries:
   const lines = items.map((item) =>
     JSON.stringify({ ...describeItem(item, queries), queries, ids: [...item.ids] }),
   );
-  await writeFile(path, `${lines.join('\n')}\n`);
+  await writeWhole(path, `${lines.join('\n')}\n`);
 }
 
 /** Writes JSON piece by piece: a document of many heads and items is longer than a string may be. */
@@ -308,6 +301,7 @@ export async function run(argv: string[]): Promise<number> {
     throw new UsageError('unknown-word', 'acc mechanism takes options only', { actual: parsed.words[0]! });
   }
   const options = readOptions(parsed);
+  await refuseInput(itemsPath ?? out, { '--data': data });
   await checkWritable(itemsPath ?? out);
   const opened = await openModelFolder(model);
   const { checkpoint } = opened;
@@ -325,7 +319,8 @@ export async function run(argv: string[]): Promise<number> {
   }
   if (itemsPath !== null) {
     await writeItems(itemsPath, items, options.queries);
-    note(`${items.length} items as tokens: ${itemsPath}`);
+    if (parsed.flags.has('json')) await printJson({ out: itemsPath, items: items.length, rejected });
+    else note(`${items.length} items as tokens: ${itemsPath}`);
     return rejected.length > 0 ? EXIT_REJECTED : EXIT_DONE;
   }
   const engine = await openNodeEngine({

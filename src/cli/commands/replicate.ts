@@ -4,6 +4,7 @@ import type { JsonObject } from '../../core/json.ts';
 import { replicationArms, type ReplicationArm } from '../../evaluate/replication.ts';
 import { readTrainConfig, type TrainConfig } from '../../train/config.ts';
 import { lastValue, numberValue, parseArguments, type ParsedArguments } from '../compileArguments.ts';
+import { fileOfProject } from '../compileTokenizer.ts';
 import { wholeNumber } from '../evaluateFiles.ts';
 import { openModelFolder } from '../modelFolder.ts';
 import { EXIT_DONE, EXIT_REJECTED, note, print, printJson } from '../output.ts';
@@ -23,9 +24,10 @@ training text resembles in length, and the world's short tasks, which must not b
   sft-supervised      the same, as many tokens learnt
   acc-no-distractors, acc-chronological
 
-  --model DIR         default public/models/world-moe-3m
+  --model DIR         default the model in the box
   --out DIR           default replication; holds every training, answer and result.json; a stopped run goes on, also
                       from a result.json alone: what it holds of the same model, sets and options is not done again
+  --overwrite         replace what --out holds of other options; without it that is kept
   --seeds N           default 3: permutation, data order, start of the adapter
   --arms NAME…        default all
   --lengths N…        default 256 512 1024 2048 tokens
@@ -58,7 +60,7 @@ export async function run(argv: string[]): Promise<number> {
   const parsed = parseArguments(argv, {
     ...Object.fromEntries(one.map((name) => [name, 'one'] as const)),
     ...Object.fromEntries(many.map((name) => [name, 'many'] as const)),
-    ...Object.fromEntries(['dev', 'json', 'help'].map((name) => [name, 'flag'] as const)),
+    ...Object.fromEntries(['dev', 'overwrite', 'json', 'help'].map((name) => [name, 'flag'] as const)),
   });
   if (parsed.flags.has('help')) {
     await print(help);
@@ -77,7 +79,8 @@ export async function run(argv: string[]): Promise<number> {
   }
   const whole = (name: string, fallback: number, least = 1): number =>
     wholeNumber(numberValue(parsed, name), fallback, name, least);
-  const model = lastValue(parsed, 'model') ?? 'public/models/world-moe-3m';
+  const box = 'public/models/world-moe-3m';
+  const model = lastValue(parsed, 'model') ?? fileOfProject(box) ?? box;
   const options = {
     model,
     out: lastValue(parsed, 'out') ?? 'replication',
@@ -93,6 +96,7 @@ export async function run(argv: string[]): Promise<number> {
     steps: whole('steps', 60),
     stepTokens: whole('step-tokens', 4096),
     config: configOf(parsed),
+    overwrite: parsed.flags.has('overwrite'),
   };
   const opened = await openModelFolder(model);
   const stop = new AbortController();
@@ -115,10 +119,13 @@ export async function run(argv: string[]): Promise<number> {
   }
 }
 
-/** The options that decide the numbers: where model and results lie on a disk does not. */
+/** The options that decide the numbers: where model and results lie on a disk, and what lay there, does not. */
 function withoutPlaces(argv: readonly string[]): string[] {
   const isPlace = (word: string | undefined): boolean => word === '--model' || word === '--out';
-  return argv.filter((word, at) => !isPlace(word) && !isPlace(argv[at - 1]) && !/^--(model|out)=/.test(word));
+  return argv.filter(
+    (word, at) =>
+      !isPlace(word) && !isPlace(argv[at - 1]) && word !== '--overwrite' && !/^--(model|out)=/.test(word),
+  );
 }
 
 /** The numbers of an option, each at least `least`. */

@@ -1,16 +1,24 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { InputError, messageOf, UsageError } from '../../core/errors.ts';
 import { isObject, type JsonValue } from '../../core/json.ts';
 import { kvTypeCode, weightTypes, type KvType, type WeightType } from '../../gpu/tensors.ts';
 import { encodePrompt, type Prompt } from '../../model/prompt.ts';
 import { writeSafetensors } from '../../model/safetensors.ts';
 import { ModelSession } from '../../model/session.ts';
-import { greedySampling } from '../../gpu/kernels/sampling.ts';
-import { lastValue, parseArguments, type ParsedArguments } from '../compileArguments.ts';
+import { greedySampling, type SamplingOptions } from '../../gpu/kernels/sampling.ts';
+import {
+  lastValue,
+  numberValue,
+  parseArguments,
+  refuseWords,
+  type ParsedArguments,
+} from '../compileArguments.ts';
 import type { Tokenizer } from '../../tokenizer/types.ts';
+import { wholeNumber } from '../evaluateFiles.ts';
 import { isSmall, openAdapterFolder, openModelFolder } from '../modelFolder.ts';
 import { openNodeEngine } from '../nodeEngine.ts';
 import { endProgress, EXIT_DONE, note, print, printJson, progressLine } from '../output.ts';
+import { checkWritable, refuseInput, writeWhole } from '../outputFile.ts';
 
 const help = `acc run --model DIR --prompt FILE [options]: text generation on the WGSL engine
 
@@ -38,6 +46,22 @@ function numberOption(parsed: ParsedArguments, name: string, fallback: number): 
   return value;
 }
 
+function wholeOption(parsed: ParsedArguments, name: string, fallback: number, least: number): number {
+  return wholeNumber(numberValue(parsed, name), fallback, name, least);
+}
+
+function samplingOf(parsed: ParsedArguments): SamplingOptions {
+  return {
+    ...greedySampling,
+    temperature: numberOption(parsed, 'temperature', 0),
+    topK: wholeOption(parsed, 'top-k', 0, 0),
+    topP: numberOption(parsed, 'top-p', 1),
+    minP: numberOption(parsed, 'min-p', 0),
+    repetitionPenalty: numberOption(parsed, 'repetition-penalty', 1),
+    seed: wholeOption(parsed, 'seed', 0, 0),
+  };
+}
+
 function choiceOption<T extends string>(
   parsed: ParsedArguments,
   name: string,
@@ -49,6 +73,18 @@ function choiceOption<T extends string>(
   if (!choice)
     throw new UsageError('bad-choice', `--${name} needs one of ${choices.join(', ')}`, { actual: text });
   return choice;
+}
+
+/** Throws `InputError` for what is no token id; whether the model has it is known only with the model. */
+function tokenIds(values: readonly JsonValue[], path: string): number[] {
+  return values.map((value, at) => {
+    if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < 2 ** 32) return value;
+    throw new InputError('bad-prompt', 'The prompt holds something other than token ids', {
+      where: `${path}, ids[${at}]`,
+      expected: 'a whole number from 0',
+      actual: JSON.stringify(value).slice(0, 80),
+    });
+  });
 }
 
 async function readPrompt(path: string, asChat: boolean): Promise<Prompt> {
@@ -71,7 +107,8 @@ async function readPrompt(path: string, asChat: boolean): Promise<Prompt> {
     } catch {
       // Text that merely starts with a bracket is a prompt like any other.
     }
-    if (isObject(value) && Array.isArray(value['ids'])) return { kind: 'ids', ids: value['ids'].map(Number) };
+    if (isObject(value) && Array.isArray(value['ids']))
+      return { kind: 'ids', ids: tokenIds(value['ids'], path) };
     const messages = Array.isArray(value) ? value : isObject(value) ? value['messages'] : undefined;
     if (Array.isArray(messages) && messages.every((message) => isObject(message) && 'role' in message)) {
       return { kind: 'messages', messages: messages.filter(isObject) };
@@ -104,11 +141,19 @@ export async function run(argv: string[]): Promise<number> {
     await print(help);
     return EXIT_DONE;
   }
+  refuseWords(parsed, 'run', 0);
   const folder = lastValue(parsed, 'model');
   const promptFile = lastValue(parsed, 'prompt');
   if (folder === null || promptFile === null)
     throw new UsageError('missing-option', 'acc run needs --model and --prompt');
-  const maxNewTokens = numberOption(parsed, 'max-new-tokens', 128);
+  const maxNewTokens = wholeOption(parsed, 'max-new-tokens', 128, 0);
+  const chunkTokens = wholeOption(parsed, 'chunk', 512, 1);
+  const sampling = samplingOf(parsed);
+  const logitsFile = lastValue(parsed, 'logits');
+  if (logitsFile !== null) {
+    await refuseInput(logitsFile, { '--prompt': promptFile });
+    await checkWritable(logitsFile);
+  }
   const prompt = await readPrompt(promptFile, parsed.flags.has('chat'));
   const opened = await openModelFolder(folder);
   const { checkpoint, tokenizer } = opened;
@@ -125,7 +170,7 @@ export async function run(argv: string[]): Promise<number> {
   const weights = choiceOption<WeightType | 'auto'>(parsed, 'weights', ['auto', ...weightTypes], 'auto');
   const kvTypes = Object.keys(kvTypeCode) as KvType[];
   const kv = choiceOption<KvType | 'auto'>(parsed, 'kv', ['auto', ...kvTypes], 'auto');
-  const contextLength = numberOption(parsed, 'context', ids.length + maxNewTokens);
+  const contextLength = wholeOption(parsed, 'context', ids.length + maxNewTokens, 1);
   const session = await ModelSession.load(
     engine,
     checkpoint,
@@ -133,7 +178,7 @@ export async function run(argv: string[]): Promise<number> {
       weightType: weights === 'auto' ? automatic : weights,
       kvType: kv === 'auto' ? automatic : kv,
       contextLength,
-      chunkTokens: numberOption(parsed, 'chunk', 512),
+      chunkTokens,
     },
     {
       ...(adapter ? { adapter } : {}),
@@ -144,7 +189,6 @@ export async function run(argv: string[]): Promise<number> {
   );
   await opened.close();
   endProgress();
-  const logitsFile = lastValue(parsed, 'logits');
   const promptStarted = performance.now();
   if (logitsFile !== null || maxNewTokens === 0) {
     const logits = await session.lastLogits(ids, {
@@ -152,13 +196,11 @@ export async function run(argv: string[]): Promise<number> {
     });
     endProgress();
     if (logitsFile !== null) {
-      await writeFile(
-        logitsFile,
-        writeSafetensors([{ name: 'logits', shape: [logits.length], data: logits }]),
-      );
+      const tensor = { name: 'logits', shape: [logits.length], data: logits };
+      await writeWhole(logitsFile, writeSafetensors([tensor]));
     }
   }
-  const outcome = await generateText(session, ids, tokenizer, maxNewTokens, parsed, promptStarted);
+  const outcome = await generateText(session, ids, tokenizer, { maxNewTokens, sampling }, promptStarted);
   const { memory } = session.plan;
   const facts = {
     model: checkpoint.name,
@@ -188,8 +230,7 @@ async function generateText(
   session: ModelSession,
   ids: ArrayLike<number>,
   tokenizer: Tokenizer,
-  maxNewTokens: number,
-  parsed: ParsedArguments,
+  options: { readonly maxNewTokens: number; readonly sampling: SamplingOptions },
   promptStarted: number,
 ): Promise<{
   text: string;
@@ -198,20 +239,11 @@ async function generateText(
   tokensPerSecond: number;
   stopped: boolean;
 }> {
-  const sampling = {
-    ...greedySampling,
-    temperature: numberOption(parsed, 'temperature', 0),
-    topK: numberOption(parsed, 'top-k', 0),
-    topP: numberOption(parsed, 'top-p', 1),
-    minP: numberOption(parsed, 'min-p', 0),
-    repetitionPenalty: numberOption(parsed, 'repetition-penalty', 1),
-    seed: numberOption(parsed, 'seed', 0),
-  };
   const made: number[] = [];
   let firstAt = performance.now();
   let stopped = false;
-  if (maxNewTokens > 0) {
-    for await (const { token, isStop } of session.generate(ids, { maxNewTokens, sampling })) {
+  if (options.maxNewTokens > 0) {
+    for await (const { token, isStop } of session.generate(ids, options)) {
       if (made.length === 0) firstAt = performance.now();
       stopped = isStop;
       if (!isStop) made.push(token);

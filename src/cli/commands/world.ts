@@ -1,11 +1,10 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import { sqlSessions } from '../../compile/sql/sessions.ts';
 import { UsageError } from '../../core/errors.ts';
 import { makeWorld, worldKinds, type WorldKind } from '../../world/makeWorld.ts';
 import { lastValue, numberValue, parseArguments } from '../compileArguments.ts';
 import { wholeNumber } from '../evaluateFiles.ts';
 import { EXIT_DONE, note, print, printJson } from '../output.ts';
+import { writeWorldFolder } from '../worldFolder.ts';
 
 const help = `acc world --count N --out DIR [options]: trajectories of three scripted agents in a made-up world
 
@@ -18,6 +17,7 @@ and databases/*.sql. Compile them with: acc compile DIR --database DIR/databases
   --kinds K…    search, swe, sql; default all
   --size A B    least and greatest amount to read, 0 (a short page) to 1 (some 2,000 tokens); default 0 1
   --out DIR     made when it is not there
+  --overwrite   replace the other world that --out holds; without it that is kept
   --json        a JSON document on what was made`;
 
 /** `acc world`. */
@@ -28,6 +28,7 @@ export async function run(argv: string[]): Promise<number> {
     kinds: 'many',
     size: 'many',
     out: 'one',
+    overwrite: 'flag',
     json: 'flag',
     help: 'flag',
   });
@@ -58,9 +59,7 @@ export async function run(argv: string[]): Promise<number> {
   const count = wholeNumber(numberValue(parsed, 'count'), 0, 'count');
   const seed = wholeNumber(numberValue(parsed, 'seed'), 0, 'seed', 0);
   const files = makeWorld({ count, seed, kinds, sizes: [least!, most!] }, await sqlSessions());
-  const folders = new Set(files.map(({ path }) => dirname(join(out, path))));
-  for (const folder of folders) await mkdir(folder, { recursive: true });
-  for (const { path, text } of files) await writeFile(join(out, path), text);
+  await writeWorldFolder(out, files, { by: 'acc world', overwrite: parsed.flags.has('overwrite') });
   if (parsed.flags.has('json')) {
     await printJson({ out, count, seed, kinds, sizes, files: files.map(({ path }) => path) });
   } else note(`${count} trajectories in ${files.length} files below ${out}`);

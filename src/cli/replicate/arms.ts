@@ -1,5 +1,4 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { resolveCompileOptions } from '../../compile/options.ts';
 import { sqlSessions } from '../../compile/sql/sessions.ts';
 import { defaultCuration } from '../../compile/setCurator.ts';
@@ -7,6 +6,7 @@ import type { CompileOptions } from '../../compile/types.ts';
 import type { ReplicationArm } from '../../evaluate/replication.ts';
 import { makeWorld, worldKinds } from '../../world/makeWorld.ts';
 import { runCompile } from '../compileRun.ts';
+import { writeWorldFolder } from '../worldFolder.ts';
 
 /** What an arm is trained on; both arms of agent SFT share their examples. */
 type TrainedArm = Exclude<ReplicationArm, 'base'>;
@@ -19,16 +19,14 @@ const compileOptions: Readonly<Record<TrainedArm, Partial<CompileOptions>>> = {
   'acc-chronological': { order: 'chronological' },
 };
 
-/** The trajectories of all arms: the same runs of the world's agents. */
+/** The trajectories of all arms: the same runs of the world's agents. Throws `InputError` where others lie. */
 export async function writeWorld(
   folder: string,
   options: { readonly count: number; readonly seed: number; readonly sizes: readonly [number, number] },
+  overwrite: boolean,
 ): Promise<void> {
-  await rm(folder, { recursive: true, force: true });
-  for (const { path, text } of makeWorld({ ...options, kinds: worldKinds }, await sqlSessions())) {
-    await mkdir(dirname(join(folder, path)), { recursive: true });
-    await writeFile(join(folder, path), text);
-  }
+  const files = makeWorld({ ...options, kinds: worldKinds }, await sqlSessions());
+  await writeWorldFolder(folder, files, { by: 'acc replicate', overwrite });
 }
 
 /** Compiles an arm's training set for a seed, and gives its file. The same inputs give the same bytes. */

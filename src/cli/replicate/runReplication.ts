@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CancelledError, throwIfCancelled, UsageError } from '../../core/errors.ts';
-import type { JsonObject } from '../../core/json.ts';
+import { CancelledError, InputError, throwIfCancelled, UsageError } from '../../core/errors.ts';
+import { canonicalJson, type JsonObject, type JsonValue } from '../../core/json.ts';
 import { benchmarkOf } from '../../evaluate/benchmarks.ts';
 import { engineSubject } from '../../evaluate/engineSubject.ts';
 import { identityHash, Journal } from '../../evaluate/journal.ts';
@@ -35,12 +35,12 @@ import {
   type PreparedTraining,
 } from '../../train/training.ts';
 import { DiskRunFolder, writeAdapter } from '../diskRunFolder.ts';
-import { DiskJournal, openBenchmarkFile, writeWhole } from '../evaluateFiles.ts';
+import { DiskJournal, openBenchmarkFile } from '../evaluateFiles.ts';
 import { openAdapterFolder, type ModelFolder } from '../modelFolder.ts';
 import { openNodeEngine } from '../nodeEngine.ts';
 import { fileSource } from '../nodeSource.ts';
 import { endProgress, note, progressLine } from '../output.ts';
-import { checkWritable } from '../outputFile.ts';
+import { checkWritable, writeWhole } from '../outputFile.ts';
 import { compileArm, writeWorld } from './arms.ts';
 import { writeSetRows, type SetPlan } from './sets.ts';
 
@@ -63,6 +63,8 @@ export interface ReplicationOptions {
   /** Tokens that the arms but one read in a step. */
   readonly stepTokens: number;
   readonly config: Partial<TrainConfig>;
+  /** Replace what `out` holds of other options; it is refused otherwise. */
+  readonly overwrite: boolean;
 }
 
 /** Answers are kept under the context they were given in: shorter sets than the default ones share theirs. */
@@ -86,6 +88,9 @@ export function replicationContext(sets: readonly SetPlan[], positions: number):
   }
   return Math.max(leastContext, needed);
 }
+
+/** What tells runs of a replication apart. */
+type RunName = Pick<ReplicationRun, 'arm' | 'seed'>;
 
 interface Place {
   readonly options: ReplicationOptions;
@@ -113,17 +118,25 @@ export async function runReplication(
   const engine = async (): Promise<EngineDevice> => (device ??= await openNodeEngine({ longRun: true }));
   const { checkpoint, tokenizer } = opened;
   const contextLength = replicationContext(options.sets, checkpoint.config.maxPositionEmbeddings);
-  await checkWritable(join(out, 'result.json'));
+  const resultPath = join(out, 'result.json');
+  await checkWritable(resultPath);
   const modelHash = await hashCheckpoint(checkpoint);
+  const deciding = {
+    format: 'acc-replication/1' as const,
+    version: options.version,
+    model: { name: checkpoint.name, sha256: modelHash.sha256, tokenizerSha256: tokenizer.sha256 },
+    options: recordOf(options),
+  };
+  const found = await readResult(resultPath);
+  const planned = options.sets.map(({ count, ...set }) => ({ ...set, items: count, sha256: null }));
+  // Before anything is made; the rows of the sets are compared when they are there.
+  if (found && !options.overwrite) refuseOther(resultPath, found, { ...deciding, sets: planned });
   const place: Place = { options, opened, contextLength, modelHash, signal, engine };
   const started = performance.now();
   try {
     const world = join(out, 'world');
-    await writeWorld(world, {
-      count: options.trajectories,
-      seed: options.isDev ? 1 : 0,
-      sizes: options.sizes,
-    });
+    const { trajectories, isDev, sizes, overwrite } = options;
+    await writeWorld(world, { count: trajectories, seed: isDev ? 1 : 0, sizes }, overwrite);
     const counter = { tokenizer: tokenizer.name, count: (text: string) => tokenizer.count(text) };
     const files: string[] = [];
     const sets: ReplicationSet[] = [];
@@ -137,26 +150,25 @@ export async function runReplication(
     }
     const seeds = Array.from({ length: options.seeds }, (_, seed) => seed);
     const runs: ReplicationRun[] = [];
-    /** Of arms and seeds that are not asked for: kept, so that a later command need not do them again. */
-    const others: ReplicationRun[] = [];
+    /** Runs of the result that is there: kept also where they are not asked for or not reached before a stop. */
+    let earlier: readonly ReplicationRun[] = [];
     const facts = (await engine()).facts;
     const resultOf = (isComplete: boolean): ReplicationResult => ({
-      format: 'acc-replication/1',
+      format: deciding.format,
       command: options.command,
-      version: options.version,
+      version: deciding.version,
       isComplete,
-      model: { name: checkpoint.name, sha256: modelHash.sha256, tokenizerSha256: tokenizer.sha256 },
+      model: deciding.model,
       device: facts.description || facts.vendor,
-      options: recordOf(options),
+      options: deciding.options,
       arms: replicationArms.map((id) => ({ id, label: replicationArmNames[id] })),
       seeds,
       sets,
-      runs: [...runs, ...others],
+      runs: [...runs, ...earlier.filter((run) => !runs.some((each) => isSameRun(each, run)))],
       cells: replicationCells({ seeds, sets, runs }),
       differences: replicationDifferences({ seeds, sets, runs }),
     });
-    const write = (result: ReplicationResult): Promise<void> =>
-      writeWhole(join(out, 'result.json'), `${textOf(result)}\n`);
+    const write = (result: ReplicationResult): Promise<void> => writeWhole(resultPath, `${textOf(result)}\n`);
     const todo: [ReplicationArm, number | null][] = [
       ...(options.arms.includes('base') ? [['base', null] as [ReplicationArm, null]] : []),
       ...seeds.flatMap((seed) =>
@@ -166,12 +178,13 @@ export async function runReplication(
       ),
     ];
     const learnt: Learnt = new Map();
-    const earlier = await earlierRuns(join(out, 'result.json'), resultOf(false));
-    others.push(
-      ...earlier.filter((run) => !todo.some(([arm, seed]) => run.arm === arm && run.seed === seed)),
-    );
+    const now = { ...deciding, sets };
+    if (found && !options.overwrite) refuseOther(resultPath, found, now);
+    if (found && !differenceOf(found, now)) earlier = found.runs;
+    // From now on the folder says which options its trainings are of.
+    else await write(resultOf(false));
     for (const [index, [arm, seed]] of todo.entries()) {
-      const done = earlier.find((run) => run.arm === arm && run.seed === seed);
+      const done = earlier.find((run) => isSameRun(run, { arm, seed }));
       if (done && arm === 'acc') learnt.set(seed!, done.trained!.supervisedTokens);
       runs.push(done ?? (await oneRun(place, arm, seed, { world, files, learnt })));
       const minutes = (performance.now() - started) / 60_000;
@@ -179,7 +192,8 @@ export async function runReplication(
       note(
         `${index + 1} of ${todo.length}: ${arm}${seed === null ? '' : `, seed ${seed}`}; ${minutes.toFixed(1)} min so far, about ${((minutes / (index + 1)) * (todo.length - index - 1)).toFixed(0)} to go`,
       );
-      await write(resultOf(index + 1 === todo.length));
+      const isLast = index + 1 === todo.length;
+      if (!done || isLast) await write(resultOf(isLast));
     }
     return resultOf(true);
   } finally {
@@ -193,19 +207,66 @@ function textOf(result: ReplicationResult): string {
   return JSON.stringify(result, null, 1).replace(/\[[-\d.e,\s]+\]/g, (list) => list.replace(/\s+/g, ''));
 }
 
-/** Runs that a result in the folder holds, where all that decides them is the same. */
-async function earlierRuns(path: string, now: ReplicationResult): Promise<readonly ReplicationRun[]> {
-  if (!existsSync(path)) return [];
-  let found: ReplicationResult;
+function isSameRun(a: RunName, b: RunName): boolean {
+  return a.arm === b.arm && a.seed === b.seed;
+}
+
+/** The result in a folder; null where there is none. */
+async function readResult(path: string): Promise<ReplicationResult | null> {
+  if (!existsSync(path)) return null;
   try {
-    found = JSON.parse(await readFile(path, 'utf8')) as ReplicationResult;
+    return JSON.parse(await readFile(path, 'utf8')) as ReplicationResult;
   } catch {
     // Cut by a crash.
-    return [];
+    return null;
   }
-  const decides = ({ format, version, model, options, sets }: ReplicationResult): string =>
-    JSON.stringify([format, version, model.sha256, model.tokenizerSha256, options, sets]);
-  return decides(found) === decides(now) ? found.runs : [];
+}
+
+/** All that decides the numbers of a run; without hashes the sets are those that are planned. */
+type Deciding = Pick<ReplicationResult, 'format' | 'version' | 'model' | 'options'> & {
+  readonly sets: readonly (Omit<ReplicationSet, 'sha256'> & { readonly sha256: string | null })[];
+};
+
+/** The first thing in which a result differs from what is asked for; null where its runs can be taken. */
+function differenceOf(
+  found: ReplicationResult,
+  now: Deciding,
+): { readonly name: string; readonly expected: JsonValue; readonly actual: JsonValue } | null {
+  if (found.format !== now.format) return { name: 'format', expected: now.format, actual: found.format };
+  const isHashed = now.sets.every(({ sha256 }) => sha256 !== null);
+  const setText = ({
+    benchmark,
+    tokens,
+    items,
+    questionsPerContext,
+    sha256,
+  }: Deciding['sets'][number]): string =>
+    `${items} of ${benchmark}${tokens === null ? '' : ` at ${tokens}`}, ${questionsPerContext} a context${isHashed ? ` (${sha256})` : ''}`;
+  const factsOf = ({ version, model, options, sets }: Deciding): JsonObject => ({
+    version,
+    model: model.sha256,
+    tokenizer: model.tokenizerSha256,
+    ...options,
+    sets: sets.map(setText),
+  });
+  const [expected, actual] = [factsOf(now), factsOf(found)];
+  for (const name of new Set([...Object.keys(expected), ...Object.keys(actual)])) {
+    const pair = { name, expected: expected[name] ?? null, actual: actual[name] ?? null };
+    if (canonicalJson(pair.expected) !== canonicalJson(pair.actual)) return pair;
+  }
+  return null;
+}
+
+/** Throws `InputError` where a result is of other options: its runs and trainings would be lost. */
+function refuseOther(path: string, found: ReplicationResult, now: Deciding): void {
+  const difference = differenceOf(found, now);
+  if (!difference) return;
+  throw new InputError('other-replication', 'The folder holds the result of other options', {
+    where: path,
+    expected: `${difference.name} ${JSON.stringify(difference.expected)}`,
+    actual: JSON.stringify(difference.actual),
+    advice: 'choose another --out, or add --overwrite to replace it with its trainings',
+  });
 }
 
 /** The options that decide the numbers. */
@@ -366,7 +427,8 @@ async function trainAnew(
       version: options.version,
       now: () => new Date(),
       signal,
-      openTrainer: async (each) => openTrainer(await engine(), each.checkpoint, each.options, { signal }),
+      openTrainer: async (each, kernels) =>
+        openTrainer(await engine(), each.checkpoint, each.options, { signal }, kernels),
     },
     {
       onStep: ({ step, loss, tokensPerSecond }) =>

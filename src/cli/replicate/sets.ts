@@ -7,7 +7,7 @@ import type { ReplicationBenchmark } from '../../evaluate/replication.ts';
 import { nodeId } from '../../evaluate/graphwalksGenerator.ts';
 import { shortTask, shortTaskKinds, type TaskWords } from '../../world/shortTasks.ts';
 import { adjectives, animals, colours, goods, trades, verbs } from '../../world/words.ts';
-import { writeWhole } from '../evaluateFiles.ts';
+import { writeWhole } from '../outputFile.ts';
 
 /** A held-out set that is to be made. */
 export interface SetPlan {
