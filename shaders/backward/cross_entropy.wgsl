@@ -61,6 +61,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u,
   if (params.differentiates == 0u) {
     return;
   }
+  // All threads have read their logits, each the label's, before any is overwritten.
+  storageBarrier();
   let factor = weight * params.scale;
   let padded = (params.vocabulary + 3u) / 4u * 4u;
   for (var v = thread.index; v < padded; v += WORKGROUP_SIZE) {

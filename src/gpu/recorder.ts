@@ -3,7 +3,7 @@ import { readbackUsage, uniformUsage, type BufferRange, type EngineBuffer } from
 import type { EngineDevice } from './device.ts';
 import type { Kernel, KernelCall, KernelSink } from './kernel.ts';
 import { paramSlotBytes, type EnginePipeline } from './pipelineCache.ts';
-import { TimeBudget } from './timeBudget.ts';
+import { TimeBudget, workUnits } from './timeBudget.ts';
 
 const slotCount = 1024;
 /** Bytes of the params arena that every recorder holds. */
@@ -11,15 +11,22 @@ export const recorderBytes = slotCount * paramSlotBytes;
 const maxWorkgroupsPerDimension = 65535;
 const maxBindGroups = 8192;
 
-interface TimedSubmit {
+/** A submit that is recorded whole. */
+interface Submit {
+  readonly commands: GPUCommandBuffer;
+  /** Bytes of its params, from the start of the arena. */
+  readonly params: ArrayBuffer;
+  readonly paramBytes: number;
   readonly units: number;
-  readonly submittedMs: number;
 }
 
 /**
  * Turns kernel calls into WebGPU commands. Calls gather in one compute pass; `submit` sends them. It submits by
  * itself when the estimated time of what is gathered passes the budget, splitting a long kernel over several
  * dispatches. Params of all calls of a submit go up in one write.
+ *
+ * What was sent cannot be taken back, and one kernel over a long context may be many submits: of a recorder with a
+ * `mostInFlight` only so many are with the GPU, the others wait here, where `discard` drops them.
  */
 export class Recorder implements KernelSink {
   readonly engine: EngineDevice;
@@ -37,9 +44,14 @@ export class Recorder implements KernelSink {
   private pendingUnits = 0;
   private readonly bindGroups = new Map<string, GPUBindGroup>();
   private readonly keysByBuffer = new Map<number, string[]>();
-  private readonly inFlight: Promise<void>[] = [];
+  /** Submits that have not finished, the oldest first. */
+  private readonly inFlight = new Set<Promise<void>>();
+  /** Submits that wait for their turn, in order. */
+  private readonly held = new Set<Submit>();
+  /** Submits that may be with the GPU at a time; uploads and readbacks, which must follow all, send the others too. */
+  mostInFlight = Infinity;
   private readonly staging: EngineBuffer[] = [];
-  /** Estimated work so far, in the budget's units. */
+  /** Estimated work so far, in units of `workUnits`. */
   readonly work = { submitted: 0, done: 0 };
   /** Hears of every finished submit. */
   onWorkDone: (() => void) | null = null;
@@ -66,7 +78,7 @@ export class Recorder implements KernelSink {
   dispatch<B extends string, P extends string>(call: KernelCall<B, P>): void {
     const pipeline = this.engine.pipelines.get(call.kernel, call.variant);
     const group = this.bindGroup(pipeline, call);
-    const units = this.budget.units(call.cost);
+    const units = workUnits(call.cost);
     if (typeof call.workgroups !== 'number') {
       this.makeRoom(units);
       const pass = this.begin(pipeline);
@@ -127,33 +139,33 @@ export class Recorder implements KernelSink {
       `upload of ${data.byteLength} bytes to ${range.buffer.label}`,
     );
     if (this.encoder) this.submit();
+    this.sendHeld(Infinity);
     const { queue } = this.engine.device;
     queue.writeBuffer(range.buffer.gpu, range.offset + offset, data.buffer, data.byteOffset, data.byteLength);
     this.engine.counters.uploads++;
     this.engine.counters.uploadBytes += data.byteLength;
   }
 
-  /** Sends what is recorded to the GPU. Throws the engine's pending failure. */
+  /** Sends what is recorded to the GPU, now or in its turn (`mostInFlight`). Throws the engine's pending failure. */
   submit(): void {
     this.engine.throwIfFailed();
     if (this.encoder) {
       this.endPass();
-      const { device, counters } = this.engine;
-      if (this.usedSlots > 0) {
-        device.queue.writeBuffer(this.arena.gpu, 0, this.slots, 0, this.usedSlots * paramSlotBytes);
-      }
-      device.queue.submit([this.encoder.finish()]);
-      counters.submits++;
-      this.track({ units: this.pendingUnits, submittedMs: this.clock() });
+      const paramBytes = this.usedSlots * paramSlotBytes;
+      const submit = { commands: this.encoder.finish(), paramBytes, units: this.pendingUnits };
+      const isNext = this.held.size === 0 && this.inFlight.size < this.mostInFlight;
+      if (isNext) this.send({ ...submit, params: this.slots });
+      else this.held.add({ ...submit, params: this.slots.slice(0, paramBytes) });
       this.encoder = null;
       this.usedSlots = 0;
       this.pendingUnits = 0;
     }
-    this.engine.buffers.sweep();
+    if (this.held.size === 0) this.engine.buffers.sweep();
   }
 
-  /** Drops what is recorded but not submitted. */
+  /** Drops what is recorded but not with the GPU yet. */
   discard(): void {
+    this.held.clear();
     this.endPass();
     this.encoder = null;
     this.usedSlots = 0;
@@ -169,9 +181,15 @@ export class Recorder implements KernelSink {
     this.engine.buffers.sweep();
   }
 
-  /** Waits until at most `submits` submits are unfinished: call it in long loops, so that a cancel takes effect. */
-  async settle(submits = 0): Promise<void> {
-    while (this.inFlight.length > submits) await this.inFlight[0];
+  /**
+   * Waits until at most `submits` submits are unfinished, or the signal is aborted: call it in long loops, so that a
+   * cancel takes effect.
+   */
+  async settle(submits = 0, signal?: AbortSignal): Promise<void> {
+    while (this.inFlight.size + this.held.size > submits && !signal?.aborted) {
+      const [oldest] = this.inFlight;
+      await oldest;
+    }
     this.engine.throwIfFailed();
   }
 
@@ -194,6 +212,7 @@ export class Recorder implements KernelSink {
     }
     try {
       this.submit();
+      this.sendHeld(Infinity);
       this.engine.counters.readbacks++;
       this.engine.counters.readbackBytes += sizeBytes;
       await staging.gpu.mapAsync(0x1, 0, sizeBytes);
@@ -323,21 +342,36 @@ export class Recorder implements KernelSink {
     this.keysByBuffer.delete(buffer.id);
   }
 
-  private track(submit: TimedSubmit): void {
-    this.work.submitted += submit.units;
-    const done = this.engine.device.queue.onSubmittedWorkDone().then(
+  private send({ commands, params, paramBytes, units }: Submit): void {
+    const { device, counters, onWait } = this.engine;
+    if (paramBytes > 0) device.queue.writeBuffer(this.arena.gpu, 0, params, 0, paramBytes);
+    device.queue.submit([commands]);
+    counters.submits++;
+    this.work.submitted += units;
+    const submittedMs = this.clock();
+    const done = device.queue.onSubmittedWorkDone().then(
       () => {
-        this.budget.observe(submit.units, submit.submittedMs, this.clock());
-        this.work.done += submit.units;
+        this.budget.observe(units, submittedMs, this.clock());
+        this.work.done += units;
         this.onWorkDone?.();
       },
       () => undefined,
     );
-    this.engine.onWait?.(done);
+    onWait?.(done);
     const entry: Promise<void> = done.then(() => {
-      void this.inFlight.splice(this.inFlight.indexOf(entry), 1);
+      this.inFlight.delete(entry);
+      this.sendHeld(this.mostInFlight);
     });
-    this.inFlight.push(entry);
+    this.inFlight.add(entry);
+  }
+
+  /** Sends waiting submits, in order, while fewer than `mostInFlight` are with the GPU. */
+  private sendHeld(mostInFlight: number): void {
+    for (const submit of this.held) {
+      if (this.inFlight.size >= mostInFlight) return;
+      this.held.delete(submit);
+      this.send(submit);
+    }
   }
 
   private takeStaging(sizeBytes: number): EngineBuffer {

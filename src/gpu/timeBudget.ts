@@ -1,5 +1,10 @@
 import type { KernelCost } from './kernel.ts';
 
+/** FLOPs or bytes, whichever is more: both cost about the same on the machines where it matters. */
+export function workUnits(cost: KernelCost): number {
+  return Math.max(cost.flops, cost.bytes, 1);
+}
+
 /**
  * Keeps submits short: predicts a kernel's milliseconds from its FLOPs and bytes with a rate that is learned
  * from how long earlier submits took. Starts slow (a software adapter), since one submit of seconds can make
@@ -13,11 +18,6 @@ export class TimeBudget {
 
   constructor(budgetMs: number) {
     this.budgetMs = budgetMs;
-  }
-
-  /** FLOPs or bytes, whichever is more: both cost about the same on the machines where it matters. */
-  units(cost: KernelCost): number {
-    return Math.max(cost.flops, cost.bytes, 1);
   }
 
   estimateMs(units: number): number {

@@ -71,19 +71,15 @@ interface TimedTrial extends Trial {
 export async function tuneKernels(engine: EngineDevice, options: TuneOptions = {}): Promise<TuneReport> {
   const clock = options.clock ?? (() => performance.now());
   const key = `kernels/${storeVersion}/${engine.adapterKey}`;
-  const stored = parseChoices(await options.store?.load(key), engine);
+  const stored = parseStored(await options.store?.load(key), engine);
   if (stored) {
-    engine.choices = stored;
-    return { choices: stored, measured: [], refused: [], fromStore: true };
+    engine.choices = stored.choices;
+    return { ...stored, measured: [], fromStore: true };
   }
   const start = clock();
   const limitMs = options.limitMs ?? 2000;
   if (engine.choices.subgroups && !(await subgroupsAreLinear(engine))) {
-    engine.choices = {
-      ...engine.choices,
-      subgroups: false,
-      matmul: engine.choices.matmul === 'lanes' ? 'register' : engine.choices.matmul,
-    };
+    engine.choices = withoutSubgroups(engine.choices);
   }
   const sampleMs = options.sampleMs ?? (engine.facts.software ? 0 : 20);
   const timed: TimedTrial[] = [];
@@ -114,7 +110,7 @@ export async function tuneKernels(engine: EngineDevice, options: TuneOptions = {
     choices = { ...choices, ...fastest(own, engine.choices)?.choice };
   }
   engine.choices = choices;
-  if (skipped.size === 0) await options.store?.save(key, JSON.stringify(choices));
+  if (skipped.size === 0) await options.store?.save(key, JSON.stringify({ ...choices, refused }));
   const measured = timed.map(({ operation, name, medianMs }) => ({ operation, choice: name, medianMs }));
   return { choices, measured, refused, fromStore: false };
 }
@@ -236,8 +232,14 @@ function problem(
   };
 }
 
+/** The same kernels where subgroups cannot be trusted. */
+export function withoutSubgroups(choices: KernelChoices): KernelChoices {
+  const { matmul } = choices;
+  return { ...choices, subgroups: false, matmul: matmul === 'lanes' ? 'register' : matmul };
+}
+
 /** Runs the probe: true when thread i of a workgroup is lane i mod size of subgroup i / size. */
-async function subgroupsAreLinear(engine: EngineDevice): Promise<boolean> {
+export async function subgroupsAreLinear(engine: EngineDevice): Promise<boolean> {
   const recorder = new Recorder(engine);
   const out = engine.buffers.range('tune/probe', 64 * 4);
   try {
@@ -263,15 +265,24 @@ const allowed: { readonly [K in keyof KernelChoices]?: readonly string[] } = {
   attention: ['thread', 'quad', 'tile'],
 };
 
-/** Stored choices, if they are whole and fit this device; anything else is measured anew. */
-function parseChoices(text: string | null | undefined, engine: EngineDevice): KernelChoices | null {
+/** Stored choices with what was refused, if they are whole and fit this device; anything else is measured anew. */
+function parseStored(
+  text: string | null | undefined,
+  engine: EngineDevice,
+): Pick<TuneReport, 'choices' | 'refused'> | null {
   if (!text) return null;
-  let value: unknown;
   try {
-    value = JSON.parse(text);
+    const value: unknown = JSON.parse(text);
+    const choices = readChoices(value, engine);
+    // Choices that were stored before have none beside them.
+    return choices && { choices, refused: (value as Partial<TuneReport>).refused ?? [] };
   } catch {
     return null;
   }
+}
+
+/** Choices read from JSON, if they are whole and fit this device. */
+export function readChoices(value: unknown, engine: EngineDevice): KernelChoices | null {
   if (typeof value !== 'object' || value === null) return null;
   const record = value as Record<string, unknown>;
   const result: Record<string, unknown> = { ...engine.choices };

@@ -28,6 +28,13 @@ export interface KernelChoices {
   readonly subgroups: boolean;
 }
 
+/** Choices with the adapter that they are of: a run goes on with those it began with, there. */
+export interface AdapterChoices {
+  /** `EngineDevice.adapterKey` */
+  readonly adapter: string;
+  readonly choices: KernelChoices;
+}
+
 /** Sensible choices before anything was measured; `longRun` where seconds of compiling do not matter. */
 export function defaultChoices(
   facts: AdapterFacts,

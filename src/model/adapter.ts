@@ -40,6 +40,8 @@ const routerOf = (experts: string): string => experts.replace(/experts$/, 'gate.
 /** [out, in] of a module of the checkpoint, also where its expert lies inside a fused tensor; null if there is none. */
 function moduleShape(checkpoint: Checkpoint, module: string): readonly [number, number] | null {
   const { config, tensors } = checkpoint;
+  // No weights of its own: what a file may hold under the name is not read.
+  if (module === 'lm_head' && config.tieWordEmbeddings) return null;
   const own = tensors.get(`${module}.weight`)?.shape;
   if (own?.length === 2) return [own[0]!, own[1]!];
   const expert = /\.mlp\.experts\.(\d+)\.(gate|up|down)_proj$/.exec(module);
@@ -143,7 +145,9 @@ export async function openAdapter(files: CheckpointFiles, checkpoint: Checkpoint
           ? `A [${rank}, ${shape[1]}] and B [${shape[0]}, ${rank}]`
           : experts
             ? `A [experts × ${rank}, in] and B [out, ${rank} × experts] of this checkpoint's experts`
-            : 'a linear layer of the checkpoint',
+            : module === 'lm_head'
+              ? 'no pair for lm_head: this checkpoint ties it to the embedding (tie_word_embeddings)'
+              : 'a linear layer of the checkpoint',
         actual: `A [${a?.shape.join(', ') ?? 'missing'}], B [${b?.shape.join(', ') ?? 'missing'}]`,
         advice: 'choose the checkpoint that the adapter was trained on',
       });

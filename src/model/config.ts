@@ -3,7 +3,8 @@ import { isObject, type JsonObject, type JsonValue } from '../core/json.ts';
 
 type RopeScaling =
   | { readonly type: 'linear'; readonly factor: number }
-  | { readonly type: 'dynamic'; readonly factor: number; readonly originalMaxPositionEmbeddings: number }
+  /** Changes nothing up to the file's positions; beyond them it would depend on each text's length. */
+  | { readonly type: 'dynamic'; readonly factor: number }
   | {
       readonly type: 'yarn';
       /** As written in the file, never recomputed from the context lengths. */
@@ -121,7 +122,7 @@ function readRopeScaling(
   const factor = scaling.number('factor', 1);
   const original = scaling.count('original_max_position_embeddings', maxPositions);
   if (type === 'linear') return { type, factor };
-  if (type === 'dynamic') return { type, factor, originalMaxPositionEmbeddings: original };
+  if (type === 'dynamic') return { type, factor };
   if (type !== 'yarn')
     scaling.refuse('The rope scaling is not supported', 'default, linear, dynamic or yarn', type);
   return {
@@ -137,7 +138,7 @@ function readRopeScaling(
 
 /** Positions that a scaling stretches to; 0 where it leaves their number to the file. */
 function scaledPositions(scaling: RopeScaling | null): number {
-  if (scaling?.type !== 'yarn' && scaling?.type !== 'dynamic') return 0;
+  if (scaling?.type !== 'yarn') return 0;
   return Math.floor(scaling.factor * scaling.originalMaxPositionEmbeddings);
 }
 
@@ -164,17 +165,33 @@ function readLayerWindows(
   return none.map((_, layer) => (layer >= first ? window : null));
 }
 
+/** What the kernels take; no released checkpoint asks for more. */
+const mostHeadDim = 256;
+const mostExperts = 512;
+const mostExpertsPerTok = 32;
+
+/** A width of MLPs, whose numbers are read four at a time. */
+function mlpWidth(fields: Fields, key: string, fallback?: number): number {
+  const width = fields.count(key, fallback);
+  if (width % 4 !== 0) fields.refuse(`"${key}" is unusable`, 'a multiple of 4', width);
+  return width;
+}
+
 function readMoe(fields: Fields): MoeConfig {
   const expertCount = fields.raw('num_experts') === undefined ? 'num_local_experts' : 'num_experts';
   const moe = {
     numExperts: fields.count(expertCount),
     numExpertsPerTok: fields.count('num_experts_per_tok'),
-    moeIntermediateSize: fields.count('moe_intermediate_size'),
+    moeIntermediateSize: mlpWidth(fields, 'moe_intermediate_size'),
     // False in the class, true in the released files: never assumed.
     normTopkProb: fields.flag('norm_topk_prob', false),
   };
-  if (moe.numExpertsPerTok > moe.numExperts) {
-    fields.refuse('"num_experts_per_tok" is unusable', `at most ${moe.numExperts}`, moe.numExpertsPerTok);
+  if (moe.numExperts > mostExperts) {
+    fields.refuse(`"${expertCount}" is unusable`, `at most ${mostExperts}`, moe.numExperts);
+  }
+  const most = Math.min(moe.numExperts, mostExpertsPerTok);
+  if (moe.numExpertsPerTok > most) {
+    fields.refuse('"num_experts_per_tok" is unusable', `at most ${most}`, moe.numExpertsPerTok);
   }
   return moe;
 }
@@ -228,8 +245,8 @@ export function readModelConfig(
   if (numAttentionHeads % numKeyValueHeads !== 0) {
     fields.refuse('"num_key_value_heads" is unusable', `a divisor of ${numAttentionHeads}`, numKeyValueHeads);
   }
-  if (headDim % 2 !== 0 || headDim > 256)
-    fields.refuse('"head_dim" is unusable', 'an even number up to 256', headDim);
+  if (headDim % 16 !== 0 || headDim > mostHeadDim)
+    fields.refuse('"head_dim" is unusable', `a multiple of 16 up to ${mostHeadDim}`, headDim);
   const sparse =
     modelType === 'qwen3_moe'
       ? readSparseLayers(fields, numHiddenLayers)
@@ -253,7 +270,9 @@ export function readModelConfig(
     numAttentionHeads,
     numKeyValueHeads,
     headDim,
-    intermediateSize: fields.count('intermediate_size', 6144),
+    intermediateSize: sparse.includes(false)
+      ? mlpWidth(fields, 'intermediate_size', 6144)
+      : fields.count('intermediate_size', 6144),
     rmsNormEps: fields.number('rms_norm_eps', 1e-6),
     ropeTheta: rope.number('rope_theta', fields.number('rope_theta', 10000)),
     ropeScaling,

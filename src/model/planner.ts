@@ -5,12 +5,14 @@ import { variantKey, type KernelCall, type KernelSink } from '../gpu/kernel.ts';
 import type { PipelineRequest } from '../gpu/pipelineCache.ts';
 import { greedySampling, sampleTokens } from '../gpu/kernels/sampling.ts';
 import { recorderBytes } from '../gpu/recorder.ts';
+import { workUnits } from '../gpu/timeBudget.ts';
 import { rowsBytes, sliceRows, type KvType, type WeightType } from '../gpu/tensors.ts';
 import { createActivations, createSamplingBuffers } from './activations.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import type { ModelConfig } from './config.ts';
 import { recordForward, type ForwardModel } from './forward.ts';
 import { KvCache } from './kvCache.ts';
+import { positionsNote } from './rope.ts';
 import { stagingBytesOf } from './weightLoader.ts';
 import { allocateWeights, planWeights, weightTypesOf, type WeightPlan } from './weightPlan.ts';
 
@@ -73,9 +75,11 @@ export function countingBuffers(): { buffers: Buffers; largestBytes: () => numbe
   return { buffers: new Buffers(device, newCounters()), largestBytes: () => largest };
 }
 
-/** Takes the calls of a pass without running it: sizes of scratch memory, kernel variants. */
+/** Takes the calls of a pass without running it: sizes of scratch memory, kernel variants, the work they are. */
 export class PlanSink implements KernelSink {
   readonly pipelines = new Map<string, PipelineRequest>();
+  /** Sum over all calls, in the units of `TimeBudget`. */
+  workUnits = 0;
   private readonly memory: Scratch;
 
   constructor(
@@ -87,6 +91,7 @@ export class PlanSink implements KernelSink {
 
   dispatch<B extends string, P extends string>(call: KernelCall<B, P>): void {
     this.pipelines.set(variantKey(call.kernel, call.variant), { kernel: call.kernel, variant: call.variant });
+    this.workUnits += workUnits(call.cost);
   }
 
   scratch(name: string, sizeBytes: number): BufferRange {
@@ -155,7 +160,7 @@ function describeProblems(
   const trained = config.maxPositionEmbeddings;
   if (options.contextLength > trained) {
     problems.push(
-      `The context of ${options.contextLength} tokens is longer than the ${trained} positions the model was made for.`,
+      `The context of ${options.contextLength} tokens is longer than the ${trained} positions the model was made for.${positionsNote(config)}`,
     );
   }
   return problems;

@@ -9,17 +9,22 @@ export type Prompt =
   | { readonly kind: 'ids'; readonly ids: readonly number[] }
   | { readonly kind: 'messages'; readonly messages: readonly JsonObject[] };
 
-/** The checkpoint's chat template, or Qwen3's where it brings none. */
-export function chatTemplateOf(tokenizerConfig: JsonObject | null): ChatTemplate {
+/** The text of the checkpoint's chat template, or of Qwen3's where it brings none. */
+export function chatTemplateSource(tokenizerConfig: JsonObject | null): string {
   const own = tokenizerConfig?.['chat_template'];
-  if (typeof own === 'string') return new ChatTemplate(own);
+  if (typeof own === 'string') return own;
   if (Array.isArray(own)) {
     // Several named templates: [{name, template}, …].
     const named = own.filter(isObject);
     const chosen = named.find((entry) => entry['name'] === 'default') ?? named[0];
-    if (typeof chosen?.['template'] === 'string') return new ChatTemplate(chosen['template']);
+    if (typeof chosen?.['template'] === 'string') return chosen['template'];
   }
-  return new ChatTemplate(qwen3Template);
+  return qwen3Template;
+}
+
+/** The chat template of `chatTemplateSource`. */
+export function chatTemplateOf(tokenizerConfig: JsonObject | null): ChatTemplate {
+  return new ChatTemplate(chatTemplateSource(tokenizerConfig));
 }
 
 /** Token ids of a prompt; messages go through the chat template with the opening of the reply. */

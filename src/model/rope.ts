@@ -8,27 +8,19 @@ export interface RopeFrequencies {
 }
 
 /**
- * Inverse frequencies θ^(−2j/D) with the checkpoint's scaling.
- * @param contextLength only dynamic scaling depends on it.
+ * Inverse frequencies θ^(−2j/D) with the checkpoint's scaling. Dynamic scaling changes none of them up to the file's
+ * positions, and more are refused: beyond them every text would have its own by its length.
  * Source: transformers `modeling_rope_utils.py`; YaRN: arXiv 2309.00071.
  */
-export function ropeFrequencies(config: ModelConfig, contextLength: number): RopeFrequencies {
+export function ropeFrequencies(config: ModelConfig): RopeFrequencies {
   const { headDim, ropeTheta, ropeScaling } = config;
   const half = headDim / 2;
   const base = (theta: number) =>
     Float64Array.from({ length: half }, (_, j) => theta ** ((-2 * j) / headDim));
-  if (!ropeScaling) return { inverse: Float32Array.from(base(ropeTheta)), attentionFactor: 1 };
+  if (!ropeScaling || ropeScaling.type === 'dynamic')
+    return { inverse: Float32Array.from(base(ropeTheta)), attentionFactor: 1 };
   if (ropeScaling.type === 'linear') {
     return { inverse: Float32Array.from(base(ropeTheta), (f) => f / ropeScaling.factor), attentionFactor: 1 };
-  }
-  if (ropeScaling.type === 'dynamic') {
-    const { factor, originalMaxPositionEmbeddings: original } = ropeScaling;
-    const length = Math.max(contextLength, original);
-    const stretch = (factor * length) / original - (factor - 1);
-    return {
-      inverse: Float32Array.from(base(ropeTheta * stretch ** (headDim / (headDim - 2)))),
-      attentionFactor: 1,
-    };
   }
   const { factor, originalMaxPositionEmbeddings: original, betaFast, betaSlow, truncate } = ropeScaling;
   const dimensionOf = (turns: number) =>
@@ -47,6 +39,12 @@ export function ropeFrequencies(config: ModelConfig, contextLength: number): Rop
     return (ramp * f) / factor + (1 - ramp) * f;
   });
   return { inverse, attentionFactor: ropeScaling.attentionFactor };
+}
+
+/** Why more positions are refused, where the file's scaling could be taken for them; to end a sentence with. */
+export function positionsNote({ ropeScaling }: ModelConfig): string {
+  if (ropeScaling?.type !== 'dynamic') return '';
+  return ' Its dynamic rope scaling beyond them, which differs from text to text by its length, is not supported.';
 }
 
 /**

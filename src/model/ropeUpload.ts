@@ -11,7 +11,7 @@ export function uploadRopeTable(
   contextLength: number,
 ): void {
   const half = config.headDim / 2;
-  const frequencies = ropeFrequencies(config, contextLength);
+  const frequencies = ropeFrequencies(config);
   for (let first = 0; first < contextLength; first += 4096) {
     const count = Math.min(4096, contextLength - first);
     const { cos, sin } = ropeTable(frequencies, first, count);

@@ -25,6 +25,10 @@ export function changesOfEvent(state: ModelState, event: EngineEvent): Partial<M
       return work?.kind === 'checking'
         ? { work: { kind: 'checking', done: event.done, total: event.total } }
         : {};
+    case 'score':
+      return work?.kind === 'scoring'
+        ? { work: { kind: 'scoring', done: event.done, total: event.total } }
+        : {};
     case 'measure':
       return work?.kind === 'measuring'
         ? { work: { kind: 'measuring', done: event.done, total: event.total } }

@@ -6,6 +6,8 @@ import type {
   AdapterSource,
   EngineFailure,
   EngineResult,
+  EvidenceCheck,
+  EvidenceCheckRequest,
   GenerateRequest,
   GenerationReport,
   GpuProbe,
@@ -42,6 +44,7 @@ type ModelWork =
   | { readonly kind: 'generating'; readonly done: number; readonly total: number }
   | { readonly kind: 'embedding'; readonly done: number; readonly total: number }
   | { readonly kind: 'checking'; readonly done: number; readonly total: number }
+  | { readonly kind: 'scoring'; readonly done: number; readonly total: number }
   | { readonly kind: 'measuring'; readonly done: number; readonly total: number };
 
 /** One exchange: what was asked, and the reply as it comes. */
@@ -71,6 +74,8 @@ export interface ModelState {
   readonly runtime: Runtime;
   /** The loaded model beside onnxruntime. */
   readonly check: Loadable<RuntimeCheck>;
+  /** What the loaded model made of examples with and without their evidence, by whatever names them. */
+  readonly evidenceChecks: Readonly<Record<string, Loadable<EvidenceCheck>>>;
   readonly list: ModelList | null;
   readonly card: Loadable<ModelCard>;
   /** Where the opened checkpoint can be opened from again after a reload; null for a dropped folder. */
@@ -130,6 +135,11 @@ interface ModelActions {
   /** One vector per text by the loaded model. */
   readonly embed: EngineClient['embed'];
   readonly look: (request: LookRequest) => Promise<EngineResult<LookReport>>;
+  /** Scores an example with and without its evidence, and keeps what came of it under `key`. */
+  readonly checkEvidence: (
+    key: string,
+    request: EvidenceCheckRequest,
+  ) => Promise<EngineResult<EvidenceCheck>>;
   readonly countTokens: (prompt: Prompt) => Promise<number | null>;
   readonly clearTurns: () => void;
   readonly dismissLoss: () => void;
@@ -145,6 +155,7 @@ export const initialModelState: ModelState = {
   gflops: null,
   runtime: 'webgpu',
   check: { status: 'idle' },
+  evidenceChecks: {},
   list: null,
   card: { status: 'idle' },
   lasting: null,
@@ -314,7 +325,7 @@ export function createModelSlice(engine: EngineClient): SliceCreator<ModelSlice>
         return result;
       },
       openAdapter: (source) => get().takeAdapter(() => engine.openAdapter(source)),
-      forgetLoaded: () => set({ loaded: null, isGone: false, turns: [], loss: null }),
+      forgetLoaded: () => set({ loaded: null, isGone: false, turns: [], loss: null, evidenceChecks: {} }),
       takeAdapter: async (take) => {
         if (get().work) return busy;
         set({ work: { kind: 'opening' }, adapterFailure: null });
@@ -345,13 +356,25 @@ export function createModelSlice(engine: EngineClient): SliceCreator<ModelSlice>
         set({ work: null });
         if (result.ok) {
           const name = card.status === 'ready' ? card.value.name : '';
-          set({ loaded: { ...result.value, name }, turns: [], check: { status: 'idle' } });
+          set({
+            loaded: { ...result.value, name },
+            turns: [],
+            check: { status: 'idle' },
+            evidenceChecks: {},
+          });
         } else if (result.code !== 'cancelled') set({ loadFailure: result });
         return result;
       },
       unload: async () => {
         await engine.unload();
-        set({ loaded: null, isGone: false, turns: [], loss: null, check: { status: 'idle' } });
+        set({
+          loaded: null,
+          isGone: false,
+          turns: [],
+          loss: null,
+          check: { status: 'idle' },
+          evidenceChecks: {},
+        });
       },
       cancel: () => void engine.cancel(),
       keep: async () => {
@@ -392,6 +415,20 @@ export function createModelSlice(engine: EngineClient): SliceCreator<ModelSlice>
       embed: (texts) =>
         withLoaded({ kind: 'embedding', done: 0, total: texts.length }, () => engine.embed(texts)),
       look: (request) => withLoaded({ kind: 'measuring', done: 0, total: 0 }, () => engine.look(request)),
+      checkEvidence: async (key, request) => {
+        if (get().work) return busy;
+        const before = get().evidenceChecks[key] ?? { status: 'idle' };
+        const keep = (check: Loadable<EvidenceCheck>): void =>
+          set(({ evidenceChecks }) => ({ evidenceChecks: { ...evidenceChecks, [key]: check } }));
+        keep({ status: 'loading' });
+        const result = await withLoaded({ kind: 'scoring', done: 0, total: 1 }, () =>
+          engine.checkEvidence(request),
+        );
+        if (result.ok) keep({ status: 'ready', value: result.value });
+        else if (result.code === 'cancelled') keep(before);
+        else keep({ status: 'failed', code: result.code, message: result.message, advice: result.advice });
+        return result;
+      },
       countTokens: async (prompt) => {
         const result = await engine.countTokens(prompt);
         return result.ok ? result.value : null;

@@ -16,6 +16,8 @@ export interface CheckpointFacts {
   readonly step: number;
   /** Hash of config, data and base model: another run's checkpoint is refused. */
   readonly identity: string;
+  /** Hash of the chat template; null in files that were written before it was kept. */
+  readonly templateSha256: string | null;
   /** Counters of the run, e.g. tokens so far and the best held-out loss. */
   readonly run: JsonObject;
 }
@@ -44,6 +46,7 @@ export function* checkpointPieces(state: TrainerState, facts: CheckpointFacts): 
       format: formatName,
       step: String(facts.step),
       identity: facts.identity,
+      ...(facts.templateSha256 === null ? {} : { template: facts.templateSha256 }),
       run: JSON.stringify(facts.run),
     },
   };
@@ -74,38 +77,58 @@ async function floatsOf(tensor: TensorLocation): Promise<Float32Array> {
   return new Float32Array(bytes.slice().buffer);
 }
 
-/** Reads what `checkpointPieces` wrote. @throws InputError for anything else, or for a file that was cut */
-export async function readCheckpoint(
-  source: ByteSource,
-): Promise<{ readonly state: TrainerState; readonly facts: CheckpointFacts }> {
-  const { tensors, metadata } = await readSafetensorsHeader(source);
-  const refuse = (actual: string): InputError =>
-    new InputError('bad-checkpoint', 'This is no training checkpoint', {
-      where: source.name,
-      expected: formatName,
-      actual,
-    });
-  if (metadata['format'] !== formatName) throw refuse(metadata['format'] ?? 'no format');
+function refusal(source: ByteSource, actual: string): InputError {
+  return new InputError('bad-checkpoint', 'This is no training checkpoint', {
+    where: source.name,
+    expected: formatName,
+    actual,
+  });
+}
+
+function factsOf(source: ByteSource, metadata: Readonly<Record<string, string>>): CheckpointFacts {
+  if (metadata['format'] !== formatName) throw refusal(source, metadata['format'] ?? 'no format');
   const step = Number(metadata['step']);
   let run: JsonValue;
   try {
     run = JSON.parse(metadata['run'] ?? '') as JsonValue;
   } catch {
-    throw refuse('unreadable run facts');
+    throw refusal(source, 'unreadable run facts');
   }
-  if (!Number.isSafeInteger(step) || step < 0 || !isObject(run)) throw refuse(`step ${metadata['step']}`);
+  if (!Number.isSafeInteger(step) || step < 0 || !isObject(run)) {
+    throw refusal(source, `step ${metadata['step']}`);
+  }
+  return {
+    step,
+    identity: metadata['identity'] ?? '',
+    templateSha256: metadata['template'] ?? null,
+    run,
+  };
+}
+
+/** What the run kept besides the arrays, which are not read. @throws InputError as `readCheckpoint` */
+export async function readCheckpointFacts(source: ByteSource): Promise<CheckpointFacts> {
+  return factsOf(source, (await readSafetensorsHeader(source)).metadata);
+}
+
+/** Reads what `checkpointPieces` wrote. @throws InputError for anything else, or for a file that was cut */
+export async function readCheckpoint(
+  source: ByteSource,
+): Promise<{ readonly state: TrainerState; readonly facts: CheckpointFacts }> {
+  const { tensors, metadata } = await readSafetensorsHeader(source);
+  const facts = factsOf(source, metadata);
   const byModule = new Map<string, Partial<Record<(typeof parts)[number], TensorLocation>>>();
   for (const tensor of tensors) {
     const at = tensor.name.lastIndexOf('|');
     const part = parts.find((name) => name === tensor.name.slice(at + 1));
-    if (at < 0 || !part || tensor.dtype !== 'F32') throw refuse(`tensor ${tensor.name}`);
+    if (at < 0 || !part || tensor.dtype !== 'F32') throw refusal(source, `tensor ${tensor.name}`);
     const module = tensor.name.slice(0, at);
     byModule.set(module, { ...byModule.get(module), [part]: tensor });
   }
   const state = new Map<string, TrainedTensors>();
   for (const [module, found] of byModule) {
     const { loraA, loraB, mA, mB, vA, vB } = found;
-    if (!loraA || !loraB || !mA || !mB || !vA || !vB) throw refuse(`${module} without all of its arrays`);
+    if (!loraA || !loraB || !mA || !mB || !vA || !vB)
+      throw refusal(source, `${module} without all of its arrays`);
     const [rank, inFeatures] = [loraA.shape[0] ?? 0, loraA.shape[1] ?? 0];
     const outFeatures = loraB.shape[0] ?? 0;
     state.set(module, {
@@ -120,8 +143,5 @@ export async function readCheckpoint(
       vB: await floatsOf(vB),
     });
   }
-  return {
-    state: { step, tensors: state },
-    facts: { step, identity: metadata['identity'] ?? '', run },
-  };
+  return { state: { step: facts.step, tensors: state }, facts };
 }

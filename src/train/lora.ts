@@ -185,7 +185,13 @@ export function planLora(config: ModelConfig, options: LoraOptions, maxBankBytes
   const place = (numbers: number): TensorSlot => {
     const sizeBytes = numbers * 4;
     const taken = roundUp(sizeBytes, 256);
-    assert(taken <= maxBankBytes, `an adapter tensor of ${sizeBytes} bytes exceeds a binding`);
+    if (taken > maxBankBytes) {
+      throw new InputError('does-not-fit', 'A LoRA tensor is larger than this GPU binds at once', {
+        expected: `at most ${maxBankBytes} bytes`,
+        actual: `${sizeBytes} bytes`,
+        advice: 'lower the rank (expertRank for experts) or let the experts share a pair',
+      });
+    }
     let bank = bankBytes.length - 1;
     if (bank < 0 || bankBytes[bank]! + taken > maxBankBytes) bank = bankBytes.push(0) - 1;
     const offset = bankBytes[bank]!;

@@ -62,6 +62,9 @@ export interface PassInput {
   readonly balanceFactor: number;
 }
 
+/** A pass being recorded, stage by stage: between two stages the GPU can be waited for, or the rest be dropped. */
+export type Recording = Generator<undefined, void, undefined>;
+
 /** What the passes over one layer share. */
 interface LayerPass {
   readonly sink: TrainingSink;
@@ -98,7 +101,7 @@ const kvLayout = ({ numKeyValueHeads, headDim }: ModelConfig): KvLayout => ({
 });
 
 /** From the layer's input to `middle`: everything that the backward pass of attention needs is left in the record. */
-function attentionForward(pass: LayerPass): void {
+function* attentionForward(pass: LayerPass): Recording {
   const { sink, model, input, layer, weights, record, take } = pass;
   const { config, memory } = model;
   const { rmsNormEps: eps, numAttentionHeads: numHeads, headDim } = config;
@@ -113,6 +116,7 @@ function attentionForward(pass: LayerPass): void {
   rmsNorm(sink, { x: hidden, weight: weights.inputNorm, eps, out: normed });
   matmul(sink, { x: normed, weight: weights.qkv, out: qkv, bias: weights.qkvBias });
   for (const adapter of adapted(pass, 'qkv')) adaptForward(sink, adapter, normed, qkv);
+  yield;
   const kv = kvLayout(config);
   attentionInput(sink, {
     qkv,
@@ -139,6 +143,7 @@ function attentionForward(pass: LayerPass): void {
     out: attended,
     logSumExp: record.logSumExp,
   });
+  yield;
   matmul(sink, { x: attended, weight: weights.o, out: middle, bias: weights.oBias, residual: hidden });
   for (const adapter of adapted(pass, 'o')) adaptForward(sink, adapter, attended, middle);
 }
@@ -233,7 +238,7 @@ function route(pass: LayerPass, normed: Rows, forced: boolean): void {
 }
 
 /** From `middle` to the next layer's input, in chunks of tokens. */
-function mlpForward(pass: LayerPass): void {
+function* mlpForward(pass: LayerPass): Recording {
   const { sink, model, layer, weights, record, take } = pass;
   const { config, memory } = model;
   const { chunk: buffers, chunkTokens } = memory;
@@ -253,6 +258,7 @@ function mlpForward(pass: LayerPass): void {
     });
   }
   for (const { first, count } of chunks(normed.rows, chunkTokens)) {
+    yield;
     const x = sliceRows(normed, first, count);
     const out = sliceRows(next, first, count);
     const residual = sliceRows(middle, first, count);
@@ -288,15 +294,16 @@ function mlpForward(pass: LayerPass): void {
   }
 }
 
-/** Records the forward pass of a row through all layers; hidden states are left in the memory. */
-export function recordForward(sink: TrainingSink, model: TrainingModel, input: PassInput): void {
+/** The forward pass of a row through all layers; hidden states are left in the memory. */
+function* recordForward(sink: TrainingSink, model: TrainingModel, input: PassInput): Recording {
   const { config, weights, memory } = model;
   const first = sliceRows(memory.hidden[0]!, 0, input.tokens);
   embedTokens(sink, { tokens: memory.inputs.tokens, table: weights.embed, out: first });
   for (let layer = 0; layer < config.layers.length; layer++) {
     const pass = layerPass(sink, model, input, layer);
-    attentionForward(pass);
-    mlpForward(pass);
+    yield* attentionForward(pass);
+    yield* mlpForward(pass);
+    yield;
   }
   if (memory.router) {
     balanceLoss(sink, {
@@ -312,16 +319,16 @@ export function recordForward(sink: TrainingSink, model: TrainingModel, input: P
 }
 
 /**
- * Records the loss of the supervised rows, block by block: logits of a block are made, turned into their gradients,
+ * The loss of the supervised rows, block by block: logits of a block are made, turned into their gradients,
  * multiplied back through the head and dropped. `scale` null: only the loss. Leaves the last hidden state's gradient in
  * `memory.gradHidden`.
  */
-export function recordLoss(
+function* recordLoss(
   sink: TrainingSink,
   model: TrainingModel,
   input: PassInput,
   scale: number | null,
-): void {
+): Recording {
   const { config, weights, memory } = model;
   const { loss, inputs } = memory;
   const eps = config.rmsNormEps;
@@ -330,6 +337,7 @@ export function recordLoss(
   const head = weights.head ?? weights.embed;
   if (scale !== null) sink.clear(memory.gradHidden.range);
   for (const { first, count } of chunks(input.supervised, memory.lossRows)) {
+    yield;
     const gathered = sliceRows(loss.gathered, 0, count);
     const normed = sliceRows(loss.normed, 0, count);
     const logits = sliceRows(loss.logits, 0, count);
@@ -441,7 +449,7 @@ function expertsBackward(pass: LayerPass, x: Rows, gradOut: Rows, dx: Rows, firs
 }
 
 /** From the gradient of the layer's output to that of `middle`, in place in `gradHidden`. */
-function mlpBackward(pass: LayerPass): void {
+function* mlpBackward(pass: LayerPass): Recording {
   const { sink, model, layer, weights, record, take, input } = pass;
   const { config, memory } = model;
   const eps = config.rmsNormEps;
@@ -452,6 +460,7 @@ function mlpBackward(pass: LayerPass): void {
   rmsNorm(sink, { x: middle, weight: weights.postNorm, eps, out: normed });
   if (memory.checkpointing && weights.mlp.kind === 'moe') route(pass, normed, true);
   for (const { first, count } of chunks(normed.rows, memory.chunkTokens)) {
+    yield;
     const x = sliceRows(normed, first, count);
     const gradOut = sliceRows(gradHidden, first, count);
     const dx = sliceRows(gradNormed, first, count);
@@ -494,7 +503,7 @@ function mlpBackward(pass: LayerPass): void {
 }
 
 /** From the gradient of `middle` to that of the layer's input, in place; only as far as something is trained. */
-function attentionBackward(pass: LayerPass): void {
+function* attentionBackward(pass: LayerPass): Recording {
   const { sink, model, input, layer, weights, record, take } = pass;
   const { config, memory, layout } = model;
   const { rmsNormEps: eps, numAttentionHeads: numHeads, headDim } = config;
@@ -509,6 +518,7 @@ function attentionBackward(pass: LayerPass): void {
   product(sink, { x: gradHidden, weight: weights.o, out: gradAttended, transposed: true });
   for (const adapter of oAdapters) adaptBackward(sink, adapter, attended, gradHidden, gradAttended);
   if (isLowest && qkvAdapters.length === 0) return;
+  yield;
   const kv = kvLayout(config);
   attentionBack(sink, {
     q: take(record.q),
@@ -524,6 +534,7 @@ function attentionBackward(pass: LayerPass): void {
     delta: memory.delta,
     grad: gradQkv,
   });
+  yield;
   attentionInputBack(sink, {
     qkv: take(record.qkv),
     numHeads,
@@ -554,15 +565,37 @@ function attentionBackward(pass: LayerPass): void {
   });
 }
 
-/** Records the backward pass after `recordLoss`: gradients of all adapters grow by this row's share. */
-export function recordBackward(sink: TrainingSink, model: TrainingModel, input: PassInput): void {
+/** The backward pass after `recordLoss`: gradients of all adapters grow by this row's share. */
+function* recordBackward(sink: TrainingSink, model: TrainingModel, input: PassInput): Recording {
   const { config, memory, layout } = model;
   const last = config.layers.length - 1;
   for (let layer = last; layer >= layout.lowestLayer; layer--) {
+    yield;
     const pass = layerPass(sink, model, input, layer);
     // The last layer's record is still there.
-    if (memory.checkpointing && layer < last) attentionForward(pass);
-    mlpBackward(pass);
-    attentionBackward(pass);
+    if (memory.checkpointing && layer < last) yield* attentionForward(pass);
+    yield* mlpBackward(pass);
+    yield;
+    yield* attentionBackward(pass);
   }
+}
+
+/**
+ * Records a row stage by stage: forward pass, loss and the backward pass, whose gradients are multiplied by `scale`;
+ * null: only forward pass and loss.
+ */
+export function* recordRow(
+  sink: TrainingSink,
+  model: TrainingModel,
+  input: PassInput,
+  scale: number | null,
+): Recording {
+  yield* recordForward(sink, model, input);
+  yield* recordLoss(sink, model, input, scale);
+  if (scale !== null) yield* recordBackward(sink, model, input);
+}
+
+/** Records all stages at once, where nothing runs: for plans. */
+export function recordWhole(recording: Recording): void {
+  Array.from(recording);
 }

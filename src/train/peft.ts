@@ -16,6 +16,8 @@ export interface PeftOptions {
   readonly baseModel: string;
   /** Experts of a layer, for pairs that all of them share (a `*` in the module path). */
   readonly expertCount: number | null;
+  /** Decoder layers of the model. */
+  readonly layerCount: number;
 }
 
 const prefix = 'base_model.model.';
@@ -51,6 +53,10 @@ export function peftFiles(adapter: Adapter, options: PeftOptions): PeftFiles {
   const rank = Math.max(...pairs.map(([, pair]) => pair.rank));
   const widest = pairs.find(([, pair]) => pair.rank === rank)![1];
   const alpha = widest.scale * rank;
+  const layers = layersOf(
+    pairs.map(([module]) => module),
+    options.layerCount,
+  );
   const names = [...new Set(pairs.map(([module]) => lastName(module)))].sort();
   const tensors = pairs.flatMap(([module, pair]) => {
     const factor = (pair.scale * pair.rank) / alpha;
@@ -69,8 +75,9 @@ export function peftFiles(adapter: Adapter, options: PeftOptions): PeftFiles {
     fan_in_fan_out: false,
     inference_mode: true,
     init_lora_weights: true,
-    layers_pattern: null,
-    layers_to_transform: layersOf(pairs.map(([module]) => module)),
+    // Without it PEFT takes the last number in a path for the layer's, which in those of experts is the expert's.
+    layers_pattern: layers && 'layers',
+    layers_to_transform: layers,
     lora_alpha: alpha,
     lora_bias: false,
     lora_dropout: 0,
@@ -111,16 +118,15 @@ function targetModules(modules: readonly string[], names: readonly string[]): st
   return isEven ? [...names] : [...modules];
 }
 
-/** Indices of the layers that have pairs; null is what readers take for all of them, so it is always right to list. */
-function layersOf(modules: readonly string[]): number[] | null {
+/** Indices of the layers that have pairs; null, which readers take for all, where all have some. */
+function layersOf(modules: readonly string[], layerCount: number): number[] | null {
   const layers = new Set<number>();
   for (const module of modules) {
     const layer = /\.layers\.(\d+)\./.exec(module)?.[1];
     if (layer === undefined) return null;
     layers.add(Number(layer));
   }
-  const sorted = [...layers].sort((a, b) => a - b);
-  return sorted.every((layer, index) => layer === index) ? null : sorted;
+  return layers.size === layerCount ? null : [...layers].sort((a, b) => a - b);
 }
 
 /**

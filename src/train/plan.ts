@@ -5,10 +5,11 @@ import type { PipelineRequest } from '../gpu/pipelineCache.ts';
 import { recorderBytes } from '../gpu/recorder.ts';
 import type { Checkpoint } from '../model/checkpoint.ts';
 import { countingBuffers, PlanSink, ropeBytesOf } from '../model/planner.ts';
+import { positionsNote } from '../model/rope.ts';
 import { allocateWeights, planWeights, weightTypesOf, type WeightPlan } from '../model/weightPlan.ts';
 import { createBanks, planLora, type LoraLayout } from './lora.ts';
 import { createTrainingMemory } from './memory.ts';
-import { recordBackward, recordForward, recordLoss, type PassInput, type TrainingModel } from './pass.ts';
+import { recordRow, recordWhole, type PassInput, type TrainingModel } from './pass.ts';
 import type { TrainerOptions, TrainingPlan } from './types.ts';
 
 /** A plan with what the trainer needs to carry it out. */
@@ -41,10 +42,8 @@ function planSteps(sink: PlanSink, model: TrainingModel, options: TrainerOptions
       dropout: lora.dropout > 0 ? { rate: lora.dropout, seed: 0 } : null,
       balanceFactor: lora.auxLossCoef,
     };
-    recordForward(sink, model, input);
-    recordLoss(sink, model, input, 1);
-    recordBackward(sink, model, input);
-    if (input.dropout) recordForward(sink, model, { ...input, dropout: null });
+    recordWhole(recordRow(sink, model, input, 1));
+    if (input.dropout) recordWhole(recordRow(sink, model, { ...input, dropout: null }, null));
   }
   const { statistics } = model.memory;
   decideStep(
@@ -76,7 +75,7 @@ function describeProblems(
   const longest = options.longestExample ?? options.maxLength;
   if (longest > positions) {
     problems.push(
-      `Rows of ${longest} tokens are longer than the ${positions} positions the model was made for.`,
+      `Rows of ${longest} tokens are longer than the ${positions} positions the model was made for.${positionsNote(checkpoint.config)}`,
     );
   }
   if (checkpoint.config.hiddenSize % 4 !== 0) {
@@ -114,7 +113,9 @@ export function planTrainer(
   const groups = new Map(buffers.bytesByGroup().map(({ group, sizeBytes }) => [group, sizeBytes]));
   const bytes = (group: string): number => groups.get(group) ?? 0;
   const experts = config.moe ? config.moe.numExperts * config.layers.length * 4 : 0;
-  const overheadBytes = bytes('rope') + recorderBytes + statisticsWords * 4 + experts;
+  // Through one copy comes back what a step tells, and a bank at a time whenever a checkpoint is saved.
+  const stepBytes = statisticsWords * 4 + experts;
+  const overheadBytes = bytes('rope') + recorderBytes + Math.max(stepBytes, ...layout.bankBytes);
   const parts = {
     weightBytes: bytes('weights'),
     adapterBytes: bytes('adapter'),

@@ -1,14 +1,18 @@
 import { CancelledError, messageOf, type WorkbenchError } from '../core/errors.ts';
 import { GpuDeviceLostError } from '../gpu/errors.ts';
+import type { AdapterChoices } from '../gpu/variants.ts';
 import type { Adapter } from '../model/adapter.ts';
 import type { TrainConfig } from './config.ts';
 import { joinRow, RowOrder, type ExampleEntry, type RowPlan, type TrainingData } from './dataset.ts';
+import { summariseLoad } from './expertLoad.ts';
 import type { HeldOutPoint, NotFiniteEvidence, RunEnd } from './runRecord.ts';
 import { learningRateAt } from './schedule.ts';
 import type { EvaluationReport, StepReport, TrainerState, TrainingRow } from './types.ts';
 
 /** What the run needs of the engine's trainer. */
 export interface RunTrainer {
+  /** Kernel variants that it computes with; absent where there are no kernels. */
+  readonly kernels?: AdapterChoices;
   step(
     batches: readonly (readonly TrainingRow[])[],
     learningRate: number,
@@ -31,6 +35,8 @@ export interface RunCounters {
   readonly heldOut: readonly HeldOutPoint[];
   readonly best: HeldOutPoint | null;
   readonly deviceLosses: readonly { readonly step: number; readonly resumedFrom: number }[];
+  /** Kernel variants that the run computes with; null in checkpoints that do not say. */
+  readonly kernels: AdapterChoices | null;
 }
 
 export const startCounters: RunCounters = {
@@ -42,6 +48,7 @@ export const startCounters: RunCounters = {
   heldOut: [],
   best: null,
   deviceLosses: [],
+  kernels: null,
 };
 
 /** One line of `metrics.jsonl`. `loss` is the one before the update. */
@@ -56,6 +63,11 @@ export interface StepMetrics {
   readonly tokenAccuracy: number;
   readonly entropy: number;
   readonly auxLoss: number | null;
+  /** As in `StepReport`; null without MoE layers, and in metrics that were written before it was kept. */
+  readonly zLoss: number | null;
+  /** As in `LoadSummary`, null alike. */
+  readonly loadImbalance: number | null;
+  readonly effectiveExperts: number | null;
   readonly epoch: number;
   readonly tokensPerSecond: number;
 }
@@ -63,6 +75,8 @@ export interface StepMetrics {
 /** Where checkpoints of a run lie. `best` is kept apart from the row of numbered ones. */
 export interface RunStore {
   save(kind: 'latest' | 'best', state: TrainerState, counters: RunCounters): Promise<void>;
+  /** Kernel variants of the latest checkpoint, without its arrays; null where it does not say. */
+  kernels(): Promise<AdapterChoices | null>;
   /** Null when there is none. */
   load(
     kind: 'latest' | 'best',
@@ -92,8 +106,8 @@ export interface RunSettings {
   readonly config: TrainConfig;
   readonly data: TrainingData;
   readonly plan: RowPlan;
-  /** A fresh trainer as at step 0; asked again after each loss of the device. */
-  readonly openTrainer: () => Promise<RunTrainer>;
+  /** A fresh trainer as at step 0, with these kernels where it can; asked again after each loss of the device. */
+  readonly openTrainer: (kernels: AdapterChoices | null) => Promise<RunTrainer>;
   readonly store: RunStore;
   /** Operations that training on documents of these lengths takes. */
   readonly flopsOf: (lengths: readonly number[]) => number;
@@ -173,11 +187,12 @@ export class TrainingRun {
 
   private async open(): Promise<void> {
     const { openTrainer, store } = this.settings;
-    const trainer = await openTrainer();
-    const saved = await store.load('latest');
     const { deviceLosses } = this.counters;
+    const trainer = await openTrainer((await store.kernels()) ?? this.counters.kernels);
+    // Only now: opening may have cleared what another run left.
+    const saved = await store.load('latest');
     if (saved) await trainer.restore(saved.state);
-    const counters = saved?.counters ?? startCounters;
+    const counters = { ...(saved?.counters ?? startCounters), kernels: trainer.kernels ?? null };
     // A loss that was noted since the checkpoint is still a fact of the run.
     this.counters =
       deviceLosses.length > counters.deviceLosses.length ? { ...counters, deviceLosses } : counters;
@@ -282,6 +297,7 @@ export class TrainingRun {
       elapsedMs: this.counters.elapsedMs + elapsedMs,
     };
     this.lastLosses = [...this.lastLosses.slice(-19), report.loss];
+    const load = report.expertLoad && summariseLoad(report.expertLoad);
     const metrics: StepMetrics = {
       step: index + 1,
       loss: report.loss,
@@ -293,6 +309,9 @@ export class TrainingRun {
       tokenAccuracy: report.tokenAccuracy,
       entropy: report.entropy,
       auxLoss: report.auxLoss,
+      zLoss: report.zLoss,
+      loadImbalance: load?.loadImbalance ?? null,
+      effectiveExperts: load?.effectiveExperts ?? null,
       epoch,
       tokensPerSecond: elapsedMs > 0 ? (1000 * report.processedTokens) / elapsedMs : 0,
     };

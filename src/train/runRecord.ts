@@ -2,6 +2,7 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import { canonicalJson, type JsonObject, type JsonValue } from '../core/json.ts';
 import type { AdapterFacts, EngineFeatures } from '../gpu/device.ts';
+import type { KernelChoices } from '../gpu/variants.ts';
 import type { Checkpoint } from '../model/checkpoint.ts';
 import type { ModelConfig } from '../model/config.ts';
 import type { TrainConfig } from './config.ts';
@@ -150,10 +151,15 @@ export interface RunRecord {
     readonly dropped: readonly DroppedExample[];
   };
   readonly model: { readonly name: string; readonly architecture: string } & ModelHash;
-  readonly tokenizer: { readonly name: string; readonly sha256: string };
+  /** `templateSha256`: of the chat template; records of earlier versions lack it. */
+  readonly tokenizer: { readonly name: string; readonly sha256: string; readonly templateSha256?: string };
   readonly code: { readonly version: string };
-  /** Who computed. */
-  readonly device: { readonly adapter: AdapterFacts; readonly features: EngineFeatures } | null;
+  /** Who computed, and with which kernel variants (records of earlier versions do not say). */
+  readonly device: {
+    readonly adapter: AdapterFacts;
+    readonly features: EngineFeatures;
+    readonly choices?: KernelChoices;
+  } | null;
   readonly ledger: Ledger;
   readonly trainableParameters: number;
   readonly memory: { readonly plannedBytes: number; readonly peakBytes: number } | null;

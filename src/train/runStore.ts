@@ -1,8 +1,9 @@
 import type { ByteSource } from '../core/byteSource.ts';
 import { InputError } from '../core/errors.ts';
 import type { JsonObject } from '../core/json.ts';
+import type { AdapterChoices } from '../gpu/variants.ts';
 import type { Adapter } from '../model/adapter.ts';
-import { checkpointPieces, readCheckpoint } from './checkpointFile.ts';
+import { checkpointPieces, readCheckpoint, readCheckpointFacts } from './checkpointFile.ts';
 import { startCounters, type RunCounters, type RunStore, type StepMetrics } from './run.ts';
 import { peftFiles, type PeftOptions } from './peft.ts';
 import { recordText, type RunRecord } from './runRecord.ts';
@@ -45,21 +46,41 @@ export class FolderRunStore implements RunStore {
   private readonly folder: RunFolder;
   private readonly identity: string;
   private readonly peft: PeftOptions;
+  private readonly templateSha256: string | null;
 
-  /** @param identity of the run: checkpoints of another one are refused */
-  constructor(folder: RunFolder, identity: string, peft: PeftOptions) {
+  /**
+   * @param identity of the run: checkpoints of another one are refused
+   * @param templateSha256 of the chat template: likewise, where the checkpoint has one
+   */
+  constructor(folder: RunFolder, identity: string, peft: PeftOptions, templateSha256: string | null = null) {
     this.folder = folder;
     this.identity = identity;
     this.peft = peft;
+    this.templateSha256 = templateSha256;
   }
 
   save(kind: 'latest' | 'best', state: TrainerState, counters: RunCounters): Promise<void> {
     const facts = {
       step: counters.step,
       identity: this.identity,
+      templateSha256: this.templateSha256,
       run: counters as unknown as JsonObject,
     };
     return this.folder.write(runFileNames[kind], checkpointPieces(state, facts));
+  }
+
+  async kernels(): Promise<AdapterChoices | null> {
+    const source = await this.folder.open(runFileNames.latest);
+    if (!source) return null;
+    try {
+      const { identity, run } = await readCheckpointFacts(source);
+      return identity === this.identity ? ((run as unknown as Partial<RunCounters>).kernels ?? null) : null;
+    } catch {
+      // Loading it says what is wrong.
+      return null;
+    } finally {
+      await source.close();
+    }
   }
 
   async load(
@@ -74,6 +95,15 @@ export class FolderRunStore implements RunStore {
           where: source.name,
           expected: 'the same model, data and config',
           advice: 'go on with what that run was started with, or choose another folder',
+        });
+      }
+      const { templateSha256 } = facts;
+      if (templateSha256 && this.templateSha256 && templateSha256 !== this.templateSha256) {
+        throw new InputError('other-run', 'The checkpoint was trained with another chat template', {
+          where: source.name,
+          expected: `sha256 ${templateSha256}`,
+          actual: `sha256 ${this.templateSha256}`,
+          advice: 'put the template back that the run was started with, or choose another folder',
         });
       }
       return { state, counters: { ...startCounters, ...(facts.run as unknown as RunCounters) } };
@@ -107,6 +137,9 @@ export class FolderRunStore implements RunStore {
   }
 }
 
+/** What lines of earlier versions lack. */
+const laterMetrics = { zLoss: null, loadImbalance: null, effectiveExperts: null };
+
 /** The metrics written so far, in order; a line cut by a crash is left out. */
 export async function readMetrics(folder: RunFolder): Promise<StepMetrics[]> {
   const source = await folder.open(runFileNames.metrics);
@@ -116,7 +149,7 @@ export async function readMetrics(folder: RunFolder): Promise<StepMetrics[]> {
     return text.split('\n').flatMap((line): StepMetrics[] => {
       if (line === '') return [];
       try {
-        return [JSON.parse(line) as StepMetrics];
+        return [{ ...laterMetrics, ...(JSON.parse(line) as StepMetrics) }];
       } catch {
         return [];
       }

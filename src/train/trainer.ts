@@ -6,14 +6,14 @@ import { adamw, decideStep, type ParameterBank } from '../gpu/kernels/optimizer.
 import { guardWithRecorder, type Recorder } from '../gpu/recorder.ts';
 import type { Adapter, LoraPair } from '../model/adapter.ts';
 import type { Checkpoint } from '../model/checkpoint.ts';
-import { ropeBytesOf } from '../model/planner.ts';
+import { countingBuffers, PlanSink, ropeBytesOf } from '../model/planner.ts';
 import { uploadRopeTable } from '../model/ropeUpload.ts';
 import { loadWeights, type LoadProgress } from '../model/weightLoader.ts';
 import { allocateWeights, destroyWeights } from '../model/weightPlan.ts';
 import { mixSeed } from './adapt.ts';
 import { createBanks, initialBanks, modulePaths, pairPlaces, readPair, writePair } from './lora.ts';
 import { createTrainingMemory, trainingRanges } from './memory.ts';
-import { recordBackward, recordForward, recordLoss, type PassInput, type TrainingModel } from './pass.ts';
+import { recordRow, recordWhole, type PassInput, type Recording, type TrainingModel } from './pass.ts';
 import { planTrainer, takeScratch, type TrainerPlan } from './plan.ts';
 import {
   ignoredLabel,
@@ -32,7 +32,7 @@ export interface TrainerHandlers {
   readonly onKernels?: (done: number, total: number) => void;
 }
 
-/** Rows of one step that may be queued before the GPU is waited for, so that cancelling takes effect. */
+/** Submits that are with the GPU at a time: they keep it busy, and what follows a cancellation waits for them. */
 const queuedSubmits = 8;
 
 /** Sum of the weights of a row's supervised tokens. */
@@ -68,6 +68,7 @@ export class Trainer {
     const { options } = planned.plan;
     this.engine = engine;
     this.recorder = recorder;
+    recorder.mostInFlight = queuedSubmits;
     this.checkpoint = checkpoint;
     this.options = options;
     this.plan = planned.plan;
@@ -142,8 +143,7 @@ export class Trainer {
   ): Promise<StepReport> {
     const started = performance.now();
     const countersBefore = { ...this.engine.counters };
-    const { recorder, model, options } = this;
-    const { memory, banks, config } = model;
+    const { config } = this.model;
     const rows = microBatches.flat();
     rows.forEach((row) => this.checkRow(row));
     let supervisedTokens = 0;
@@ -161,46 +161,7 @@ export class Trainer {
         advice: 'leave such rows out, or see why their answers were cut',
       });
     }
-    for (const [index, row] of rows.entries()) {
-      throwIfCancelled(signal, 'training');
-      const before = recorder.work.submitted;
-      recorder.onWorkDone = () => {
-        // A row is recorded in one go: by now all of it is submitted.
-        const { submitted, done } = recorder.work;
-        if (done > before) onShare?.((index + (done - before) / (submitted - before)) / rows.length);
-      };
-      const input = this.uploadRow(row, {
-        dropout:
-          options.lora.dropout > 0
-            ? {
-                rate: options.lora.dropout,
-                seed: mixSeed(options.lora.seed, this.done, index),
-              }
-            : null,
-        balanceFactor: options.lora.auxLossCoef / rows.length,
-      });
-      // After the upload, which would submit what is recorded before it.
-      if (index === 0) this.clearStep();
-      recordForward(recorder, model, input);
-      recordLoss(recorder, model, input, 1 / weightSum);
-      recordBackward(recorder, model, input);
-      await recorder.settle(queuedSubmits);
-    }
-    throwIfCancelled(signal, 'training');
-    decideStep(
-      recorder,
-      banks.map((bank) => bank.gradients),
-      options.maxGradNorm,
-      memory.statistics,
-    );
-    for (const bank of banks) {
-      adamw(recorder, bank, memory.statistics, { ...options, learningRate, step: this.done + 1 });
-    }
-    const [bytes, loadBytes] = await recorder.read(
-      memory.statistics,
-      ...(memory.router ? [memory.router.load] : []),
-    );
-    recorder.onWorkDone = null;
+    const [bytes, loadBytes] = await this.runStep(rows, weightSum, learningRate, signal, onShare);
     const [lossSum, correct, entropySum, aux, z, norm, , finite] = new Float32Array(bytes!);
     const isFinite = finite === 1;
     if (isFinite) this.done++;
@@ -229,16 +190,19 @@ export class Trainer {
     recorder.clear(model.memory.statistics);
     let supervisedTokens = 0;
     let weightSum = 0;
-    for (const row of rows) {
-      throwIfCancelled(signal, 'evaluating');
-      const { count, weight } = supervisedOf(row);
-      if (count === 0) continue;
-      supervisedTokens += count;
-      weightSum += weight;
-      const input = this.uploadRow(row, { dropout: null, balanceFactor: 0 });
-      recordForward(recorder, model, input);
-      recordLoss(recorder, model, input, null);
-      await recorder.settle(queuedSubmits);
+    try {
+      for (const row of rows) {
+        throwIfCancelled(signal, 'evaluating');
+        const { count, weight } = supervisedOf(row);
+        if (count === 0) continue;
+        supervisedTokens += count;
+        weightSum += weight;
+        const input = this.uploadRow(row, { dropout: null, balanceFactor: 0 });
+        await this.record(recordRow(recorder, model, input, null), 'evaluating', signal);
+      }
+    } catch (error) {
+      recorder.discard();
+      throw error;
     }
     const statistics = await recorder.readFloats(model.memory.statistics);
     return {
@@ -351,6 +315,65 @@ export class Trainer {
     this.recorder.dispose();
     this.engine.scratch.clear();
     buffers.sweep();
+  }
+
+  /** Carries a step out; gives its statistics and, with experts, their loads. When it fails nothing was changed. */
+  private async runStep(
+    rows: readonly TrainingRow[],
+    weightSum: number,
+    learningRate: number,
+    signal: AbortSignal | undefined,
+    onShare: ((share: number) => void) | undefined,
+  ): Promise<ArrayBuffer[]> {
+    const { recorder, model, options } = this;
+    const { statistics, router } = model.memory;
+    const { dropout: rate, seed, auxLossCoef } = options.lora;
+    try {
+      for (const [index, row] of rows.entries()) {
+        throwIfCancelled(signal, 'training');
+        const input = this.uploadRow(row, {
+          dropout: rate > 0 ? { rate, seed: mixSeed(seed, this.done, index) } : null,
+          balanceFactor: auxLossCoef / rows.length,
+        });
+        // After the upload, which would submit what is recorded before it.
+        if (index === 0) this.clearStep();
+        if (onShare) this.tellShares(input, (share) => onShare((index + share) / rows.length));
+        await this.record(recordRow(recorder, model, input, 1 / weightSum), 'training', signal);
+      }
+      throwIfCancelled(signal, 'training');
+      const gradients = model.banks.map((bank) => bank.gradients);
+      decideStep(recorder, gradients, options.maxGradNorm, statistics);
+      for (const bank of model.banks) {
+        adamw(recorder, bank, statistics, { ...options, learningRate, step: this.done + 1 });
+      }
+      return await recorder.read(statistics, ...(router ? [router.load] : []));
+    } catch (error) {
+      // The sums begin anew with the next step.
+      recorder.discard();
+      throw error;
+    } finally {
+      recorder.onWorkDone = null;
+    }
+  }
+
+  /** Records a row stage by stage, never far ahead of the GPU. Throws between stages when cancelled. */
+  private async record(stages: Recording, what: string, signal: AbortSignal | undefined): Promise<void> {
+    while (!stages.next().done) {
+      await this.recorder.settle(queuedSubmits, signal);
+      throwIfCancelled(signal, what);
+    }
+  }
+
+  /** From here on `onShare` hears which share of a row's work, which is yet to be recorded, is done. */
+  private tellShares(input: PassInput, onShare: (share: number) => void): void {
+    const { recorder, engine, model } = this;
+    const sink = new PlanSink(engine, countingBuffers().buffers);
+    recordWhole(recordRow(sink, model, input, 1));
+    const { submitted: before } = recorder.work;
+    recorder.onWorkDone = () => {
+      const { done } = recorder.work;
+      if (done > before) onShare(Math.min(1, (done - before) / sink.workUnits));
+    };
   }
 
   /** Sums of a step start at zero. */

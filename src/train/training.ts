@@ -1,10 +1,13 @@
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import type { ByteSource } from '../core/byteSource.ts';
 import { CancelledError, messageOf } from '../core/errors.ts';
 import type { EngineDevice } from '../gpu/device.ts';
 import type { WeightType } from '../gpu/tensors.ts';
+import type { AdapterChoices } from '../gpu/variants.ts';
 import type { Adapter } from '../model/adapter.ts';
 import type { Checkpoint } from '../model/checkpoint.ts';
-import { chatTemplateOf } from '../model/prompt.ts';
+import { chatTemplateOf, chatTemplateSource } from '../model/prompt.ts';
 import type { Tokenizer } from '../tokenizer/types.ts';
 import { trainerOptionsOf, type TrainConfig } from './config.ts';
 import { planRows, TrainingData, type IndexOptions, type RowPlan } from './dataset.ts';
@@ -58,6 +61,8 @@ export interface PreparedTraining {
   readonly model: ModelHash;
   readonly startAdapter: Adapter | null;
   readonly identity: string;
+  /** Of the chat template that the examples go through. */
+  readonly templateSha256: string;
 }
 
 export interface PrepareInput {
@@ -94,6 +99,7 @@ export async function prepareTraining(
       startAdapter?.sha256 ?? null,
       plan.heldOut.map(({ id }) => id).join('\n'),
     ]),
+    templateSha256: bytesToHex(sha256(utf8ToBytes(chatTemplateSource(checkpoint.tokenizerConfig)))),
   };
 }
 
@@ -111,8 +117,11 @@ export interface TrainHandlers extends RunHandlers {
 
 export interface TrainSettings {
   readonly folder: RunFolder;
-  /** A trainer as at step 0 on a device that works; asked again after a loss. */
-  readonly openTrainer: (prepared: PreparedTraining) => Promise<OpenedTrainer>;
+  /** A trainer as at step 0 on a device that works; asked again after a loss. `kernels` as in `RunSettings`. */
+  readonly openTrainer: (
+    prepared: PreparedTraining,
+    kernels: AdapterChoices | null,
+  ) => Promise<OpenedTrainer>;
   readonly version: string;
   /** Wall clock, for the record. */
   readonly now: () => Date;
@@ -135,13 +144,14 @@ export async function trainPrepared(
   handlers: TrainHandlers = {},
 ): Promise<TrainResult> {
   const { checkpoint, config, data, plan, startAdapter } = prepared;
-  const peft = { baseModel: checkpoint.name, expertCount: checkpoint.config.moe?.numExperts ?? null };
-  const store = new FolderRunStore(settings.folder, prepared.identity, peft);
+  const { moe, numHiddenLayers: layerCount } = checkpoint.config;
+  const peft = { baseModel: checkpoint.name, expertCount: moe?.numExperts ?? null, layerCount };
+  const store = new FolderRunStore(settings.folder, prepared.identity, peft, prepared.templateSha256);
   let opened: OpenedTrainer | null = null;
-  const openTrainer = async (): Promise<RunTrainer> => {
+  const openTrainer = async (kernels: AdapterChoices | null): Promise<RunTrainer> => {
     opened?.destroy();
     opened = null;
-    const trainer = await settings.openTrainer(prepared);
+    const trainer = await settings.openTrainer(prepared, kernels);
     opened = trainer;
     if (startAdapter) {
       await trainer.restore(stateFromAdapter(await trainer.state(), startAdapter, prepared.options.lora));
@@ -213,7 +223,10 @@ export async function trainPrepared(
     handlers.onRecord?.(record);
     throw error;
   } finally {
-    (opened as OpenedTrainer | null)?.destroy();
+    const last = opened as OpenedTrainer | null;
+    last?.destroy();
+    // What was computed went with it: the device is fit for another run.
+    last?.engine.clearFailure();
   }
 }
 
@@ -236,7 +249,11 @@ function startRecord(prepared: PreparedTraining, settings: TrainSettings): RunRe
     },
     data: dataFacts(data, plan),
     model: { name: checkpoint.name, architecture: checkpoint.config.modelType, ...model },
-    tokenizer: { name: tokenizer.name, sha256: tokenizer.sha256 },
+    tokenizer: {
+      name: tokenizer.name,
+      sha256: tokenizer.sha256,
+      templateSha256: prepared.templateSha256,
+    },
     code: { version: settings.version },
     device: null,
     ledger: {
@@ -263,7 +280,7 @@ function deviceFacts(opened: OpenedTrainer | null): Partial<RunRecord> {
   if (!opened) return {};
   const { engine, trainableParameters, plannedBytes } = opened;
   return {
-    device: { adapter: engine.facts, features: engine.features },
+    device: { adapter: engine.facts, features: engine.features, choices: engine.choices },
     trainableParameters,
     memory: { plannedBytes, peakBytes: engine.buffers.peakBytes },
   };

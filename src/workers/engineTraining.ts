@@ -5,6 +5,7 @@ import type { JsonValue } from '../core/json.ts';
 import type { EngineDevice } from '../gpu/device.ts';
 import { openAdapter, type Adapter } from '../model/adapter.ts';
 import type { Checkpoint, CheckpointFiles } from '../model/checkpoint.ts';
+import type { LoadProgress } from '../model/weightLoader.ts';
 import type { Folder } from '../storage/folder.ts';
 import { openStorage } from '../storage/opfsFolder.ts';
 import { projectFolder } from '../storage/projects.ts';
@@ -168,12 +169,15 @@ export class EngineTraining {
           version,
           now: () => new Date(),
           signal,
-          openTrainer: async ({ checkpoint, options }) =>
-            openTrainer(await this.engine(), checkpoint, options, {
+          openTrainer: async ({ checkpoint, options }, kernels) => {
+            const handlers = {
               signal,
-              onKernels: (done, total) => this.phase('kernels', done, total),
-              onProgress: ({ doneBytes, totalBytes }) => this.phase('weights', doneBytes, totalBytes),
-            }),
+              onKernels: (done: number, total: number) => this.phase('kernels', done, total),
+              onProgress: ({ doneBytes, totalBytes }: LoadProgress) =>
+                this.phase('weights', doneBytes, totalBytes),
+            };
+            return openTrainer(await this.engine(), checkpoint, options, handlers, kernels);
+          },
           onRun: (run) => {
             this.run = run;
           },

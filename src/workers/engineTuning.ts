@@ -1,16 +1,21 @@
 import type { EngineDevice } from '../gpu/device.ts';
-import { tuneKernels } from '../gpu/tune.ts';
-import type { KernelChoices } from '../gpu/variants.ts';
+import { tuneKernels, type TuneReport } from '../gpu/tune.ts';
 import type { ModelStore } from '../storage/models.ts';
 
 /** Kernel choices by adapter: measured once, kept in storage, and at hand again for the device after a loss. */
 export class KernelTuning {
-  private readonly known = new Map<string, KernelChoices>();
+  private readonly known = new Map<string, TuneReport>();
 
   /** Gives a new device what was measured on its adapter in this session; nothing is measured here. */
   apply(engine: EngineDevice): void {
-    const choices = this.known.get(engine.adapterKey);
-    if (choices) engine.choices = choices;
+    const report = this.known.get(engine.adapterKey);
+    if (report) engine.choices = report.choices;
+  }
+
+  /** Kernels that the driver does not compile, once measured; others do their work. */
+  refused(engine: EngineDevice): readonly string[] {
+    const refused = this.known.get(engine.adapterKey)?.refused ?? [];
+    return refused.map(({ operation, choice }) => `${operation} ${choice}`);
   }
 
   /** Measures, or takes what an earlier start kept. Returns at once the second time. */
@@ -20,7 +25,7 @@ export class KernelTuning {
     onProgress: (done: number, total: number) => void,
   ): Promise<void> {
     if (this.known.has(engine.adapterKey)) return;
-    const { choices } = await tuneKernels(engine, {
+    const report = await tuneKernels(engine, {
       onProgress,
       ...(store
         ? {
@@ -31,6 +36,6 @@ export class KernelTuning {
           }
         : {}),
     });
-    this.known.set(engine.adapterKey, choices);
+    this.known.set(engine.adapterKey, report);
   }
 }

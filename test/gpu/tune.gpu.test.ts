@@ -70,6 +70,11 @@ describe.skipIf(!hasGpu)(hasGpu ? 'tuneKernels' : `tuneKernels (${gpuSkipReason}
       expect(refused).toMatchObject([{ operation: 'matmul', choice: matmul }]);
       expect(choices.matmul).not.toBe(matmul);
       expect(new Set(measured.map(({ operation }) => operation))).toEqual(new Set(['matmul']));
+      // What was refused is known again with the stored choices.
+      const store = new MemoryStore();
+      await tuneKernels(engine, { store, sampleMs: 0, limitMs: Infinity });
+      const again = await tuneKernels(engine, { store });
+      expect(again).toMatchObject({ fromStore: true, refused: [{ operation: 'matmul', choice: matmul }] });
     });
     expect(engine.buffers.allocatedBytes).toBe(before);
     refusing.mockRestore();

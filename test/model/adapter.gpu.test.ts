@@ -147,6 +147,17 @@ describe('a PEFT adapter merged while loading', () => {
     ] as const) {
       await expect(openAdapter(peftFolder(tensors, config), moe)).rejects.toThrow(message);
     }
+    const head = [
+      ...tensors,
+      ...(['A', 'B'] as const).map((half) => ({
+        name: `base_model.model.lm_head.lora_${half}.weight`,
+        shape: half === 'A' ? [4, 64] : [moe.config.vocabSize, 4],
+        data: new Float32Array(4 * (half === 'A' ? 64 : moe.config.vocabSize)),
+      })),
+    ];
+    expect((await openAdapter(peftFolder(head), moe)).pairs.has('lm_head')).toBe(true);
+    const tied = await fixtureCheckpoint('tiny-moe', { tie_word_embeddings: true });
+    await expect(openAdapter(peftFolder(head), tied)).rejects.toThrow(/lm_head.*tie_word_embeddings/);
     expect((await openAdapter(peftFolder(tensors, { layers_to_transform: [0, 1, 2] }), moe)).pairs.size).toBe(
       63,
     );

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../src/core/json.ts';
 import { openCheckpoint } from '../../src/model/checkpoint.ts';
 import { readModelConfig } from '../../src/model/config.ts';
-import { ropeFrequencies, ropeTable } from '../../src/model/rope.ts';
+import { positionsNote, ropeFrequencies, ropeTable } from '../../src/model/rope.ts';
 import { readSafetensorsHeader, writeSafetensors } from '../../src/model/safetensors.ts';
 import { bytesSource, fixtureFiles } from '../helpers/checkpoint.ts';
 
@@ -56,13 +56,25 @@ describe('config.json', () => {
     [{ rope_scaling: { rope_type: 'longrope', factor: 2 } }, /rope scaling/],
     [{ num_key_value_heads: 3 }, /num_key_value_heads/],
     [{ hidden_size: 'many' }, /hidden_size/],
+    [{ head_dim: 24 }, /head_dim.*expected a multiple of 16 up to 256; found 24/],
+    [{ head_dim: 272 }, /head_dim/],
+    [{ intermediate_size: 130 }, /intermediate_size.*expected a multiple of 4; found 130/],
   ])('refuses %j and says what differs', (change, message) => {
     expect(() => readModelConfig({ ...fixtureConfig('tiny-dense'), ...change })).toThrow(message);
   });
 
   it.each([
+    [{ num_experts: 513 }, /num_experts.*expected at most 512; found 513/],
+    [{ num_experts: 64, num_experts_per_tok: 33 }, /num_experts_per_tok.*expected at most 32; found 33/],
+    [{ num_experts_per_tok: 9 }, /num_experts_per_tok.*expected at most 8; found 9/],
+    [{ moe_intermediate_size: 30 }, /moe_intermediate_size.*expected a multiple of 4; found 30/],
+  ])('refuses experts that the kernels do not take: %j', (change, message) => {
+    expect(() => readModelConfig({ ...fixtureConfig('tiny-moe'), ...change })).toThrow(message);
+  });
+
+  it.each([
     ['yarn', 131_072],
-    ['dynamic', 131_072],
+    ['dynamic', 40_960],
     ['linear', 40_960],
     ['default', 40_960],
   ])('reaches the positions that %s scaling stretches to', (type, positions) => {
@@ -87,7 +99,7 @@ describe('rope', () => {
       head_dim: 128,
       rope_scaling: { rope_type: 'yarn', factor: 4, original_max_position_embeddings: 32768 },
     });
-    const { inverse, attentionFactor } = ropeFrequencies(config, 4096);
+    const { inverse, attentionFactor } = ropeFrequencies(config);
     expect(attentionFactor).toBeCloseTo(1.13863, 5);
     const plain = (j: number) => 1e6 ** ((-2 * j) / 128);
     expect(inverse[23]).toBeCloseTo(plain(23), 9);
@@ -96,6 +108,20 @@ describe('rope', () => {
       Math.cos(5) * attentionFactor,
       6,
     );
+  });
+});
+
+describe('dynamic rope scaling', () => {
+  it('changes nothing up to the positions of the file, as in transformers, and reaches no further', () => {
+    const plain = readModelConfig(fixtureConfig('tiny-dense'));
+    const config = readModelConfig({
+      ...fixtureConfig('tiny-dense'),
+      rope_scaling: { rope_type: 'dynamic', factor: 4 },
+    });
+    expect(ropeFrequencies(config)).toEqual(ropeFrequencies(plain));
+    expect(config.maxPositionEmbeddings).toBe(plain.maxPositionEmbeddings);
+    expect(positionsNote(config)).toMatch(/dynamic rope scaling.*not supported/);
+    expect(positionsNote(plain)).toBe('');
   });
 });
 

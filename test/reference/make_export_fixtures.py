@@ -25,16 +25,32 @@ OUT = os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "fixtures"
 PREFIX = "base_model.model."
 
 
-def is_target(config, module):
-    targets = config["target_modules"]
+def endings(name):
+    parts = name.split(".")
+    return [".".join(parts[start:]) for start in range(len(parts) - 1, -1, -1)]
+
+
+def shortened(targets, modules):
+    """From 20 names on PEFT takes the shortest ends of them that no other module has, so that paths become ends."""
+    if len(targets) < 20:
+        return targets
+    chosen = {name for name in modules if any(name == t or name.endswith("." + t) for t in targets)}
+    taken = {end for name in modules if name not in chosen for end in endings(name)}
+    return sorted({next(end for end in endings(name) if end not in taken) for name in targets})
+
+
+def is_target(config, targets, module):
     if isinstance(targets, str):
-        found = re.fullmatch(targets, module) is not None
-    else:
-        found = module in targets or any(module.endswith("." + target) for target in targets)
+        return re.fullmatch(targets, module) is not None
+    if module in targets:
+        return True
     layers = config.get("layers_to_transform")
+    found = any(module.endswith("." + target) for target in targets)
     if not found or layers is None:
         return found
-    index = re.match(r".*\.[^.]*\.(\d+)\.", re.sub(r"\.experts\.\d+\.", ".experts.", module))
+    pattern = config.get("layers_pattern")
+    # Without a pattern the last number in the path counts: in the path of an expert that is the expert's.
+    index = re.match(rf".*\.{pattern or '[^.]*'}\.(\d+)\.", module)
     return index is not None and int(index[1]) in layers
 
 
@@ -50,9 +66,12 @@ def read_adapter(folder, modules):
         config = json.load(file)
     assert config["peft_type"] == "LORA" and config["bias"] == "none" and not config["use_dora"]
     tensors = safetensors_file.load(os.path.join(folder, "adapter_model.safetensors"))
+    targets = config["target_modules"]
+    if isinstance(targets, list):
+        targets = shortened(targets, modules)
     adapters = {}
     for module in modules:
-        if not is_target(config, module):
+        if not is_target(config, targets, module):
             continue
         rank = pattern_value(config["rank_pattern"], module, config["r"])
         alpha = pattern_value(config["alpha_pattern"], module, config["lora_alpha"])

@@ -1,6 +1,7 @@
 import { CancelledError } from '../../src/core/errors.ts';
 import { newCounters } from '../../src/gpu/counters.ts';
 import { GpuDeviceLostError } from '../../src/gpu/errors.ts';
+import type { AdapterChoices } from '../../src/gpu/variants.ts';
 import type { Adapter } from '../../src/model/adapter.ts';
 import { ChatTemplate } from '../../src/tokenizer/chatTemplate.ts';
 import { loadTokenizer } from '../../src/tokenizer/loadTokenizer.ts';
@@ -93,6 +94,22 @@ export interface FakeFaults {
   readonly heldOut?: readonly number[];
 }
 
+/** What a fake trainer says it computes with where no others are asked for. */
+export const fakeKernels: AdapterChoices = {
+  adapter: 'fake',
+  choices: {
+    matmul: 'register',
+    sharedTiles: 'f32',
+    matvec: 'thread',
+    attention: 'thread',
+    rowThreads: 1,
+    headThreads: 1,
+    flatThreads: 16,
+    attentionWorkgroups: 8,
+    subgroups: false,
+  },
+};
+
 /** A trainer without a model: two numbers chase the mean label by AdamW-like rules that never repeat a state. */
 export class FakeTrainer implements RunTrainer {
   steps = 0;
@@ -104,6 +121,7 @@ export class FakeTrainer implements RunTrainer {
   constructor(
     private readonly faults: FakeFaults = {},
     readonly seen: number[][] = [],
+    readonly kernels: AdapterChoices = fakeKernels,
   ) {}
 
   step(
@@ -216,27 +234,42 @@ export async function fakeRun(
     readonly faults?: FakeFaults;
     readonly handlers?: RunHandlers;
     readonly identity?: string;
+    readonly templateSha256?: string;
+    /** Of the trainers that are opened, where the run asks for none. */
+    readonly kernels?: AdapterChoices;
   } = {},
-): Promise<{ run: TrainingRun; folder: MemoryRunFolder; seen: number[][] }> {
+): Promise<{
+  run: TrainingRun;
+  folder: MemoryRunFolder;
+  seen: number[][];
+  /** Kernels that the run asked its trainers for. */
+  asked: (AdapterChoices | null)[];
+}> {
   const config = readTrainConfig(given);
   const data = await indexLines(lines);
   const folder = options.folder ?? new MemoryRunFolder();
   const seen: number[][] = [];
+  const asked: (AdapterChoices | null)[] = [];
   const faults = options.faults ?? {};
   const run = new TrainingRun(
     {
       config,
       data,
       plan: planRows(data, config),
-      openTrainer: () => Promise.resolve(new FakeTrainer(faults, seen)),
-      store: new FolderRunStore(folder, options.identity ?? 'this run', {
-        baseModel: 'fake',
-        expertCount: null,
-      }),
+      openTrainer: (kernels) => {
+        asked.push(kernels);
+        return Promise.resolve(new FakeTrainer(faults, seen, kernels ?? options.kernels));
+      },
+      store: new FolderRunStore(
+        folder,
+        options.identity ?? 'this run',
+        { baseModel: 'fake', expertCount: null, layerCount: 1 },
+        options.templateSha256,
+      ),
       flopsOf: (lengths) => lengths.reduce((sum, n) => sum + n, 0),
       clock: () => 0,
     },
     options.handlers ?? {},
   );
-  return { run, folder, seen };
+  return { run, folder, seen, asked };
 }

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { GpuDeviceLostError } from '../../src/gpu/errors.ts';
+import type { AdapterChoices } from '../../src/gpu/variants.ts';
+import { summariseLoad } from '../../src/train/expertLoad.ts';
 import { peftFiles } from '../../src/train/peft.ts';
-import { runFileNames } from '../../src/train/runStore.ts';
-import { exampleLine, fakeRun, MemoryRunFolder } from './helpers.ts';
+import { readMetrics, runFileNames } from '../../src/train/runStore.ts';
+import { exampleLine, fakeKernels, fakeRun, MemoryRunFolder } from './helpers.ts';
 
 const lines = Array.from({ length: 5 }, (_, i) => exampleLine(`e${i}`, 3 + i));
 const steps = (folder: MemoryRunFolder): number[] =>
@@ -61,7 +63,7 @@ describe('a training run', () => {
     expect(kept.sort()).toEqual(
       names.flatMap((name) => [`${name}/adapter_config.json`, `${name}/${weights}`]).sort(),
     );
-    const last = peftFiles(outcome.adapter!.adapter, { baseModel: 'fake', expertCount: null });
+    const last = peftFiles(outcome.adapter!.adapter, { baseModel: 'fake', expertCount: null, layerCount: 1 });
     expect(folder.files.get(`checkpoint-10/${weights}`)).toEqual(last[weights]);
     expect(folder.files.get(`checkpoint-4/${weights}`)).not.toEqual(last[weights]);
     const without = await fakeRun(lines, config);
@@ -126,5 +128,60 @@ describe('a training run', () => {
     await run.run();
     const other = await fakeRun(lines, { steps: 4, epochs: null }, { folder, identity: 'another run' });
     await expect(other.run.run()).rejects.toThrow(/checkpoint is of another run/);
+  });
+
+  it('refuses a checkpoint of another chat template; one that does not say its template is taken', async () => {
+    const { run, folder } = await fakeRun(lines, { steps: 2 }, { templateSha256: 'a' });
+    await run.run();
+    const other = await fakeRun(lines, { steps: 4 }, { folder, templateSha256: 'b' });
+    await expect(other.run.run()).rejects.toThrow(/another chat template.*expected sha256 a; found sha256 b/);
+    const older = await fakeRun(lines, { steps: 2 });
+    await older.run.run();
+    const next = await fakeRun(lines, { steps: 4 }, { folder: older.folder, templateSha256: 'b' });
+    expect((await next.run.run()).counters.step).toBe(4);
+  });
+
+  it('goes on with the kernels it began with, where others have been found faster since', async () => {
+    const faster: AdapterChoices = {
+      ...fakeKernels,
+      choices: { ...fakeKernels.choices, matmul: 'shared' },
+    };
+    const first = await fakeRun(lines, { steps: 4 }, { faults: { loseAt: 3 } });
+    await first.run.run();
+    // Before any checkpoint a lost device is replaced by one with the same kernels too.
+    expect(first.asked).toEqual([null, fakeKernels]);
+    const second = await fakeRun(lines, { steps: 6 }, { folder: first.folder, kernels: faster });
+    const { counters } = await second.run.run();
+    expect(second.asked).toEqual([fakeKernels]);
+    expect(counters.kernels).toEqual(fakeKernels);
+    // Nothing is asked for where there is nothing to go on from.
+    const other = await fakeRun(lines, { steps: 2 }, { kernels: faster });
+    expect((await other.run.run()).counters.kernels).toEqual(faster);
+    expect(other.asked).toEqual([null]);
+  });
+
+  it('reads metrics of versions that kept fewer numbers', async () => {
+    const folder = new MemoryRunFolder();
+    await folder.append(runFileNames.metrics, '{"step":1,"loss":2,"auxLoss":1.5}\n');
+    expect(await readMetrics(folder)).toEqual([
+      { step: 1, loss: 2, auxLoss: 1.5, zLoss: null, loadImbalance: null, effectiveExperts: null },
+    ]);
+  });
+});
+
+describe('the load of the experts', () => {
+  it('is summed up as how many are used and how much the busiest gets', () => {
+    const balanced = Float32Array.of(3, 3, 3, 3);
+    const collapsed = Float32Array.of(0, 12, 0, 0);
+    const expectSummary = (layers: Float32Array[], loadImbalance: number, effectiveExperts: number) => {
+      const summary = summariseLoad(layers);
+      expect(summary?.loadImbalance).toBeCloseTo(loadImbalance, 10);
+      expect(summary?.effectiveExperts).toBeCloseTo(effectiveExperts, 10);
+    };
+    expectSummary([balanced], 1, 4);
+    expectSummary([collapsed], 4, 1);
+    // Layers count alike.
+    expectSummary([balanced, collapsed], 2.5, 2.5);
+    expect(summariseLoad([new Float32Array(4)])).toBeNull();
   });
 });

@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { CancelledError } from '../../src/core/errors.ts';
 import { Rng } from '../../src/core/rng.ts';
 import { ModelSession } from '../../src/model/session.ts';
 import { peftFiles, peftSha256 } from '../../src/train/peft.ts';
@@ -18,6 +19,7 @@ import {
   trainingReference,
   type TrainerChanges,
 } from '../helpers/training.ts';
+import { describeTraining } from './trainingCases.ts';
 
 /** Tokens of the tiny vocabulary, some supervised; `documentStarts` packs them. */
 function randomRow(seed: string, tokens: number, documentStarts: readonly number[] = [0]): TrainingRow {
@@ -238,6 +240,49 @@ describe.skipIf(!hasGpu)(hasGpu ? 'trainer' : `trainer (${gpuSkipReason})`, { ti
     expect(await run(2, await run(2))).toEqual(whole);
   });
 
+  it('stops within a row, with nothing changed, and then steps to the bytes of one that was never stopped', async () => {
+    const engine = (await testEngine())!;
+    const row = randomRow('stop', 170, [0, 70]);
+    const undisturbed = await fixtureTrainer(engine, 'tiny-moe', everything);
+    await undisturbed.step([[row]], 1e-2);
+    const expected = await undisturbed.state();
+    undisturbed.destroy();
+    // Each submit is so short that a row takes many: what a row of a long context does with any budget.
+    const { submitBudgetMs } = engine;
+    Object.assign(engine, { submitBudgetMs: 0.5 });
+    try {
+      const trainer = await fixtureTrainer(engine, 'tiny-moe', everything);
+      const before = await trainer.state();
+      const { submits } = engine.counters;
+      const stop = new AbortController();
+      const shares: number[] = [];
+      const cancelled = trainer.step([[row]], 1e-2, stop.signal, (share) => {
+        shares.push(share);
+        stop.abort();
+      });
+      await expect(cancelled).rejects.toThrow(CancelledError);
+      expect(shares[0]).toBeGreaterThan(0);
+      expect(await trainer.state()).toEqual(before);
+      const untilRead = engine.counters.submits - submits;
+      const evaluating = new AbortController();
+      const evaluation = trainer.evaluate([row], evaluating.signal);
+      evaluating.abort();
+      await expect(evaluation).rejects.toThrow(CancelledError);
+
+      const told: number[] = [];
+      const { counters } = await trainer.step([[row]], 1e-2, undefined, (share) => told.push(share));
+      // What was with the GPU already, and nothing of the rest of the kernel that was being run.
+      expect(counters.submits).toBeGreaterThan(100);
+      expect(untilRead).toBeLessThan(25);
+      expect(told).toEqual([...told].sort((a, b) => a - b));
+      expect(counters.readbacks).toBe(1);
+      expect(await trainer.state()).toEqual(expected);
+      trainer.destroy();
+    } finally {
+      Object.assign(engine, { submitBudgetMs });
+    }
+  });
+
   it('drops inputs of every pair by a mask of its own, each expert’s too', async () => {
     const engine = (await testEngine())!;
     const trainer = await fixtureTrainer(engine, 'tiny-moe', { lora: { dropout: 0.5 } });
@@ -298,12 +343,18 @@ describe.skipIf(!hasGpu)(hasGpu ? 'trainer' : `trainer (${gpuSkipReason})`, { ti
   it('takes what it planned, linear in the length', async () => {
     const engine = (await testEngine())!;
     const checkpoint = await fixtureCheckpoint('tiny-moe');
-    for (const maxLength of [128, 512]) {
-      const options = fixtureOptions({ maxLength, mlpChunkTokens: 64 });
+    for (const [maxLength, rank] of [
+      [128, 4],
+      [512, 4],
+      [128, 64],
+    ] as const) {
+      const options = fixtureOptions({ maxLength, mlpChunkTokens: 64, lora: { rank } });
       const plan = Trainer.plan(engine, checkpoint, options);
       const before = engine.buffers.allocatedBytes;
       const trainer = await Trainer.create(engine, checkpoint, options);
       await trainer.step([[randomRow('plan', maxLength)]], 1e-3);
+      // As for a checkpoint: the adapters come back through a copy.
+      await trainer.state();
       const taken = engine.buffers.allocatedBytes - before;
       expect(Math.abs(taken / plan.totalBytes - 1), `${taken} of ${plan.totalBytes}`).toBeLessThan(0.05);
       trainer.destroy();
@@ -346,8 +397,8 @@ describe.skipIf(!hasGpu)(hasGpu ? 'trainer' : `trainer (${gpuSkipReason})`, { ti
       }
       trainer.restore(state);
       const adapter = await trainer.adapter();
-      const { moe } = trainer.checkpoint.config;
-      const files = peftFiles(adapter, { baseModel: 'tiny-moe', expertCount: moe!.numExperts });
+      const { moe, numHiddenLayers: layerCount } = trainer.checkpoint.config;
+      const files = peftFiles(adapter, { baseModel: 'tiny-moe', expertCount: moe!.numExperts, layerCount });
       if (writeTo) {
         const folder = join(writeTo, name);
         mkdirSync(folder, { recursive: true });
@@ -370,3 +421,5 @@ describe.skipIf(!hasGpu)(hasGpu ? 'trainer' : `trainer (${gpuSkipReason})`, { ti
     });
   }
 });
+
+describeTraining();

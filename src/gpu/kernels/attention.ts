@@ -308,20 +308,23 @@ export function attention(sink: KernelSink, input: Attention): void {
   const plan = planAttention(engine, input);
   const tokens = firstToken + rows;
   const oldest = window > 0 ? Math.max(firstToken - window + 1, 0) : 0;
-  const work: PageWork[] = [];
-  for (const page of input.pages) {
-    const keyCount = Math.min(page.capacity, tokens - page.firstToken);
-    if (keyCount <= 0 || page.firstToken + keyCount <= oldest) continue;
-    // Few queries: cut the keys so that enough workgroups run.
-    const wanted = Math.ceil((engine.choices.attentionWorkgroups * plan.perWorkgroup) / plan.tiles);
-    const splits = Math.max(1, Math.min(wanted, Math.floor(keyCount / plan.minKeys)));
-    work.push({ page, keyCount, splits });
-  }
-  assert(work.length > 0, 'attention without keys');
+  const visible = input.pages
+    .map((page) => ({ page, keyCount: Math.min(page.capacity, tokens - page.firstToken) }))
+    .filter(({ page, keyCount }) => keyCount > 0 && page.firstToken + keyCount > oldest);
+  assert(visible.length > 0, 'attention without keys');
+  // Few queries: cut the keys so that enough workgroups run, each page into its share of the slices.
+  const wanted = Math.ceil((engine.choices.attentionWorkgroups * plan.perWorkgroup) / plan.tiles);
   // Statistics travel with the state, which only goes from page to page.
-  if (input.statistics) work.forEach((part, index) => (work[index] = { ...part, splits: 1 }));
+  const mostSplits = (keyCount: number): number =>
+    input.statistics ? 1 : Math.max(1, Math.floor(keyCount / plan.minKeys));
+  const sharesUpTo = (index: number): number => Math.floor((index * wanted) / visible.length);
+  const work: readonly PageWork[] = visible.map(({ page, keyCount }, index) => {
+    const share = Math.max(1, sharesUpTo(index + 1) - sharesUpTo(index));
+    return { page, keyCount, splits: Math.min(share, mostSplits(keyCount)) };
+  });
   // Many queries go through the pages in turn, taking the state along; few queries do all slices at once.
-  const carry = plan.kernel !== attentionDecodeKernel && work.every(({ splits }) => splits === 1);
+  const isCut = wanted > 1 && visible.some(({ keyCount }) => mostSplits(keyCount) > 1);
+  const carry = plan.kernel !== attentionDecodeKernel && !isCut;
   const direct = work.length === 1 && work[0]?.splits === 1;
   const slices = carry ? 1 : work.reduce((sum, { splits }) => sum + splits, 0);
   const partial = direct

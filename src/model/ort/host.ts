@@ -9,6 +9,7 @@ import type { Adapter } from '../adapter.ts';
 import type { Checkpoint } from '../checkpoint.ts';
 import type { HostFailure, HostGenerateOptions, HostPlan, HostResult } from '../host.ts';
 import type { LoadOptions, MemoryPlan } from '../planner.ts';
+import { positionsNote } from '../rope.ts';
 import { sampleLogits } from '../sampleLogits.ts';
 import type { GeneratedToken } from '../session.ts';
 import { maxModelBytes, onnxWeightBytes, writeQwen3Onnx, type OnnxModel } from './qwen3Onnx.ts';
@@ -62,7 +63,7 @@ function planOrt(checkpoint: Checkpoint, given: LoadOptions, mechanism = false):
   }
   if (options.contextLength > config.maxPositionEmbeddings) {
     problems.push(
-      `The context of ${options.contextLength} tokens is longer than the ${config.maxPositionEmbeddings} positions the model was made for.`,
+      `The context of ${options.contextLength} tokens is longer than the ${config.maxPositionEmbeddings} positions the model was made for.${positionsNote(config)}`,
     );
   }
   return {

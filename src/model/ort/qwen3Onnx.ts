@@ -228,7 +228,7 @@ export async function writeQwen3Onnx(checkpoint: Checkpoint, options: OnnxOption
   const { graph } = builder;
   const { hiddenSize: c, vocabSize } = config;
   const half = config.headDim / 2;
-  const table = ropeTable(ropeFrequencies(config, maxPositions), 0, maxPositions);
+  const table = ropeTable(ropeFrequencies(config), 0, maxPositions);
   const cos = graph.floats('rope_cos', [maxPositions, half], table.cos);
   const sin = graph.floats('rope_sin', [maxPositions, half], table.sin);
   graph.input('input_ids', onnxType.int64, [1, 'tokens']);
