@@ -165,17 +165,18 @@ export async function umapPlane(
   options: UmapOptions,
   work: LongWork = {},
 ): Promise<Plane> {
-  const { k, indices, similarities } = neighbours;
+  const { indices, similarities } = neighbours;
   const count = start.length / 2;
   // Below this there is no neighbourhood to keep.
   if (count < 4) return start;
+  // umap-js wants more points than neighbours, among which it counts the point itself.
+  const k = Math.min(neighbours.k, count - 2);
   const rng = new Rng(`umap/${options.seed}`);
   const umap = new UMAP({ nNeighbors: k + 1, minDist: options.minDist, random: () => rng.next() });
-  // umap-js counts a point as its own first neighbour.
   const rows = Array.from({ length: count }, (_, i) => i);
   umap.setPrecomputedKNN(
-    rows.map((i) => [i, ...indices.subarray(i * k, (i + 1) * k)]),
-    rows.map((i) => [0, ...similarities.subarray(i * k, (i + 1) * k)].map((s, n) => (n === 0 ? 0 : Math.max(0, 1 - s)))), // prettier-ignore
+    rows.map((i) => [i, ...indices.subarray(i * neighbours.k, i * neighbours.k + k)]),
+    rows.map((i) => [0, ...similarities.subarray(i * neighbours.k, i * neighbours.k + k).map((s) => Math.max(0, 1 - s))]), // prettier-ignore
   );
   // The vectors themselves are asked for only by transforms of new points, which are not made here.
   const epochs = umap.initializeFit(rows.map((i) => [start[2 * i]!, start[2 * i + 1]!]));

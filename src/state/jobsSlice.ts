@@ -39,8 +39,3 @@ export const createJobsSlice: SliceCreator<JobsSlice> = ({ set, data }) => ({
   dismiss: (id) =>
     set(({ list }) => ({ list: list.filter((job) => job.id !== id || job.phase === 'running') })),
 });
-
-/** True while any work is under way: leaving the page then warns. */
-export function hasRunningJob(slice: Pick<JobsSlice, 'list'>): boolean {
-  return slice.list.some((job) => job.phase === 'running');
-}

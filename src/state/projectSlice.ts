@@ -125,6 +125,11 @@ export function openWork(state: AppState, endedJob: string | null = null): strin
   return engineWork(state) ?? (job ? jobWords[job.kind] : null);
 }
 
+/** True while leaving the page would lose something: that work, a copy of a model, or a map of queries. */
+export function wouldLoseWork(state: AppState): boolean {
+  return openWork(state) !== null || state.model.work?.kind === 'keeping' || state.map.work !== null;
+}
+
 /** Between two looks whether what was stopped has ended. */
 const stopPollMs = 100;
 

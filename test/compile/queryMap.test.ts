@@ -60,6 +60,14 @@ describe('the map of queries', () => {
     expect(Math.abs(labelPurity(neighbours, mixed) - 0.5)).toBeLessThan(0.12);
   });
 
+  it('lays out fewer points than the neighbours asked for', async () => {
+    const few = unitVectors(data.subarray(0, 8 * dim), dim);
+    const neighbours = await nearestNeighbours(few, 15);
+    const plane = await umapPlane(neighbours, principalPlane(few), { minDist: 0.1, seed: 4 });
+    expect(plane).toHaveLength(16);
+    expect(plane.every(Number.isFinite)).toBe(true);
+  });
+
   it('keeps neighbourhoods on the plane, the same for the same seed, another for another', async () => {
     const neighbours = await nearestNeighbours(points, 8);
     const start = principalPlane(points);

@@ -84,7 +84,7 @@ describe.skipIf(browserSkipReason)('the Evaluate view', () => {
       .first()
       .waitFor();
     // The address names the run; back leads to the one shown before.
-    await page.getByRole('button', { name: /right-3\.jsonl/, pressed: false }).click();
+    await page.locator('.evaluate-run-main').getByText('right-3.jsonl').click();
     await page.getByRole('heading', { level: 1, name: /right-3\.jsonl/ }).waitFor();
     await page.goBack();
     await page.getByRole('heading', { level: 1, name: /right-11\.jsonl/ }).waitFor();

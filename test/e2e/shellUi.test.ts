@@ -54,6 +54,24 @@ describe.skipIf(harnessSkipReason)('the shell', () => {
     await expect.poll(theme).toBe('dark');
   });
 
+  it('shows the set chosen in the bar, also from an address that names another, and keeps its filter', async () => {
+    const { page } = await harness.open('/qa/set-1/swe-0004', { query: 'sets=2' });
+    await page.getByRole('button', { name: 'All examples' }).first().click();
+    await page.getByRole('button', { name: /Shuffled, 128k/ }).click();
+    const choice = page.getByRole('menuitemcheckbox', { name: /Identity, 32k/ });
+    await choice.click();
+    await page.keyboard.press('Escape');
+    await page.getByRole('heading', { level: 1, name: 'Identity, 32k' }).waitFor();
+    expect(page.url()).toMatch(/#\/qa\/set-0$/);
+    await page.getByRole('searchbox').fill('swe-0004');
+    await page.getByRole('button', { name: /Identity, 32k/ }).click();
+    await choice.click();
+    await page.keyboard.press('Escape');
+    expect(await page.getByRole('searchbox').inputValue()).toBe('swe-0004');
+    await page.goBack();
+    await page.getByRole('heading', { level: 1, name: 'Shuffled, 128k' }).waitFor();
+  });
+
   it('says what the stale set needs', async () => {
     const { page } = await harness.open('/qa', { query: 'stale=1' });
     await page.getByRole('button', { name: /Stale: 3 trajectories/ }).waitFor();

@@ -60,6 +60,11 @@ describe.skipIf(browserSkipReason)('the guided walk', () => {
     await at('compile').waitFor();
     await page.keyboard.press('ArrowRight');
     await at('example').waitFor();
+    await expect.poll(() => page.url()).toMatch(/[?&]step=example&/);
+    await page.evaluate(() => window.workbench.goTo('#/walk?step=ask'));
+    await at('ask').waitFor();
+    await page.keyboard.press('PageUp');
+    await at('example').waitFor();
     await page.keyboard.press('PageUp');
     await at('compile').waitFor();
     await page.keyboard.press('n');
@@ -70,10 +75,48 @@ describe.skipIf(browserSkipReason)('the guided walk', () => {
       page.getByRole('button', { name: 'Handout' }).click(),
     ]);
     expect(file.suggestedFilename()).toBe('handout.html');
-    await page.keyboard.press('b');
-    await page.locator('.walk[data-projecting]').waitFor();
-    await page.keyboard.press('b');
-    await page.locator('.walk:not([data-projecting])').waitFor();
+    expect(problems).toEqual([]);
+  });
+
+  it('is projected in large type until Esc, the end of the full screen or another view, with dialogs on top', async () => {
+    const projecting = page.locator('.walk[data-projecting]');
+    const scale = () => page.evaluate(() => document.documentElement.style.getPropertyValue('--scale'));
+    const isFull = () => page.evaluate(() => document.fullscreenElement === document.documentElement);
+    const begin = async () => {
+      await page.keyboard.press('b');
+      await projecting.waitFor();
+      await expect.poll(isFull).toBe(true);
+      expect(await scale()).toBe('1.5');
+    };
+    const hasEnded = async () => {
+      await projecting.waitFor({ state: 'detached' });
+      await expect.poll(isFull).toBe(false);
+      expect(await scale()).toBe('1');
+    };
+    await begin();
+    await page.keyboard.press('?');
+    const sheet = page.getByRole('dialog', { name: 'Keyboard shortcuts' });
+    await sheet.waitFor();
+    const box = (await sheet.boundingBox())!;
+    const isOnTop = await page.evaluate(({ x, y }) => document.elementFromPoint(x, y)?.closest('[role=dialog]') !== null, { x: box.x + box.width / 2, y: box.y + box.height / 2 }); // prettier-ignore
+    expect(isOnTop).toBe(true);
+    if (process.env['ACC_SHOTS'])
+      await page.screenshot({ path: `${process.env['ACC_SHOTS']}/projecting.png` });
+    await page.keyboard.press('Escape');
+    await sheet.waitFor({ state: 'detached' });
+    await page.keyboard.press('PageDown');
+    await at('example').waitFor();
+    await page.keyboard.press('Escape');
+    await hasEnded();
+    await begin();
+    // As Esc does it in a window of a screen.
+    await page.evaluate(() => document.exitFullscreen());
+    await hasEnded();
+    await begin();
+    await page.keyboard.press('g');
+    await page.keyboard.press('q');
+    await page.locator('main[data-view=qa]').waitFor();
+    await hasEnded();
     expect(problems).toEqual([]);
   });
 });

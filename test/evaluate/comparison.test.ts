@@ -31,11 +31,12 @@ describe('two subjects on the same items', () => {
       matrix: { bothRight: 10, onlyBefore: 0, onlyAfter: 15, bothWrong: 15 },
     });
     const cells = matrixItems(
-      scores((index) => index % 4 === 0),
-      scores((index) => index % 4 === 0 || index < 20),
+      scores((index) => index < 10),
+      scores((index) => index >= 5 && index < 20),
     )!;
-    expect(cells.bothRight).toEqual([0, 4, 8, 12, 16, 20, 24, 28, 32, 36]);
-    expect([cells.onlyBefore, cells.onlyAfter.length, cells.bothWrong[0]]).toEqual([[], 15, 21]);
+    const first = (items: readonly number[]) => [items[0], items.length];
+    expect([cells.bothRight, cells.onlyBefore]).toEqual([[5, 6, 7, 8, 9], [0, 1, 2, 3, 4]]); // prettier-ignore
+    expect([first(cells.onlyAfter), first(cells.bothWrong)]).toEqual([[10, 10], [20, 20]]); // prettier-ignore
     expect(comparison.overall.mean).toBeCloseTo(15 / 40, 12);
     expect(comparison.overall.interval[0]).toBeGreaterThan(0.2);
     expect(comparison.mcNemar).toBeCloseTo(2 ** -14, 12);

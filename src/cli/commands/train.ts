@@ -44,7 +44,8 @@ const help = `acc train --model DIR --data FILE --out DIR [options]: LoRA fine-t
   --json           one JSON document (the run record) on standard output
 
 Ctrl-C stops with a checkpoint. Each line of metrics.jsonl is a step: step, loss before the update, learningRate,
-gradNorm, supervisedTokens, elapsedMs and more.
+gradNorm, supervisedTokens, elapsedMs and more; with experts auxLoss, zLoss (mean squared log-sum-exp of the router),
+loadImbalance (busiest expert over the mean) and effectiveExperts (exp of the entropy of their loads).
 
 Keys of the config:
 ${keyLines}

@@ -75,6 +75,10 @@ function SetMenu() {
   const currentId = useApp((state) => state.compile.currentSetId);
   const choose = useApp((state) => state.compile.chooseSet);
   const showSet = useApp((state) => state.examples.chooseSet);
+  const go = useApp((state) => state.route.go);
+  const isNamedInAddress = useApp(
+    ({ route: { current } }) => current.view === 'qa' && current.path.length > 0,
+  );
   const current = sets.find(({ id }) => id === currentId);
   if (!current) return <span className="app-context-none">no compiled set yet</span>;
   return (
@@ -103,6 +107,9 @@ function SetMenu() {
           ),
           checked: set.id === currentId,
           onSelect: () => {
+            if (set.id === currentId) return;
+            // First, since the set that QA's address names is the one that is shown there.
+            if (isNamedInAddress) go('qa', [set.id]);
             choose(set.id);
             showSet(set.id);
           },

@@ -1,11 +1,11 @@
 import { useEffect, useState } from 'react';
-import { remainingMsOf } from '../../state/trainSlice.ts';
 import { useApp } from '../../state/useApp.ts';
 import type { Job } from '../../workers/dataApi.ts';
 import { Button, IconButton } from '../widgets/Button.tsx';
 import { formatBytes, formatCount, formatDuration } from '../widgets/format.ts';
 import { Icon, type IconName } from '../widgets/Icon.tsx';
 import { ProgressBar } from '../widgets/States.tsx';
+import { useLongWork } from './longWork.ts';
 
 /** Share done, 0 … 1, by items where they are counted, else by bytes; null while unknown. */
 export function jobShare(job: Job): number | null {
@@ -80,36 +80,18 @@ function JobRow({ job }: { job: Job }) {
   );
 }
 
-/** The training run, which the engine drives; its own view has pause and resume. */
-function TrainingRow() {
-  const work = useApp((state) => state.train.work);
-  const record = useApp((state) => state.train.run?.record ?? null);
-  const step = useApp((state) => state.train.run?.metrics.at(-1)?.step ?? 0);
-  const remainingMs = useApp((state) => (state.train.run ? remainingMsOf(state.train.run) : null));
-  const stop = useApp((state) => state.train.stop);
-  if (work?.kind !== 'training') return null;
-  const total = record?.resolved.totalSteps ?? 0;
-  const ofStep = work.phase === 'training' && work.total > 0 ? work.done / work.total : 0;
-  const words = work.stopping
-    ? 'stopping'
-    : work.paused
-      ? 'paused'
-      : total > 0
-        ? `${formatCount(step)}/${formatCount(total)} steps${remainingMs === null ? '' : ` · ${formatDuration(remainingMs)} left`}`
-        : 'starting';
+/** What is no job of the data worker; its own view tells more. */
+function WorkRow({ work }: { work: ReturnType<typeof useLongWork>[number] }) {
+  const { label, href, share, words, isPaused = false, isStopping = false, stop } = work;
   return (
-    <li className="app-job" data-phase={work.paused ? 'paused' : 'running'}>
-      <a className="app-job-label truncate" href="#/train/run">
-        Training{work.runId ? ` ${work.runId}` : ''}
+    <li className="app-job" data-phase={isPaused ? 'paused' : 'running'}>
+      <a className="app-job-label truncate" href={href}>
+        {label}
       </a>
-      <ProgressBar
-        value={total > 0 ? Math.min(1, (step + ofStep) / total) : null}
-        label="Training"
-        text={words}
-      />
+      <ProgressBar value={share} label={label} text={words} />
       <span className="app-job-words num truncate">{words}</span>
-      <Button variant="ghost" icon="stop" disabled={work.stopping} onClick={stop}>
-        Stop
+      <Button variant="ghost" icon="stop" disabled={isStopping} onClick={stop}>
+        Stop<span className="visually-hidden"> {label}</span>
       </Button>
     </li>
   );
@@ -118,15 +100,18 @@ function TrainingRow() {
 /** Long work from anywhere in the page: progress, rate, remaining time, cancel. Absent when there is none. */
 export function JobTray() {
   const jobs = useApp((state) => state.jobs.list);
-  const isTraining = useApp((state) => state.train.work?.kind === 'training');
+  const works = useLongWork();
   const running = jobs.filter((job) => job.phase === 'running' || job.phase === 'paused');
   const ended = jobs.filter((job) => job.phase !== 'running' && job.phase !== 'paused');
   const shown = [...running, ...ended.slice(0, running.length === 0 ? 1 : 0)];
-  const spoken = useSpoken(running.map((job) => `${job.label}: ${progressWords(job)}`).join('; '));
+  const told = [...works.map(({ label, words }) => `${label}: ${words}`), ...running.map((job) => `${job.label}: ${progressWords(job)}`)]; // prettier-ignore
+  const spoken = useSpoken(told.join('; '));
   return (
-    <footer className="app-tray" aria-label="Jobs" hidden={shown.length === 0 && !isTraining}>
+    <footer className="app-tray" aria-label="Jobs" hidden={shown.length === 0 && works.length === 0}>
       <ul>
-        <TrainingRow />
+        {works.map((work) => (
+          <WorkRow key={work.id} work={work} />
+        ))}
         {shown.map((job) => (
           <JobRow key={job.id} job={job} />
         ))}

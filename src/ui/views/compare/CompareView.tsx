@@ -1,4 +1,4 @@
-import { useEffect, useId, useMemo, useState } from 'react';
+import { useEffect, useId, useMemo } from 'react';
 import { ChartLegend, ChartNotes } from '../../../charts/common/ChartKey.tsx';
 import { ChartPicture } from '../../../charts/common/ChartPicture.tsx';
 import type { ChartSnapshot } from '../../../charts/common/chartHost.ts';
@@ -214,7 +214,8 @@ export default function CompareView() {
   const go = useApp((state) => state.route.go);
   const project = useApp((state) => state.project.project);
   const runs = useRuns();
-  const [chosen, setChosen] = useState<readonly string[]>([]);
+  // Named in the address, so that what is compared can be linked to.
+  const chosen = useApp((state) => state.route.current.path);
   const loadTrainings = useApp((state) => state.train.loadRuns);
   useEffect(() => void connect(), [connect]);
   useEffect(() => void loadTrainings(), [loadTrainings]);
@@ -296,8 +297,9 @@ export default function CompareView() {
                 runs={runs}
                 chosen={chosen}
                 onChoose={(id) =>
-                  setChosen((before) =>
-                    before.includes(id) ? before.filter((each) => each !== id) : [...before, id].slice(-2),
+                  go(
+                    'compare',
+                    chosen.includes(id) ? chosen.filter((each) => each !== id) : [...chosen, id].slice(-2),
                   )
                 }
               />

@@ -30,7 +30,8 @@ const shownPairs = 50;
 const exportedSize = { width: 1000, height: 800 };
 
 function caption(map: QueryMap): string {
-  const { neighbours, minDist, seed, threshold } = map.options;
+  const { minDist, seed, threshold } = map.options;
+  const neighbours = Math.min(map.options.neighbours, map.texts.ids.length - 1);
   return `UMAP of ${plural(map.texts.ids.length, 'query', 'queries')}; ${map.embedding} (${map.dim} numbers, less their mean), cosine; ${neighbours} neighbours, minimal distance ${minDist}, seed ${seed}, started from the principal plane. Area: tokens of the prompt. Lines join queries of cosine ${threshold} or more. Distances between clusters and their sizes carry no meaning.`;
 }
 

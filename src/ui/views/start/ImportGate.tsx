@@ -1,5 +1,5 @@
 import { useEffect, useRef } from 'react';
-import { hasRunningJob } from '../../../state/jobsSlice.ts';
+import { wouldLoseWork } from '../../../state/projectSlice.ts';
 import { useApp, useAppStore } from '../../../state/useApp.ts';
 import { Icon } from '../../widgets/Icon.tsx';
 import { readDrop, readPastedText } from './readDrop.ts';
@@ -14,7 +14,7 @@ function isEditable(target: EventTarget | null): boolean {
 
 /**
  * Makes the whole window a place to drop and paste: files, folders, addresses, JSON text. Shows what a drop will
- * do while something is dragged over the page. Leaving the page during a job asks first.
+ * do while something is dragged over the page. Leaving the page during long work asks first.
  */
 export function ImportGate() {
   const store = useAppStore();
@@ -64,8 +64,7 @@ export function ImportGate() {
       });
     };
     const onLeavePage = (event: BeforeUnloadEvent): void => {
-      const { jobs, train } = store.getState();
-      if (hasRunningJob(jobs) || train.work?.kind === 'training') event.preventDefault();
+      if (wouldLoseWork(store.getState())) event.preventDefault();
     };
     window.addEventListener('dragenter', onEnter);
     window.addEventListener('dragover', onOver);

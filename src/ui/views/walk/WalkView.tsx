@@ -1,7 +1,12 @@
 import { useEffect, useRef } from 'react';
-import { failedBefore, lectureStepIds, type LectureSizes } from '../../../state/lectureSlice.ts';
+import {
+  failedBefore,
+  lectureStepIds,
+  type LectureSizes,
+  type LectureStepId,
+} from '../../../state/lectureSlice.ts';
 import { formatRoute } from '../../../state/route.ts';
-import { useApp } from '../../../state/useApp.ts';
+import { useApp, useAppStore } from '../../../state/useApp.ts';
 import { useCommands } from '../../app/commands.ts';
 import { Button } from '../../widgets/Button.tsx';
 import { Callout, ProgressBar } from '../../widgets/States.tsx';
@@ -21,6 +26,52 @@ function sizesOf(params: Readonly<Record<string, string>>): Partial<LectureSizes
       return given >= 0 ? [[name, given]] : [];
     }),
   );
+}
+
+/** Keeps the step and the address equal, so that each step can be linked to. */
+function useStepInAddress(asked: LectureStepId | undefined): void {
+  const store = useAppStore();
+  const step = useApp((state) => state.lecture.step);
+  const isTyped = useApp((state) => state.route.origin === 'address');
+  useEffect(() => {
+    const { lecture, route } = store.getState();
+    const at = lectureStepIds.findIndex((id) => id === asked);
+    const isAsked = isTyped && at >= 0;
+    if (isAsked && at !== lecture.step) lecture.goTo(at);
+    const id = lectureStepIds[isAsked ? at : lecture.step]!;
+    if (isTyped || id !== asked) route.setParams({ step: id });
+  }, [store, step, asked, isTyped]);
+}
+
+/**
+ * Shows the whole page in full screen while the walk is projected: dialogs and messages lie beside the view. Whatever
+ * ends the full screen (Esc, which browsers keep for themselves) ends the projecting, as leaving the view does.
+ */
+function useFullScreen(isProjecting: boolean, setProjecting: (on: boolean) => void): void {
+  useEffect(() => {
+    if (!isProjecting) return undefined;
+    let isOver = false;
+    const leave = (): void => {
+      if (document.fullscreenElement) document.exitFullscreen().catch(() => undefined);
+    };
+    const onChange = (): void => {
+      if (!document.fullscreenElement) setProjecting(false);
+    };
+    document.addEventListener('fullscreenchange', onChange);
+    // Some browsers refuse; the larger type and the bare page stay.
+    document.documentElement
+      .requestFullscreen?.()
+      .then(() => {
+        if (isOver) leave();
+      })
+      .catch(() => undefined);
+    return () => {
+      isOver = true;
+      document.removeEventListener('fullscreenchange', onChange);
+      leave();
+    };
+  }, [isProjecting, setProjecting]);
+  useEffect(() => () => setProjecting(false), [setProjecting]);
 }
 
 /** What the engine and the workers do at this moment, in words. */
@@ -60,31 +111,24 @@ function Progress() {
 export default function WalkView() {
   const lecture = useApp((state) => state.lecture);
   const params = useApp((state) => state.route.current.params);
-  const scale = useApp((state) => state.ui.projectorScale);
-  const setScale = useApp((state) => state.ui.setProjectorScale);
-  const root = useRef<HTMLElement>(null);
-  const { step, isPlaying, isProjecting, showsNotes, outcomes, tookMs } = lecture;
-  const { begin, goTo, setPlaying, setProjecting, setNotes, restart } = lecture;
-  const sizes = sizesOf(params);
-  const started = useRef(sizes);
+  const isProjecting = useApp((state) => state.ui.deskScale !== null);
+  const setProjecting = useApp((state) => state.ui.setProjecting);
+  const { step, isPlaying, showsNotes, outcomes, tookMs } = lecture;
+  const { begin, goTo, setPlaying, setNotes, restart } = lecture;
+  const asked = lectureStepIds.find((each) => each === params['step']);
+  const started = useRef({ sizes: sizesOf(params), asked });
   useEffect(() => {
-    begin(started.current);
+    begin(started.current.sizes, started.current.asked);
     // Nothing goes on by itself that nobody looks at.
     return () => setPlaying(false);
   }, [begin, setPlaying]);
+  useStepInAddress(asked);
+  useFullScreen(isProjecting, setProjecting);
   const last = lectureStepIds.length - 1;
   const id = lectureStepIds[step]!;
   const words = stepWords[id];
   const outcome = outcomes[id];
   const missing = outcome.status === 'idle' ? failedBefore(step, outcomes) : null;
-  const project = (on: boolean): void => {
-    setProjecting(on);
-    if (on && scale === 1) setScale(1.5);
-    if (!on) setScale(1);
-    // Some browsers refuse; the larger type and the bare page stay.
-    if (on) root.current?.requestFullscreen?.().catch(() => undefined);
-    else if (document.fullscreenElement) void document.exitFullscreen();
-  };
   const group = 'Guided walk';
   useCommands([
     { id: 'walk.next', title: 'Next step', group, keys: 'pagedown', enabled: step < last, run: () => goTo(step + 1) },
@@ -93,11 +137,11 @@ export default function WalkView() {
     { id: 'walk.left', title: 'Step back', group, keys: 'arrowleft', listed: false, enabled: step > 0, run: () => goTo(step - 1) },
     { id: 'walk.play', title: isPlaying ? 'Stop going on by itself' : 'Go on by itself', group, keys: 'p', run: () => setPlaying(!isPlaying) },
     { id: 'walk.notes', title: 'Speaker notes', group, keys: 'n', run: () => setNotes(!showsNotes) },
-    { id: 'walk.project', title: 'Projector mode', group, keys: 'b', run: () => project(!isProjecting) },
+    { id: 'walk.project', title: 'Projector mode', group, keys: 'b', run: () => setProjecting(!isProjecting) },
+    { id: 'walk.leave', title: 'Leave the projector mode', group, keys: 'escape', enabled: isProjecting, run: () => setProjecting(false) },
   ]); // prettier-ignore
   return (
     <section
-      ref={root}
       className="walk"
       data-projecting={isProjecting || undefined}
       data-step={id}
@@ -176,7 +220,7 @@ export default function WalkView() {
         <Button aria-pressed={showsNotes} onClick={() => setNotes(!showsNotes)}>
           Notes
         </Button>
-        <Button aria-pressed={isProjecting} onClick={() => project(!isProjecting)}>
+        <Button aria-pressed={isProjecting} onClick={() => setProjecting(!isProjecting)}>
           Projector
         </Button>
         <Button icon="download" onClick={() => saveFile(handout(lecture))}>
