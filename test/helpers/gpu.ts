@@ -14,6 +14,8 @@ const driver = (driverFiles[adapterName] ?? []).find((path) => existsSync(path))
 if (driver) {
   process.env['VK_ICD_FILENAMES'] = driver;
   process.env['XDG_RUNTIME_DIR'] ??= '/tmp';
+  // llvmpipe spends most of these tests optimising kernels that run for a moment.
+  if (adapterName === 'lavapipe') process.env['GALLIVM_PERF'] ??= 'nopt';
 }
 
 let gpu: GPU | undefined;
