@@ -17,7 +17,9 @@ export default class TestReporter {
       this.passedTests.push(name);
     } else if (result.state === 'skipped') {
       this.counts.skipped++;
-      console.log(`skipped: ${name}: ${result.note ?? 'no reason given'}`);
+      // Tests that need something by their name say so there.
+      const reason = result.note ?? (/[[(](?:needs|skipped) /.test(name) ? '' : 'no reason given');
+      console.log(`skipped: ${name}${reason && `: ${reason}`}`);
     } else {
       this.counts.failed++;
       this.failures.push(name);
