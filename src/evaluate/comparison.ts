@@ -1,4 +1,4 @@
-import { compareLabels, withCell } from './scoreTable.ts';
+import { compareLabels, saysMore, withCell } from './scoreTable.ts';
 import { holm, mcNemarP, pairedBootstrap, type PairedDifference } from './statistics.ts';
 
 /** A graded response without its text: all that statistics need of it. */
@@ -189,7 +189,10 @@ export function compareScores(
       else groups.set(key, { dimension, label, at: [at] });
     }
   }
+  const labelsOf = (name: string): number =>
+    [...groups.values()].filter(({ dimension }) => dimension === name).length;
   const slices = [...groups.values()]
+    .filter(({ dimension }) => saysMore(dimension, labelsOf))
     .sort((a, b) =>
       a.dimension < b.dimension ? -1 : a.dimension > b.dimension ? 1 : compareLabels(a.label, b.label),
     )

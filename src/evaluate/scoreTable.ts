@@ -88,6 +88,13 @@ export function withCell(slices: Readonly<Record<string, string>>): Readonly<Rec
   return { ...slices, [cellDimension]: `${needles} × ${length}` };
 }
 
+/** False of cells that only repeat the needles or the lengths: where there is one of the others. */
+export function saysMore(dimension: string, labelsOf: (dimension: string) => number): boolean {
+  return (
+    dimension !== cellDimension || labelsOf(cellDimension) > Math.max(labelsOf('needles'), labelsOf('length'))
+  );
+}
+
 class Group {
   items = 0;
   responses = 0;
@@ -259,6 +266,7 @@ export class ScoreTable {
     return {
       overall: this.overall.result('all'),
       slices: [...this.dimensions]
+        .filter(([dimension]) => saysMore(dimension, (name) => this.dimensions.get(name)?.size ?? 0))
         .sort(([a], [b]) => dimensionOrder(a) - dimensionOrder(b) || (a < b ? -1 : 1))
         .map(([dimension, labels]) => ({
           dimension,

@@ -52,6 +52,7 @@ export async function runImport(
   const together = waiting.flatMap(({ source, file }) => (source.type === 'file' ? [file] : []));
   try {
     await planTogether(session, together, job);
+    await setTemplatesApart(session, together);
   } catch (error) {
     cancelRest(
       session,
@@ -85,7 +86,7 @@ export async function runImport(
       session.updateFile(id, { phase: 'failed', message: messageOf(error) });
     }
   }
-  joinTemplates(session, together);
+  joinTemplates(together);
   session.indexChanged(true);
   await session.settle();
   const said = [
@@ -171,14 +172,28 @@ async function planTogether(
   }
 }
 
-/** Tokenizers that were chosen together with the files that their chat templates stand in. */
-function joinTemplates(session: ProjectSession, files: readonly ProjectFile[]): void {
+/** Files of a chat template that were chosen together with its tokenizer are not read as runs. */
+async function setTemplatesApart(session: ProjectSession, files: readonly ProjectFile[]): Promise<void> {
   const templates = files.filter(({ info }) => isTemplateName(info.path));
+  const others = files.filter(({ info }) => !isTemplateName(info.path));
+  for (const { info } of templates) {
+    const beside = others.filter((file) => folderOf(file.info.path) === folderOf(info.path));
+    for (const { bytes, info: other } of beside) {
+      const blob = await bytes?.blobOf(other.path).catch(() => null);
+      if (!blob || !(await isTokenizerFile(other.path, blob))) continue;
+      const message = 'Tells the chat template of the tokenizer that came with it';
+      session.updateFile(info.id, { phase: 'done', role: 'companion', message });
+      break;
+    }
+  }
+}
+
+/** Tokenizers that were chosen together with the files that their chat templates stand in. */
+function joinTemplates(files: readonly ProjectFile[]): void {
+  const templates = files.filter(({ info }) => info.role === 'companion' && isTemplateName(info.path));
   for (const tokenizer of files.filter(({ info }) => info.role === 'tokenizer')) {
     const beside = templates.filter(({ info }) => folderOf(info.path) === folderOf(tokenizer.info.path));
     tokenizer.templateFiles = beside.map(({ info }) => info.id);
-    const message = 'Tells the chat template of the tokenizer that came with it';
-    for (const { info } of beside) session.updateFile(info.id, { role: 'companion', message });
   }
 }
 

@@ -31,8 +31,9 @@ describe.skipIf(browserSkipReason)('checking an example with the model', () => {
       .evaluateAll((rows) => rows.map((row) => [...row.children].map(({ textContent }) => textContent)));
     const check = await page.evaluate(([set, example]) => window.workbench.checkEvidence(set!, example!), [setId, id]); // prettier-ignore
     const { context: whole, closedBook } = check.scores;
-    expect(shown[0]).toEqual(['whole context', whole.mean.toFixed(3), whole.total.toFixed(2), whole.greedy ? 'yes' : 'no']); // prettier-ignore
-    expect(shown[1]?.slice(0, 2)).toEqual(['question alone', closedBook.mean.toFixed(3)]);
+    const told = (value: number, digits: number): string => value.toFixed(digits).replace('-', '−');
+    expect(shown[0]).toEqual(['whole context', told(whole.mean, 3), told(whole.total, 2), whole.greedy ? 'yes' : 'no']); // prettier-ignore
+    expect(shown[1]?.slice(0, 2)).toEqual(['question alone', told(closedBook.mean, 3)]);
     expect(shown.length).toBeGreaterThan(await report.locator('tbody tr').count());
     expect(await axeViolations(page)).toEqual([]);
 

@@ -111,13 +111,19 @@ describe('two subjects on the same items', () => {
       )!;
     const binned = compare(() => '2');
     expect(binned).toMatchObject({ strata: ['length'], overall: { mean: 0.5, interval: [0.5, 0.5] } });
-    expect(compare((index) => (index < 20 ? '2' : '4')).strata).toEqual(['needles', 'length']);
+    // With one number of needles the cells would only repeat the lengths.
     expect(binned.slices.map(({ dimension, label, mean }) => [dimension, label, mean])).toEqual([
       ['length', '4,097–8,192', 0],
       ['length', '8,193–16,384', 1],
       ['needles', '2', 0.5],
+    ]);
+    const crossed = compare((index) => (index < 20 ? '2' : '4'));
+    expect(crossed.strata).toEqual(['needles', 'length']);
+    expect(crossed.slices.slice(4).map(({ dimension, label, mean }) => [dimension, label, mean])).toEqual([
       ['needles × length', '2 × 4,097–8,192', 0],
       ['needles × length', '2 × 8,193–16,384', 1],
+      ['needles × length', '4 × 4,097–8,192', 0],
+      ['needles × length', '4 × 8,193–16,384', 1],
     ]);
     // Bins of two items each would leave no doubt at all: they are drawn from together.
     const few = compare(() => '2', 4);

@@ -31,6 +31,7 @@ async function inPage(tokenizerFiles: Readonly<Record<string, string>>): Promise
     file: new File([readFileSync(from)], path),
   }));
   await runImport(session, sources, job, true);
+  expect([...session.files.values()].map(({ info }) => info.errorCount)).toEqual(sources.map(() => 0));
   const tokenizers = new TokenizerShelf(() => '');
   const [tokenizerId = ''] = tokenizers.list(session).flatMap(({ id }) => (id === 'qwen3' ? [] : [id]));
   const set = new StoredCompiledSet(session.folder.folder('sets').folder('s'), {

@@ -23,6 +23,11 @@ export interface ForestSpec {
 
 const signed = (value: number): string => `${value >= 0 ? '+' : '−'}${Math.abs(value).toFixed(3)}`;
 
+/** `needles 2`; of a cell of two dimensions `needles 2 × 257–512`, whose second part shows what it is. */
+function rowName({ dimension, label }: ForestRow): string {
+  return `${dimension.split(' × ')[0]} ${label}`;
+}
+
 /** Height in multiples of the tick size. */
 export function forestHeightEm(rows: number): number {
   return 4.5 + 2 * Math.max(1, rows);
@@ -70,7 +75,7 @@ export function layoutForest(spec: ForestSpec, rows: readonly ForestRow[], size:
     const middle = top + (index + 0.5) * lineHeight;
     const baseline = px(middle + fontSize * 0.35);
     const isClear = row.interval[0] > 0 || row.interval[1] < 0;
-    const name = row.dimension === '' ? 'all items' : `${row.dimension} ${row.label}`;
+    const name = row.dimension === '' ? 'all items' : rowName(row);
     const half = Math.round(fontSize * (row.dimension === '' ? 0.42 : 0.32));
     marks.push(
       { type: 'text', x: left - 8, y: baseline, text: fitLabel(name, left - 8, fontSize), anchor: 'end', fill: 'ink', weight: row.dimension === '' ? 600 : 400 },

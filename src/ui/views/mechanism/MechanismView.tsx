@@ -329,7 +329,7 @@ function Findings({ frame }: { frame: MechanismFrame }) {
             </div>
           ))}
         </dl>
-        <p className="w-hint">
+        <p className="w-hint mech-caution">
           Attention shows where a model looks, not why it answers. Hold a finding against a control and
           against evidence masking before it is claimed.
         </p>

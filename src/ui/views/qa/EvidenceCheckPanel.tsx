@@ -23,8 +23,8 @@ function ScoreRow({ name, score }: { name: string; score: AnswerScore | null }) 
   return (
     <tr>
       <th scope="row">{name}</th>
-      <td>{score.mean.toFixed(3)}</td>
-      <td>{score.total.toFixed(2)}</td>
+      <td>{score.mean.toFixed(3).replace('-', '−')}</td>
+      <td>{score.total.toFixed(2).replace('-', '−')}</td>
       <td>{score.greedy ? 'yes' : 'no'}</td>
     </tr>
   );
