@@ -1,6 +1,6 @@
-import type { Comparison } from '../evaluate/comparison.ts';
+import { shownInterval, type Comparison } from '../evaluate/comparison.ts';
 import type { GroupScore, Scores } from '../evaluate/scoreTable.ts';
-import type { Estimate } from '../evaluate/statistics.ts';
+import type { Estimate, PairedDifference } from '../evaluate/statistics.ts';
 import { printable, table } from './output.ts';
 
 const fixed = (value: number): string => value.toFixed(4);
@@ -68,25 +68,19 @@ function within({ strata }: Comparison): string {
 /** A comparison as text. */
 export function comparisonText(comparison: Comparison): string {
   const { overall, matrix } = comparison;
-  const line = (
-    name: string,
-    n: number,
-    mean: number,
-    interval: readonly [number, number],
-    p: number,
-  ): string[] => [
-    name,
-    String(n),
-    (mean >= 0 ? '+' : '') + fixed(mean),
-    `[${fixed(interval[0])}, ${fixed(interval[1])}]`,
-    p.toPrecision(2),
-  ];
-  const rows = [line('all', overall.items, overall.mean, overall.interval, overall.p)];
-  for (const slice of comparison.slices) {
-    rows.push(
-      line(printable(`${slice.dimension} ${slice.label}`), slice.items, slice.mean, slice.interval, slice.p),
-    );
-  }
+  const line = (name: string, difference: PairedDifference): string[] => {
+    const shown = shownInterval(difference);
+    return [
+      name,
+      String(difference.items),
+      (difference.mean >= 0 ? '+' : '') + fixed(difference.mean),
+      shown ? `[${fixed(shown.interval[0])}, ${fixed(shown.interval[1])}]` : '–',
+      shown ? shown.p.toPrecision(2) : '–',
+    ];
+  };
+  const rows = [line('all', overall)];
+  for (const slice of comparison.slices)
+    rows.push(line(printable(`${slice.dimension} ${slice.label}`), slice));
   const parts = [
     `${comparison.benchmark}: ${printable(comparison.after)} against ${printable(comparison.before)}; ${comparison.items} items, ${comparison.seeds.length} ${comparison.seeds.length === 1 ? 'seed' : 'seeds'}${comparison.leftOut > 0 ? `, ${comparison.leftOut} items left out (not answered by both)` : ''}`,
     table(['slice', 'n', 'difference', `95 % paired bootstrap${within(comparison)}`, 'p'], rows, [1, 2, 4]),

@@ -27,6 +27,13 @@ describe('the forest of differences', () => {
     expect(layoutForest(spec, [], size).title).toBe('Nothing to compare yet');
   });
 
+  it('claims nothing of a slice with too few items for an interval', () => {
+    const one: ForestRow = { ...row('8', -0.4, [0, 0]), n: 1, interval: null, p: null };
+    const geometry = layoutForest(spec, [row('', 0.2, [-0.1, 0.3]), one], size);
+    expect(geometry.marks.flatMap((mark) => (mark.type === 'rect' ? [mark.fill] : []))).toEqual(['surface', 'surface']); // prettier-ignore
+    expect(geometry.cells[1]?.label).toBe('needles 8: −0.400, too few items for an interval, 1 item');
+  });
+
   it('draws lines whose interval holds zero open, zero in the middle', () => {
     const geometry = layoutForest(spec, [row('', 0.2, [0.1, 0.3]), row('8', 0, [-0.3, 0.3])], size);
     const boxes = geometry.marks.filter((mark) => mark.type === 'rect');

@@ -9,8 +9,9 @@ export interface ForestRow {
   readonly n: number;
   /** After minus before. */
   readonly mean: number;
-  readonly interval: readonly [number, number];
-  readonly p: number;
+  /** Null where the items are too few for one. */
+  readonly interval: readonly [number, number] | null;
+  readonly p: number | null;
 }
 
 export interface ForestSpec {
@@ -28,13 +29,18 @@ function rowName({ dimension, label }: ForestRow): string {
   return `${dimension.split(' × ')[0]} ${label}`;
 }
 
+/** True where the interval leaves zero out. */
+function isClear({ interval }: ForestRow): boolean {
+  return interval !== null && (interval[0] > 0 || interval[1] < 0);
+}
+
 /** Height in multiples of the tick size. */
 export function forestHeightEm(rows: number): number {
   return 4.5 + 2 * Math.max(1, rows);
 }
 
 function extentOf(rows: readonly ForestRow[]): number {
-  const most = Math.max(0.05, ...rows.flatMap(({ interval }) => interval.map(Math.abs)));
+  const most = Math.max(0.05, ...rows.flatMap(({ mean, interval }) => (interval ?? [mean]).map(Math.abs)));
   return Math.min(1, Math.ceil(most * 20) / 20);
 }
 
@@ -74,13 +80,12 @@ export function layoutForest(spec: ForestSpec, rows: readonly ForestRow[], size:
   rows.forEach((row, index) => {
     const middle = top + (index + 0.5) * lineHeight;
     const baseline = px(middle + fontSize * 0.35);
-    const isClear = row.interval[0] > 0 || row.interval[1] < 0;
     const name = row.dimension === '' ? 'all items' : rowName(row);
     const half = Math.round(fontSize * (row.dimension === '' ? 0.42 : 0.32));
     marks.push(
       { type: 'text', x: left - 8, y: baseline, text: fitLabel(name, left - 8, fontSize), anchor: 'end', fill: 'ink', weight: row.dimension === '' ? 600 : 400 },
-      { type: 'line', x1: px(x(row.interval[0])), y1: px(middle), x2: px(x(row.interval[1])), y2: px(middle), stroke: 'accent', strokeWidth: 2 },
-      { type: 'rect', x: px(x(row.mean) - half), y: px(middle - half), width: half * 2, height: half * 2, fill: isClear ? 'accent' : 'surface', stroke: 'accent', strokeWidth: 1.8 },
+      ...(row.interval ? [{ type: 'line' as const, x1: px(x(row.interval[0])), y1: px(middle), x2: px(x(row.interval[1])), y2: px(middle), stroke: 'accent' as const, strokeWidth: 2 }] : []),
+      { type: 'rect', x: px(x(row.mean) - half), y: px(middle - half), width: half * 2, height: half * 2, fill: isClear(row) ? 'accent' : 'surface', stroke: 'accent', strokeWidth: 1.8 },
       { type: 'text', x: right + 8, y: baseline, text: fitLabel(`${signed(row.mean)}  n ${row.n}`, width - right - 8, fontSize), fill: 'inkSoft' },
     ); // prettier-ignore
     cells.push({
@@ -91,16 +96,15 @@ export function layoutForest(spec: ForestSpec, rows: readonly ForestRow[], size:
       y: px(middle - lineHeight / 2),
       width,
       height: px(lineHeight),
-      label: `${name}: ${signed(row.mean)}, 95 % ${signed(row.interval[0])} to ${signed(row.interval[1])}, p ${row.p.toPrecision(2)}, ${row.n} items`,
+      label: `${name}: ${signed(row.mean)}, ${row.interval ? `95 % ${signed(row.interval[0])} to ${signed(row.interval[1])}` : 'too few items for an interval'}${row.p === null ? '' : `, p ${row.p.toPrecision(2)}`}, ${row.n} ${row.n === 1 ? 'item' : 'items'}`,
     });
   });
   const all = rows[0];
-  const isClear = all && (all.interval[0] > 0 || all.interval[1] < 0);
   return {
     name: 'forest',
     title: !all
       ? 'Nothing to compare yet'
-      : isClear
+      : isClear(all)
         ? `${spec.after} is ${all.mean > 0 ? 'better' : 'worse'} than ${spec.before} by ${Math.abs(all.mean).toFixed(3)}`
         : `No clear difference between ${spec.after} and ${spec.before} (${signed(all.mean)})`,
     subtitle: `${spec.benchmark}: difference in ${spec.scoreLabel}, paired by item; 95 % two-level bootstrap over ${spec.seeds} ${spec.seeds === 1 ? 'seed' : 'seeds'} and the items; slices are not corrected for their number`,
@@ -122,14 +126,14 @@ export function layoutForest(spec: ForestSpec, rows: readonly ForestRow[], size:
         label,
         n,
         mean,
-        interval[0],
-        interval[1],
+        interval?.[0] ?? null,
+        interval?.[1] ?? null,
         p,
       ]),
     },
     legend: [
       { label: 'interval excludes 0', fill: 'accent', stroke: 'accent' },
-      { label: 'interval holds 0', fill: 'surface', stroke: 'accent' },
+      { label: 'interval holds 0, or none: under 3 items', fill: 'surface', stroke: 'accent' },
     ],
   };
 }

@@ -164,7 +164,7 @@ export function layoutScoreByLength(
   return {
     name: 'score-by-length',
     title: findingOf(series, spec),
-    subtitle: `${spec.benchmark}: ${spec.scoreLabel} by length; whiskers: 95 % intervals over ${spec.intervals}; n per bin in the table`,
+    subtitle: `${spec.benchmark}: ${spec.scoreLabel} by length; whiskers: 95 % over ${spec.intervals}; n in the table`,
     size,
     marks,
     cells,

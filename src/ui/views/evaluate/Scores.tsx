@@ -3,7 +3,7 @@ import { Chart } from '../../../charts/common/Chart.tsx';
 import { useChartSize } from '../../../charts/common/useChartSize.ts';
 import { forestHeightEm, layoutForest, type ForestRow } from '../../../charts/forest/layout.ts';
 import { layoutScoreByLength, type LengthSeries } from '../../../charts/scoreByLength/layout.ts';
-import type { Comparison } from '../../../evaluate/comparison.ts';
+import { shownInterval, type Comparison } from '../../../evaluate/comparison.ts';
 import type { EvaluationResult } from '../../../evaluate/runEvaluation.ts';
 import type { GroupScore, RepeatedScore } from '../../../evaluate/scoreTable.ts';
 
@@ -52,6 +52,8 @@ export function LengthChart({ results }: { readonly results: readonly Evaluation
 /** Slices that the chart holds: those of MRCR in full, its needles, depths, lengths, and needles × length. */
 const drawnSlices = 40;
 
+const noInterval = { interval: null, p: null };
+
 /** How items were drawn, beside where the numbers come from. */
 function footerOf({ strata, slices }: Comparison, result: EvaluationResult): string {
   const within = strata.length > 0 ? ` · items drawn within bins of ${strata.join(' and ')}` : '';
@@ -77,16 +79,14 @@ export function ForestChart({
         label: '',
         n: comparison.items,
         mean: comparison.overall.mean,
-        interval: comparison.overall.interval,
-        p: comparison.overall.p,
+        ...(shownInterval(comparison.overall) ?? noInterval),
       },
-      ...comparison.slices.slice(0, drawnSlices).map(({ dimension, label, items, mean, interval, p }) => ({
-        dimension,
-        label,
-        n: items,
-        mean,
-        interval,
-        p,
+      ...comparison.slices.slice(0, drawnSlices).map((slice) => ({
+        dimension: slice.dimension,
+        label: slice.label,
+        n: slice.items,
+        mean: slice.mean,
+        ...(shownInterval(slice) ?? noInterval),
       })),
     ],
     [comparison],
