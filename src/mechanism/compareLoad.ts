@@ -145,10 +145,18 @@ function layerDifferences(
   }));
 }
 
+/** Loads that all resamples together may add up, so that a large model's charts wait for a few seconds at most. */
+const mostLoads = 1e9;
+
+/** Resamples for a document with so many loads, 200 to 1,000: an interval from 200 is a little rougher. */
+export function resamplesFor(loads: number): number {
+  return Math.max(200, Math.min(1000, Math.floor(mostLoads / Math.max(1, loads))));
+}
+
 /**
  * Every layer's summaries of the load, comparison − baseline, with intervals over items and what may be claimed. Items
- * are drawn with replacement within their kind (1,000 times unless told otherwise), their loads pooled, and the summary
- * taken anew. Where a kind has fewer than `fewestItems`, all items are drawn together and the divergence has no interval;
+ * are drawn with replacement within their kind (`resamplesFor` times unless told otherwise), their loads pooled, and the
+ * summary taken anew. Where a kind has fewer than `fewestItems`, all items are drawn together and the divergence has no interval;
  * where frequencies by item were not kept, nothing has one.
  */
 export function compareLoad(
@@ -163,9 +171,10 @@ export function compareLoad(
     return row ? summaryValue(row, name) : null;
   };
   const layers = baseline.routerSummary.map(({ layer }) => layer);
+  const resamples = resamplesFor(layers.length * experts * used.items.length * (control ? 3 : 2));
   const found = layers.map((layer) => {
     const sides = [baseline, comparison, control].map((side) => frequenciesOf(side, layer, experts, used));
-    return layerDifferences(used, experts, sides, options);
+    return layerDifferences(used, experts, sides, { resamples, ...options });
   });
   const cellsOf = (name: LoadSummary, at: number): CellDifferences[] =>
     layers.map((layer, row) => ({

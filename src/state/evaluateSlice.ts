@@ -225,7 +225,14 @@ export const createEvaluateSlice =
         fail(started);
         return null;
       }
-      set({ shownId: started.value, againstId: baselineFor(request), item: null, itemViews: [] });
+      // A comparison comes with the result: the one at hand is of the run that was shown before.
+      set({
+        shownId: started.value,
+        againstId: baselineFor(request),
+        comparison: { status: 'idle' },
+        item: null,
+        itemViews: [],
+      });
       return started.value;
     };
 

@@ -424,6 +424,8 @@ export function createModelSlice(engine: EngineClient): SliceCreator<ModelSlice>
         const result = await withLoaded({ kind: 'scoring', done: 0, total: 1 }, () =>
           engine.checkEvidence(request),
         );
+        // The model was unloaded meanwhile: what it made of the example went with it.
+        if (get().evidenceChecks[key]?.status !== 'loading') return result;
         if (result.ok) keep({ status: 'ready', value: result.value });
         else if (result.code === 'cancelled') keep(before);
         else keep({ status: 'failed', code: result.code, message: result.message, advice: result.advice });

@@ -9,7 +9,7 @@ import {
   resampleDifferences,
 } from '../../src/mechanism/bootstrap.ts';
 import { compareAttention, compareRouting, headOverlap, isClaimed } from '../../src/mechanism/compare.ts';
-import { compareLoad } from '../../src/mechanism/compareLoad.ts';
+import { compareLoad, resamplesFor } from '../../src/mechanism/compareLoad.ts';
 import { pooledOver, readerOf } from '../../src/mechanism/headMetrics.ts';
 import { parseMechanismDocument, readMechanismDocument } from '../../src/mechanism/readDocument.ts';
 import type { MechanismDocument } from '../../src/mechanism/document.ts';
@@ -266,6 +266,16 @@ describe('differences of statistics that are no means over items', () => {
     };
     const none = loads(bare, ['base', 'ACC'], 'agent-SFT');
     expect(none.gini.map(({ claim }) => claim)).toEqual(new Array(4).fill('no-interval'));
+  });
+});
+
+describe('resamples of loads', () => {
+  it('are a thousand, and fewer where a large model would keep its charts waiting', () => {
+    expect(resamplesFor(0)).toBe(1000);
+    expect(resamplesFor(5 * 8 * 60 * 3)).toBe(1000);
+    // 48 layers of 128 experts, 200 items, base, adapter and control.
+    expect(resamplesFor(48 * 128 * 200 * 3)).toBe(271);
+    expect(resamplesFor(1e9)).toBe(200);
   });
 });
 

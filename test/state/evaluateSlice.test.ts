@@ -53,10 +53,20 @@ async function evaluation() {
     await slice.start();
     return requests.at(-1)!;
   };
-  return { model, start, ask: () => calls[0]!([], asked) };
+  const change = (changes: Partial<EvaluateSlice>): void => {
+    slice = { ...slice, ...changes };
+  };
+  return { model, start, change, slice: () => slice, ask: () => calls[0]!([], asked) };
 }
 
 describe('an evaluation by the loaded model', () => {
+  it('is shown without the comparison of the run before it', async () => {
+    const { change, slice } = await evaluation();
+    change({ shownId: 'r0', comparison: { status: 'ready', value: null } });
+    await slice().start();
+    expect(slice()).toMatchObject({ shownId: 'r1', comparison: { status: 'idle' } });
+  });
+
   it('ends when another adapter is loaded than the run began with', async () => {
     const { model, ask } = await evaluation();
     expect(await ask()).toMatchObject({ ok: true, text: 'yes', opensThinking: true });

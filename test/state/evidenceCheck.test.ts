@@ -63,4 +63,16 @@ describe('what the model made of an example', () => {
     await slice().unload();
     expect(slice().evidenceChecks).toEqual({});
   });
+
+  it('is not kept when the model is unloaded before the check ends', async () => {
+    const { slice, answer } = model();
+    for (const given of [found, failure('cancelled')]) {
+      const asked = slice().checkEvidence('set/a', request);
+      await expect.poll(() => slice().work).not.toBeNull();
+      await slice().unload();
+      answer(given);
+      await asked;
+      expect(slice().evidenceChecks).toEqual({});
+    }
+  });
 });
