@@ -54,7 +54,8 @@ export function answeringQuery(trajectory: Trajectory, rowsOf: RowsOf, isVerifie
   const stated = statedAnswer(trajectory);
   const quoted = stated?.isTruth ? undefined : quotedRun(answer, candidates);
   if (quoted) return found(finalQuery(quoted, runs), pass('the final answer quotes the query'));
-  const known = candidates.flatMap((run) => {
+  // Rows may have to be asked of a database: only where something can be compared with them.
+  const known = (stated === null ? [] : candidates).flatMap((run) => {
     const rows = rowsOf(run);
     return rows === null ? [] : [{ run, rows }];
   });

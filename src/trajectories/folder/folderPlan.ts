@@ -99,9 +99,9 @@ export async function planFolder(entries: readonly FolderEntry[]): Promise<Folde
   }
   const runFolders = units.flatMap(({ path }) => (mayBeRun.test(path) ? [folderOf(path)] : []));
   const remarks: Issue[] = [];
+  const byPath = new Map(entries.map((entry) => [entry.path, entry]));
   for (const [path, found] of reports) {
-    const isOpen =
-      found.own !== null && !found.isOfTrial && (await holdsRuns(folderOf(path), units, entries));
+    const isOpen = found.own !== null && !found.isOfTrial && (await holdsRuns(folderOf(path), units, byPath));
     if (!isAlone) remarks.push(remarkOn(path, isOpen));
     const sure = isOpen ? { ...found, own: null } : found;
     verdicts.add(path, sure, reachOf(folderOf(path), runFolders));
@@ -113,9 +113,8 @@ export async function planFolder(entries: readonly FolderEntry[]): Promise<Folde
 async function holdsRuns(
   folder: string,
   units: readonly FolderUnit[],
-  entries: readonly FolderEntry[],
+  byPath: ReadonlyMap<string, FolderEntry>,
 ): Promise<boolean> {
-  const byPath = new Map(entries.map((entry) => [entry.path, entry]));
   let count = 0;
   for (const { path, parts } of units) {
     if (!isWithin(folderOf(path), folder)) continue;

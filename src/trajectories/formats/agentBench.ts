@@ -27,9 +27,9 @@ export const agentBench: FormatAdapter = {
   read: (records) => records.map(readRun),
 };
 
-/** A turn that acts as these tasks ask for: an operation in a fence, or a shell's `Act:`. */
+/** A turn that acts as these tasks ask for: an operation in a fence (LangChain's holds JSON), or a shell's `Act:`. */
 const acting =
-  /(?:^|\n)(?:Action:[ \t]*(?:Operation[ \t]*)?\n```|Act:[ \t]*bash[ \t]*\n\s*```|Act:[ \t]*(?:answer\(|finish))/;
+  /(?:^|\n)(?:Action:[ \t]*(?:Operation[ \t]*)?\n```(?!\w*\s*\{)|Act:[ \t]*bash[ \t]*\n\s*```|Act:[ \t]*(?:answer\(|finish))/;
 
 function isDialogue(value: JsonValue | undefined): boolean {
   const turns = listField(value, 'conversations')?.slice(0, 12) ?? [];

@@ -31,9 +31,18 @@ export const moatless: FormatAdapter = {
 
 function detect(sample: FormatSample): Detection | null {
   const root = objectField(sample.records[0]?.value, 'root');
-  return root && 'node_id' in root && listField(root, 'children')
+  const children = listField(root, 'children');
+  return root && 'node_id' in root && children && [root, ...children].some(isNodeOfRun)
     ? { certainty: 0.95, evidence: 'root with node_id and children' }
     : null;
+}
+
+/** Other trees have ids and children too. */
+function isNodeOfRun(node: JsonValue): boolean {
+  return (
+    listField(node, 'action_steps') !== null ||
+    ['user_message', 'message', 'assistant_message'].some((key) => filledField(node, key) !== null)
+  );
 }
 
 interface Node {

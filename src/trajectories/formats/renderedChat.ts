@@ -49,10 +49,20 @@ interface RenderedPart {
   readonly continues: boolean;
 }
 
+/** True for a text that is a chat from its first mark on, the model's word included: documents show templates too. */
+function isWholeChat(text: string): boolean {
+  const turns = templateTurns(text);
+  const before = text.slice(0, turns[0]?.start ?? 0).replace(/<[^<>\n]{1,60}>|\[gMASK\]/g, '');
+  const speaks = turns.some(
+    ({ role, start, end }) => role === 'assistant' && text.slice(start, end).trim() !== '',
+  );
+  return speaks && turns.length > 1 && /^\w{0,20}$/.test(before.trim());
+}
+
 /** The texts of a record that hold its chat, in order; none when they are in no template. */
 function partsOf(value: JsonValue | undefined): RenderedPart[] {
   if (typeof value === 'string')
-    return isTemplateText(value) ? [{ text: value, path: '', continues: false }] : [];
+    return isWholeChat(value) ? [{ text: value, path: '', continues: false }] : [];
   for (const [prompt, output] of sides) {
     const before = filledField(value, prompt);
     const after = filledField(value, output);

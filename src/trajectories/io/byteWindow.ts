@@ -1,13 +1,15 @@
-const SMALLEST = 4 * 1024 * 1024;
 /** A buffer that one huge record made larger than this is given back afterwards. */
 const KEEP_AT_MOST = 16 * 1024 * 1024;
+/** What stays of it. */
+const KEPT = 4 * 1024 * 1024;
 
 /**
  * A growing window over a stream: bytes are appended at the end and dropped at the front, so that any
  * record lies in one piece. Views taken from it hold until the next `append`.
  */
 export class ByteWindow {
-  #buffer = new Uint8Array(SMALLEST);
+  /** As large as its bytes ask for: folders hold thousands of small files. */
+  #buffer = new Uint8Array(0);
   #start = 0;
   #end = 0;
   #offset: number;
@@ -35,10 +37,10 @@ export class ByteWindow {
   append(chunk: Uint8Array): void {
     const length = this.length;
     const needed = length + chunk.length;
-    const isOversized = this.#buffer.length > KEEP_AT_MOST && needed < SMALLEST;
+    const isOversized = this.#buffer.length > KEEP_AT_MOST && needed < KEPT;
     if (this.#end + chunk.length > this.#buffer.length || isOversized) {
       if (needed > this.#buffer.length || isOversized) {
-        const larger = new Uint8Array(Math.max(SMALLEST, isOversized ? 0 : this.#buffer.length * 2, needed));
+        const larger = new Uint8Array(Math.max(isOversized ? KEPT : this.#buffer.length * 2, needed));
         larger.set(this.bytes);
         this.#buffer = larger;
       } else {

@@ -206,7 +206,7 @@ async function* importWhole(
     : await readFromStream(source.stream(0, run.options.signal), limit);
   yield;
   if (bytes.length >= limit) {
-    const message = `The file is one record of more than ${MAX_RECORD_BYTES} bytes, which is too large to be read.`;
+    const message = `The file is one record of more than ${MAX_RECORD_BYTES} bytes, which is too large to be read.${recognition?.adapter.id === 'csv-rows' ? ' Save the table in parts, as JSON lines or as Parquet.' : ''}`;
     run.issue('error', 'record-too-large', message, { file: leaf.file, record: 0, byteOffset: start });
     return;
   }

@@ -330,4 +330,17 @@ describe('dialogues of AgentBench as fine-tuning sets keep them', () => {
     expect([run.format, run.id, run.task?.text]).toEqual(['agentbench', 'sqlgym_3', 'How many loans?']);
     expect(outline(run.steps).at(-1)).toBe('1 result of execute_sql: [(42,)]');
   });
+
+  it('an action in JSON, as agents of LangChain write it, is no statement', async () => {
+    const run = await importRun({
+      conversations: [
+        from('human', 'Which lake feeds the Orla?'),
+        from('gpt', 'Thought: look\nAction:\n```\n{"action": "search", "action_input": "Orla"}\n```'),
+        from('human', 'Observation: It leaves lake Mirn.'),
+        from('gpt', 'Mirn'),
+      ],
+    });
+    expect(run.format).not.toBe('agentbench');
+    expect(run.kind.kind).not.toBe('sql');
+  });
 });

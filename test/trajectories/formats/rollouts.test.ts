@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { templateTurns } from '../../../src/trajectories/blocks/templateTurns.ts';
 import { outline } from '../blocks/provenance.ts';
-import { importLines, importRun } from './importing.ts';
+import { importLines, importRun, importText } from './importing.ts';
 
 const rules =
   'Answer the given question. Search by <search> query </search>; results stand in <information>. For example, <answer> Rome </answer>. Question: ';
@@ -217,6 +217,20 @@ describe('runs kept as one text of a chat template', () => {
     });
     expect(outline(run.steps).slice(2)).toEqual(['0 call terminal: ls\n', '0 result of terminal: util.py']);
     expect(run.steps[2]).toMatchObject({ range: null, at: { path: '/text' } });
+  });
+
+  it('a file that is a chat from its first mark on is read', async () => {
+    const { format, runs } = await importText(`<|begin_of_text|>${chatMl.before}${chatMl.after}`, 'run.txt');
+    expect([format, runs.length]).toEqual(['rendered-chat', 1]);
+    expect(outline(runs[0]!.steps)).toEqual(read);
+  });
+
+  it.each([
+    ['a document that shows a template', `# Templates\n\n\`\`\`\n${chatMl.before}Hello.<|im_end|>\n\`\`\`\n`],
+    ['a prompt that waits for the model', chatMl.before],
+  ])('%s is no run', async (_, text) => {
+    const { format, runs } = await importText(text, 'notes.md');
+    expect([format, runs]).toEqual([null, []]);
   });
 
   it('texts without marks are none', async () => {

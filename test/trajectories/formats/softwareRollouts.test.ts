@@ -121,6 +121,12 @@ describe('Moatless', () => {
     const run = await importRun(tree(node(1, [view], []), node(2, [action('Grep', {}, 'x')], [])));
     expect(run.steps.flatMap((step) => (step.type === 'toolCall' ? step.name : []))).toEqual(['Grep']);
   });
+
+  it('another tree of nodes with ids and children is none', async () => {
+    const other = { root: { node_id: 0, children: [{ node_id: 1, split: 'x < 2', children: [] }] } };
+    const { format } = await importText(JSON.stringify(other), 'tree.json');
+    expect(format).toBeNull();
+  });
 });
 
 describe('AgentRewardBench', () => {
