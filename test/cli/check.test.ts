@@ -119,7 +119,7 @@ describe('acc export with checks', () => {
     const flags = ['--exclude-flags', 'answers-closed-book,not-evidence-dependent'];
     const first = await runAcc(...base, '--out', out, ...flags);
     expect(first.err).toBe('');
-    expect(JSON.parse(first.out)).toMatchObject({ examples: 2, excluded: 1 });
+    expect(JSON.parse(first.out)).toMatchObject({ examples: 2, excluded: 1, unchecked: 1 });
     expect(readFileSync(out, 'utf8')).toMatch(/Who is a.*Who is c/s);
     const second = await runAcc(...base, '--out', out, ...flags, 'truncated');
     expect(JSON.parse(second.out)).toMatchObject({ examples: 1, excluded: 2 });

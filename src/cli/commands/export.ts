@@ -105,6 +105,7 @@ export async function run(argv: string[]): Promise<number> {
       to: target,
       examples: count,
       excluded: left.excluded,
+      ...(verdicts ? { unchecked: left.unchecked } : {}),
       configs: configs.map((config) => config.name),
       rejected: bad,
     });
