@@ -1,4 +1,5 @@
-import { shownInterval, type Comparison } from '../evaluate/comparison.ts';
+import { shownInterval } from '../core/distributions.ts';
+import type { Comparison } from '../evaluate/comparison.ts';
 import type { GroupScore, Scores } from '../evaluate/scoreTable.ts';
 import type { Estimate, PairedDifference } from '../evaluate/statistics.ts';
 import { printable, table } from './output.ts';

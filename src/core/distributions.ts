@@ -43,3 +43,19 @@ function incompleteBeta(x: number, a: number, b: number): number {
 export function tTwoSidedP(t: number, degrees: number): number {
   return incompleteBeta(degrees / (degrees + t * t), degrees / 2, 0.5);
 }
+
+/** Items from which on a bootstrap's interval says something: resamples of one item are all alike. */
+const leastForInterval = 3;
+
+/** The bootstrap interval of a difference and its p as they may be shown; null of too few items. */
+export function shownInterval({
+  items,
+  interval,
+  p,
+}: {
+  readonly items: number;
+  readonly interval: readonly [number, number];
+  readonly p: number;
+}): { readonly interval: readonly [number, number]; readonly p: number } | null {
+  return items < leastForInterval ? null : { interval, p };
+}

@@ -23,18 +23,6 @@ interface SliceDifference extends PairedDifference {
   readonly label: string;
 }
 
-/** Items from which on an interval says something: resamples of one item are all alike. */
-const leastForInterval = 3;
-
-/** The interval of a difference and its p as they may be shown; null of too few items. */
-export function shownInterval({
-  items,
-  interval,
-  p,
-}: PairedDifference): Pick<PairedDifference, 'interval' | 'p'> | null {
-  return items < leastForInterval ? null : { interval, p };
-}
-
 /** Two subjects on the same items under the same seeds. */
 export interface Comparison {
   readonly benchmark: string;

@@ -59,12 +59,7 @@ describe('acc grade', () => {
     expect(report.mean).toBe(0.75);
     expect(report.rows.map(({ index, score }) => [index, score])).toEqual([[0, 1], [1, 1], [2, 1], [3, 0]]); // prettier-ignore
     expect(report.scores.measures.find(({ name }) => name === 'wrong-needle floor')!.mean).toBeLessThan(0.6);
-    expect(report.scores.slices.map(({ dimension }) => dimension)).toEqual([
-      'length',
-      'needles',
-      'needles × length',
-      'depth',
-    ]);
+    expect(report.scores.slices.map(({ dimension }) => dimension)).toEqual(['length', 'needles', 'depth']);
     const raw = await runAcc(
       'grade',
       'mrcr',

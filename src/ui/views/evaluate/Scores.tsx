@@ -3,7 +3,8 @@ import { Chart } from '../../../charts/common/Chart.tsx';
 import { useChartSize } from '../../../charts/common/useChartSize.ts';
 import { forestHeightEm, layoutForest, type ForestRow } from '../../../charts/forest/layout.ts';
 import { layoutScoreByLength, type LengthSeries } from '../../../charts/scoreByLength/layout.ts';
-import { shownInterval, type Comparison } from '../../../evaluate/comparison.ts';
+import { shownInterval } from '../../../core/distributions.ts';
+import type { Comparison } from '../../../evaluate/comparison.ts';
 import type { EvaluationResult } from '../../../evaluate/runEvaluation.ts';
 import type { GroupScore, RepeatedScore } from '../../../evaluate/scoreTable.ts';
 
