@@ -28,7 +28,10 @@ export async function openBenchmarkFile(path: string): Promise<BenchmarkFile> {
   const source = await openPath(path);
   const rows = await openRowFile(source, (file, sizeBytes, footer, signal) =>
     parquetWindows(file, sizeBytes, footer, new Yielder(signal, `Reading ${file.name}`)),
-  );
+  ).catch(async (error: unknown) => {
+    await source.close();
+    throw error;
+  });
   return { source, rows, sha256: () => sha256OfSource(source, undefined, nodeSha256) };
 }
 

@@ -123,11 +123,23 @@ export async function run(argv: string[]): Promise<number> {
   }
   const withLengths = !parsed.flags.has('no-lengths');
   const file = await openBenchmarkFile(data);
-  const responseFile = await openPath(responses);
-  const length = withLengths ? await openLengthCounter(lastValue(parsed, 'tokenizer') ?? 'qwen3') : null;
+  const opened = [file.source];
+  const close = async (): Promise<void> => {
+    for (const source of opened) await source.close();
+  };
+  const open = async <T>(opening: Promise<T>): Promise<T> =>
+    opening.catch(async (error: unknown) => {
+      await close();
+      throw error;
+    });
+  const responseFile = await open(openPath(responses));
+  opened.push(responseFile);
+  const length = withLengths
+    ? await open(openLengthCounter(lastValue(parsed, 'tokenizer') ?? 'qwen3'))
+    : null;
   const asJson = parsed.flags.has('json');
   const varyPresentation = parsed.flags.has('permutations');
-  const rowsFile = rowsPath === null ? null : await fileWriter(rowsPath);
+  const rowsFile = rowsPath === null ? null : await open(fileWriter(rowsPath));
   // The document is written while rows are graded: a million rows never lie in memory.
   let hasRow = false;
   // Its head waits for the first rows: data that cannot be read leaves no half of a document.
@@ -157,13 +169,13 @@ export async function run(argv: string[]): Promise<number> {
       pendingLength += line.length;
       if (pendingLength > 65_536) await flush();
     },
-  }).catch(async (error: unknown) => {
-    await rowsFile?.discard();
-    throw error;
-  });
+  })
+    .catch(async (error: unknown) => {
+      await rowsFile?.discard();
+      throw error;
+    })
+    .finally(close);
   endProgress();
-  await file.source.close();
-  await responseFile.close();
   if (report.unreadableRows === report.rows) {
     await rowsFile?.discard();
     const first = report.rows > 0 ? report.problems[0] : undefined;
