@@ -1,7 +1,7 @@
 import { assistantTurn } from '../compile/template.ts';
 import { InputError, WorkbenchError } from '../core/errors.ts';
 import { isObject, type JsonObject, type JsonValue } from '../core/json.ts';
-import type { ChatMessage } from '../tokenizer/chatTemplate.ts';
+import { readMessages, type ChatMessage } from '../tokenizer/chatTemplate.ts';
 import type { ExampleEncoder } from '../train/masks.ts';
 import { questionOnly, type ContextPiece, type EvidenceContext } from './context.ts';
 
@@ -53,19 +53,6 @@ function piecesOf(row: JsonObject, length: number): ContextPiece[] | string {
   return crossed ? `piece ${crossed.id} begins inside another` : pieces;
 }
 
-function messagesOf(row: JsonObject): ChatMessage[] | null {
-  const list = row['messages'];
-  if (!Array.isArray(list)) return null;
-  const messages: ChatMessage[] = [];
-  for (const message of list) {
-    if (!isObject(message)) return null;
-    const { role, content, ...rest } = message;
-    if (typeof role !== 'string' || typeof content !== 'string') return null;
-    messages.push({ ...rest, role, content });
-  }
-  return messages;
-}
-
 /**
  * The example of one line of `examples.jsonl`. Never throws: what is wrong comes back as a sentence.
  * @param fallbackId for rows without an id, e.g. `line 12`
@@ -73,7 +60,7 @@ function messagesOf(row: JsonObject): ChatMessage[] | null {
 export function readCheckable(row: JsonValue, fallbackId: string): CheckableResult {
   const id = isObject(row) && typeof row['id'] === 'string' && row['id'] !== '' ? row['id'] : fallbackId;
   const refuse = (reason: string): CheckableResult => ({ ok: false, id, reason });
-  const messages = isObject(row) ? messagesOf(row) : null;
+  const messages = isObject(row) ? readMessages(row['messages']) : null;
   if (!isObject(row) || !messages) return refuse('the row has no messages with role and content');
   const [user, reply] = messages.slice(-2);
   const before = messages.slice(0, -2);

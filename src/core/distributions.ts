@@ -44,8 +44,8 @@ export function tTwoSidedP(t: number, degrees: number): number {
   return incompleteBeta(degrees / (degrees + t * t), degrees / 2, 0.5);
 }
 
-/** Items from which on a bootstrap's interval says something: resamples of one item are all alike. */
-const leastForInterval = 3;
+/** Fewer items give no bootstrap interval: the resamples of two hold the true mean about every other time. */
+export const fewestItems = 3;
 
 /** The bootstrap interval of a difference and its p as they may be shown; null of too few items. */
 export function shownInterval({
@@ -57,5 +57,5 @@ export function shownInterval({
   readonly interval: readonly [number, number];
   readonly p: number;
 }): { readonly interval: readonly [number, number]; readonly p: number } | null {
-  return items < leastForInterval ? null : { interval, p };
+  return items < fewestItems ? null : { interval, p };
 }

@@ -1,5 +1,5 @@
 import { Rng } from '../core/rng.ts';
-import { tTwoSidedP } from '../core/distributions.ts';
+import { fewestItems, tTwoSidedP } from '../core/distributions.ts';
 
 /** A mean difference over items with its 95 % interval. */
 export interface ItemDifference {
@@ -20,9 +20,6 @@ export interface BootstrapOptions {
   readonly resamples?: number;
   readonly seed?: number | string;
 }
-
-/** Fewer items give no interval: the resamples of two hold the true mean about every other time. */
-export const fewestItems = 3;
 
 /** True when the interval lies on one side of zero. */
 export function excludesZero({ interval }: ItemDifference): boolean {

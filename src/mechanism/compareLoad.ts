@@ -1,4 +1,5 @@
-import { fewestItems, resampleDifferences, type BootstrapOptions, type ItemDifference } from './bootstrap.ts';
+import { fewestItems } from '../core/distributions.ts';
+import { resampleDifferences, type BootstrapOptions, type ItemDifference } from './bootstrap.ts';
 import { claimCells, type CellComparison, type CellDifferences } from './compare.ts';
 import type { MechanismDocument, MechanismSubject, RouterSummary } from './document.ts';
 import { expertLoad, jensenShannon } from './load.ts';

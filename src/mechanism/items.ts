@@ -2,7 +2,7 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
 import { isObject, type JsonObject, type JsonValue } from '../core/json.ts';
 import { chatTemplateOf } from '../model/prompt.ts';
-import type { ChatMessage } from '../tokenizer/chatTemplate.ts';
+import { readMessages } from '../tokenizer/chatTemplate.ts';
 import { tokenStarts } from '../tokenizer/tokenStarts.ts';
 import type { Tokenizer } from '../tokenizer/types.ts';
 import type { MechanismItem, MechanismPiece, PieceRole, QuerySet, TokenRole } from './document.ts';
@@ -70,19 +70,6 @@ function findBefore(text: string, part: string, suffix: string): Span | null {
 /** Stands for a reply while the template shows what it puts behind one: a private-use character. */
 const replyMark = '\uE000';
 
-function messagesOf(row: JsonObject): ChatMessage[] | null {
-  const list = row['messages'];
-  if (!Array.isArray(list)) return null;
-  const messages: ChatMessage[] = [];
-  for (const message of list) {
-    if (!isObject(message)) return null;
-    const { role, content, ...rest } = message;
-    if (typeof role !== 'string' || typeof content !== 'string') return null;
-    messages.push({ ...rest, role, content });
-  }
-  return messages;
-}
-
 /** SHA-256, hex, of token ids as little-endian u32. */
 export function tokenHash(ids: Uint32Array): string {
   const bytes = new Uint8Array(ids.length * 4);
@@ -105,7 +92,7 @@ export function readItem(
 ): ItemResult {
   const id = isObject(row) && typeof row['id'] === 'string' && row['id'] !== '' ? row['id'] : fallbackId;
   const refuse = (reason: string): ItemResult => ({ ok: false, id, reason });
-  const messages = isObject(row) ? messagesOf(row) : null;
+  const messages = isObject(row) ? readMessages(row['messages']) : null;
   if (!isObject(row) || !messages) return refuse('the row has no messages with role and content');
   const lastMessage = messages.at(-1);
   if (lastMessage?.role !== 'assistant') return refuse('the last message is not the assistant’s');

@@ -1,12 +1,25 @@
 import { Environment, Interpreter, parse, tokenize } from '@huggingface/jinja';
 import { InputError, messageOf, WorkbenchError } from '../core/errors.ts';
-import type { JsonValue } from '../core/json.ts';
+import { isObject, type JsonValue } from '../core/json.ts';
 
 /** A message as chat templates know it; further keys (`tool_calls`, `reasoning_content`, `name`) are passed on. */
 export interface ChatMessage {
   readonly role: string;
   readonly content: string;
   readonly [key: string]: JsonValue | undefined;
+}
+
+/** The messages of a row, further fields kept; null for what is no list of them, each with a role and a text. */
+export function readMessages(list: JsonValue | undefined): ChatMessage[] | null {
+  if (!Array.isArray(list)) return null;
+  const messages: ChatMessage[] = [];
+  for (const message of list) {
+    if (!isObject(message)) return null;
+    const { role, content, ...rest } = message;
+    if (typeof role !== 'string' || typeof content !== 'string') return null;
+    messages.push({ ...rest, role, content });
+  }
+  return messages;
 }
 
 export interface RenderOptions {

@@ -1,5 +1,6 @@
 import { parseCsv } from '../../core/csv.ts';
 import type { JsonObject } from '../../core/json.ts';
+import { detectBest } from '../detectBest.ts';
 import { relocated } from '../blocks/relocate.ts';
 import type {
   Detection,
@@ -53,12 +54,8 @@ function readerOf(formats: readonly FormatAdapter[], record: RawRecord): Reader 
   if (rows.length === 0) return null;
   const records = rows.map((value, index) => ({ ...record, record: index, value }));
   const sample: FormatSample = { file: record.file, container: 'rows', records, envelope: null };
-  let best: Reader | null = null;
-  for (const adapter of formats) {
-    const found = adapter.detect(sample);
-    if (found && found.certainty > (best?.certainty ?? 0)) best = { ...found, adapter, separator };
-  }
-  return best;
+  const best = detectBest(sample, formats);
+  return best && { ...best.detection, adapter: best.adapter, separator };
 }
 
 /** What stands between the names of a header; null when the first line is none. */

@@ -1,6 +1,7 @@
 import { isObject, type JsonObject, type JsonValue } from '../../core/json.ts';
 import { objectField, stringField } from '../blocks/fields.ts';
 import { chatRole } from '../blocks/openaiChat.ts';
+import { detectBest } from '../detectBest.ts';
 import { relocated } from '../blocks/relocate.ts';
 import type {
   Detection,
@@ -52,14 +53,11 @@ function readerOf(formats: readonly FormatAdapter[], sample: FormatSample): Read
   const first = rows[0];
   if (!first) return null;
   const unwrapped = { ...sample, container: 'rows', records: rows.map(({ record }) => record) } as const;
-  let best: Reader | null = null;
-  for (const adapter of formats) {
-    const detection = adapter.unit === 'record' ? adapter.detect(unwrapped) : null;
-    if (detection && detection.certainty > (best?.certainty ?? 0)) {
-      best = { ...detection, adapter, shape: first.row.shape };
-    }
-  }
-  return best;
+  const best = detectBest(
+    unwrapped,
+    formats.filter(({ unit }) => unit === 'record'),
+  );
+  return best && { ...best.detection, adapter: best.adapter, shape: first.row.shape };
 }
 
 function readRows(

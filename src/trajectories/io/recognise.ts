@@ -1,4 +1,5 @@
 import { isObject, type JsonValue } from '../../core/json.ts';
+import { detectBest } from '../detectBest.ts';
 import type { Detection, FormatAdapter, FormatSample, RawRecord } from '../format.ts';
 import { ElementSplitter, type ElementShape } from './elementSplitter.ts';
 import { LineSplitter } from './lineSplitter.ts';
@@ -46,25 +47,6 @@ export interface Recognition {
   readonly detection: Detection;
   readonly cut: Cut;
   readonly layout: FormatSample['container'];
-}
-
-/** The surest of the adapters; the first of equals. An adapter that throws is not sure of anything. */
-export function detectBest(
-  sample: FormatSample,
-  adapters: readonly FormatAdapter[],
-): { readonly adapter: FormatAdapter; readonly detection: Detection } | null {
-  let best: { adapter: FormatAdapter; detection: Detection } | null = null;
-  if (sample.records.length === 0) return null;
-  for (const adapter of adapters) {
-    let detection: Detection | null = null;
-    try {
-      detection = adapter.detect(sample);
-    } catch {
-      continue;
-    }
-    if (detection && detection.certainty > (best?.detection.certainty ?? 0)) best = { adapter, detection };
-  }
-  return best;
 }
 
 /** The splitter for a cut, and where in the file it begins. */

@@ -3,7 +3,7 @@ import type { JsonValue } from '../../core/json.ts';
 import type { Detection, DraftTrajectory, FormatAdapter, FormatSample, RawRecord } from '../format.ts';
 import type { ImportRun } from './importRun.ts';
 import type { ContainerStep, EnvelopePlace, RecordPlace } from './locator.ts';
-import { detectBest } from './recognise.ts';
+import { detectBest } from '../detectBest.ts';
 
 /** Files of one archive that are told as one. */
 export interface LeafGroup {
